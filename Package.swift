@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// For every target of the two programs.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    // An existential costs an allocation and does not exist in Embedded Swift: where one is meant, it is written.
+    .enableUpcomingFeature("ExistentialAny"),
+    // What a module imports is its own business, and each file names the modules whose members it uses.
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // The lines that leave memory safety say `unsafe`, so that a reader can list them.
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// For the modules that the daemon is made of: neither the concurrency runtime nor string processing is linked,
+/// since one thread waits in one place, and each would cost resident memory on every host.
+let daemon: [SwiftSetting] =
+    strict + [
+        .unsafeFlags([
+            "-Xfrontend", "-disable-implicit-concurrency-module-import",
+            "-Xfrontend", "-disable-implicit-string-processing-module-import",
+        ])
+    ]
+
+let package = Package(
+    name: "ksmtuned",
+    products: [
+        .executable(name: "ksmtuned", targets: ["ksmtuned"]),
+        .executable(name: "ksmctl", targets: ["ksmctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .target(name: "KSMPolicy", swiftSettings: daemon),
+        .target(name: "CLinux"),
+        .target(name: "HostKernel", dependencies: ["KSMPolicy", "CLinux"], swiftSettings: daemon),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: daemon),
+        .target(name: "Tuner", dependencies: ["KSMPolicy", "HostKernel"], swiftSettings: daemon),
+        .executableTarget(
+            name: "ksmtuned", dependencies: ["KSMPolicy", "HostKernel", "Systemd", "Tuner"], swiftSettings: daemon),
+        .executableTarget(
+            name: "ksmctl",
+            dependencies: [
+                "KSMPolicy", "HostKernel",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(name: "HostFixtures", dependencies: ["HostKernel"], swiftSettings: strict),
+        .testTarget(name: "KSMPolicyTests", dependencies: ["KSMPolicy"], swiftSettings: strict),
+        .testTarget(name: "HostKernelTests", dependencies: ["HostKernel", "HostFixtures"], swiftSettings: strict),
+        .testTarget(name: "TunerTests", dependencies: ["Tuner", "HostFixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "ProgramTests", dependencies: ["HostFixtures", "ksmtuned", "ksmctl"], swiftSettings: strict),
+    ]
+)
