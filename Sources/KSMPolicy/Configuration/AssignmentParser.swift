@@ -1,0 +1,371 @@
+/// Reads the assignments of a file that the original handed to bash.
+///
+/// Assignments mean here what they mean there: optional `export`, single and double quotes, backslashes,
+/// `$NAME` and `${NAME}` of earlier names, `#` comments, several on a line. Everything else that a shell would run
+/// is never run; it becomes a ``Diagnostic`` at its line and column.
+///
+/// One parser reads all files of a configuration in order, since a later one may use the names of an earlier one.
+package struct AssignmentParser {
+    package private(set) var assignments: [Assignment] = []
+    package private(set) var diagnostics: [Diagnostic] = []
+    private var variables: [String: String] = [:]
+
+    /// - Parameter environment: The names that count below the files, as a shell's environment does.
+    package init(environment: [Assignment] = []) {
+        for assignment in environment {
+            variables[assignment.name] = assignment.value
+        }
+    }
+
+    /// Reads one file to its end.
+    ///
+    /// - Parameters:
+    ///   - text: The file's bytes. Line ends may be CRLF, and the last one may be missing.
+    ///   - file: The name for diagnostics.
+    package mutating func read(_ text: [UInt8], from file: String) {
+        var scanner = Scanner(text, file: file)
+        while !scanner.isAtEnd {
+            readLine(&scanner)
+        }
+    }
+
+    // MARK: One line
+
+    private mutating func readLine(_ scanner: inout Scanner) {
+        var pending: [Assignment] = []
+        var isExporting = false
+        while true {
+            scanner.skipBlanks()
+            guard let byte = scanner.peek, byte != UInt8(ascii: "\n") else {
+                scanner.skipLine()
+                break
+            }
+            if byte == UInt8(ascii: "#") {
+                scanner.skipLine()
+                break
+            }
+            if byte == UInt8(ascii: ";") {
+                scanner.advance()
+                commit(&pending)
+                isExporting = false
+                continue
+            }
+            let origin = scanner.origin
+            let name = scanner.takeName()
+            if !name.isEmpty, scanner.peek == UInt8(ascii: "=") {
+                scanner.advance()
+                do {
+                    pending.append(Assignment(name: name, value: try readValue(&scanner, pending), origin: origin))
+                } catch {
+                    diagnostics.append(error)
+                    scanner.skipLine()
+                    return
+                }
+                continue
+            }
+            if scanner.isAtWordEnd, name == "export" {
+                isExporting = true
+                continue
+            }
+            if isExporting, !name.isEmpty, scanner.isAtWordEnd {
+                // `export NAME` marks it for children, of which there are none.
+                continue
+            }
+            diagnose(name, from: origin, behind: pending, &scanner)
+            return
+        }
+        commit(&pending)
+    }
+
+    private mutating func commit(_ pending: inout [Assignment]) {
+        for assignment in pending {
+            variables[assignment.name] = assignment.value
+            if assignment.name.utf8.starts(with: "KSM_".utf8), Setting(rawValue: assignment.name) == nil {
+                let nearest = Setting.nearest(to: assignment.name)
+                diagnostics.append(
+                    Diagnostic(
+                        .warning, at: assignment.origin, "\(assignment.name) is not a setting, and is ignored",
+                        hint: nearest.map { "did you mean \($0.name)?" } ?? ""))
+            }
+            assignments.append(assignment)
+        }
+        pending = []
+    }
+
+    /// Says what a line is that is not an assignment, and passes it over.
+    private mutating func diagnose(
+        _ name: String, from origin: Origin, behind pending: [Assignment], _ scanner: inout Scanner
+    ) {
+        let word = name + scanner.takeRestOfWord()
+        scanner.skipBlanks()
+        if !name.isEmpty, word == name, pending.isEmpty, scanner.peek == UInt8(ascii: "=") {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: origin, "\(name) has a space before its equals sign: the line is ignored, as bash did",
+                    hint: "write \(name)=value without spaces"))
+            scanner.skipLine()
+            return
+        }
+        if let assigned = pending.last, assigned.value.isEmpty, Setting(rawValue: assigned.name) != nil {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: assigned.origin,
+                    "\(assigned.name)= has a space behind its equals sign: the line is ignored, as bash did",
+                    hint: "write \(assigned.name)=\(word) without spaces"))
+            scanner.skipLine()
+            return
+        }
+        diagnostics.append(Diagnostic(.error, at: origin, Self.problem(of: word), hint: Self.remedy(for: word, name)))
+        switch word {
+        case "if", "for", "while", "until", "case", "select": scanner.skipBlock()
+        default: scanner.skipLine()
+        }
+    }
+
+    private static func problem(of word: String) -> String {
+        switch word {
+        case "if", "for", "while", "until", "case", "select", "function", "then", "else", "fi", "do", "done", "esac":
+            "'\(word)' is shell syntax, and this file is read, never run"
+        default:
+            "'\(word)' is not an assignment, and this file is read, never run"
+        }
+    }
+
+    private static func remedy(for word: String, _ name: String) -> String {
+        switch word {
+        case "unset": "write NAME= to get the default"
+        case ".", "source": "put those settings into a file of the drop-in folder"
+        case "declare", "typeset", "readonly", "local", "let": "write NAME=value alone"
+        case _ where !name.isEmpty && word.utf8.dropFirst(name.utf8.count).starts(with: "+=".utf8):
+            "write the whole value with \(name)=value"
+        case _ where !name.isEmpty && word.utf8.dropFirst(name.utf8.count).first == UInt8(ascii: "["):
+            "write \(name)=value; settings are not arrays"
+        default: "write NAME=value lines only"
+        }
+    }
+
+    // MARK: One value
+
+    private func readValue(_ scanner: inout Scanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
+        var value: [UInt8] = []
+        if scanner.peek == UInt8(ascii: "~") {
+            throw scanner.problem("~ is not expanded here", hint: "write the whole path, or quote it")
+        }
+        while let byte = scanner.peek, !scanner.isAtWordEnd {
+            switch byte {
+            case UInt8(ascii: "'"):
+                try readSingleQuoted(&scanner, into: &value)
+            case UInt8(ascii: "\""):
+                try readDoubleQuoted(&scanner, pending, into: &value)
+            case UInt8(ascii: "\\"):
+                scanner.advance()
+                if let escaped = scanner.peek {
+                    scanner.advance()
+                    if escaped != UInt8(ascii: "\n") { value.append(escaped) }
+                }
+            case UInt8(ascii: "$"), UInt8(ascii: "`"):
+                try expand(&scanner, pending, into: &value)
+            case UInt8(ascii: "&"), UInt8(ascii: "|"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+                UInt8(ascii: "("), UInt8(ascii: ")"):
+                throw scanner.problem(
+                    "'\(Character(Unicode.Scalar(byte)))' is shell syntax, and this file is read, never run",
+                    hint: "quote the value if the character belongs to it")
+            case 0:
+                throw scanner.problem("a zero byte", hint: "save the file as plain text")
+            default:
+                value.append(byte)
+                scanner.advance()
+            }
+        }
+        return String(decoding: value, as: UTF8.self)
+    }
+
+    private func readSingleQuoted(_ scanner: inout Scanner, into value: inout [UInt8]) throws(Diagnostic) {
+        let unclosed = scanner.problem("the quote is not closed on its line", hint: "add the closing '")
+        scanner.advance()
+        while let byte = scanner.peek, byte != UInt8(ascii: "\n") {
+            scanner.advance()
+            if byte == UInt8(ascii: "'") { return }
+            value.append(byte)
+        }
+        throw unclosed
+    }
+
+    private func readDoubleQuoted(
+        _ scanner: inout Scanner, _ pending: [Assignment], into value: inout [UInt8]
+    ) throws(Diagnostic) {
+        let unclosed = scanner.problem("the quote is not closed on its line", hint: "add the closing \"")
+        scanner.advance()
+        while let byte = scanner.peek, byte != UInt8(ascii: "\n") {
+            switch byte {
+            case UInt8(ascii: "\""):
+                scanner.advance()
+                return
+            case UInt8(ascii: "$"), UInt8(ascii: "`"):
+                try expand(&scanner, pending, into: &value)
+            case UInt8(ascii: "\\"):
+                scanner.advance()
+                switch scanner.peek {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "$"), UInt8(ascii: "`"):
+                    value.append(scanner.take())
+                case UInt8(ascii: "\n"):
+                    scanner.advance()
+                default:
+                    value.append(byte)
+                }
+            default:
+                value.append(byte)
+                scanner.advance()
+            }
+        }
+        throw unclosed
+    }
+
+    /// Takes `$NAME` or `${NAME}` and appends what it stands for: nothing where the name is not set.
+    private func expand(
+        _ scanner: inout Scanner, _ pending: [Assignment], into value: inout [UInt8]
+    ) throws(Diagnostic) {
+        let never = "is never run"
+        if scanner.peek == UInt8(ascii: "`") {
+            throw scanner.problem("`…` \(never)", hint: "write its result")
+        }
+        let start = scanner
+        scanner.advance()
+        var name: String
+        switch scanner.peek {
+        case UInt8(ascii: "("):
+            throw start.problem("$(…) \(never)", hint: "write its result")
+        case UInt8(ascii: "["):
+            throw start.problem("$[…] \(never)", hint: "write its result")
+        case UInt8(ascii: "{"):
+            scanner.advance()
+            name = scanner.takeName()
+            guard !name.isEmpty, scanner.peek == UInt8(ascii: "}") else {
+                throw start.problem("only $NAME and ${NAME} are expanded", hint: "write the value itself")
+            }
+            scanner.advance()
+        case .some(let byte) where "0123456789@*#?-$!'\"".utf8.contains(byte):
+            throw start.problem(
+                "only $NAME and ${NAME} are expanded", hint: "write the value itself, or \\$ for a dollar sign")
+        default:
+            name = scanner.takeName()
+            if name.isEmpty {
+                value.append(UInt8(ascii: "$"))
+                return
+            }
+        }
+        let text = pending.last { $0.name == name }?.value ?? variables[name] ?? ""
+        value.append(contentsOf: text.utf8)
+    }
+}
+
+/// A place in a file's bytes.
+private struct Scanner {
+    private let bytes: [UInt8]
+    private let file: String
+    private var offset = 0
+    private var line = 1
+    private var lineStart = 0
+
+    init(_ text: [UInt8], file: String) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count)
+        // A byte order mark is no part of the text, and CRLF ends a line as LF does.
+        let start = text.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+        for index in start..<text.count {
+            let isLineEnd = index + 1 == text.count || text[index + 1] == UInt8(ascii: "\n")
+            if text[index] == UInt8(ascii: "\r"), isLineEnd { continue }
+            bytes.append(text[index])
+        }
+        self.bytes = bytes
+        self.file = file
+    }
+
+    var isAtEnd: Bool { offset >= bytes.count }
+
+    var peek: UInt8? { isAtEnd ? nil : bytes[offset] }
+
+    var origin: Origin { .file(file, line: line, column: offset - lineStart + 1) }
+
+    /// Whether an unquoted word ends here.
+    var isAtWordEnd: Bool {
+        guard let byte = peek else { return true }
+        return byte.isBlank || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: ";")
+    }
+
+    func problem(_ message: String, hint: String) -> Diagnostic {
+        Diagnostic(.error, at: origin, message, hint: hint)
+    }
+
+    mutating func advance() {
+        guard let byte = peek else { return }
+        offset += 1
+        if byte == UInt8(ascii: "\n") {
+            line += 1
+            lineStart = offset
+        }
+    }
+
+    mutating func take() -> UInt8 {
+        let byte = bytes[offset]
+        advance()
+        return byte
+    }
+
+    /// Blanks, and a backslash that continues the line.
+    mutating func skipBlanks() {
+        while let byte = peek {
+            let isContinued =
+                byte == UInt8(ascii: "\\") && offset + 1 < bytes.count && bytes[offset + 1] == UInt8(ascii: "\n")
+            if isContinued {
+                advance()
+            } else if !byte.isBlank {
+                return
+            }
+            advance()
+        }
+    }
+
+    mutating func skipLine() {
+        while let byte = peek, byte != UInt8(ascii: "\n") {
+            advance()
+        }
+        advance()
+    }
+
+    /// Passes over a compound command up to the word that closes it, or to the end of the file.
+    mutating func skipBlock() {
+        var depth = 1
+        while !isAtEnd, depth > 0 {
+            skipBlanks()
+            switch takeRestOfWord() {
+            case "if", "for", "while", "until", "case", "select": depth += 1
+            case "fi", "done", "esac": depth -= 1
+            case "": advance()
+            default: break
+            }
+        }
+        skipLine()
+    }
+
+    /// `[A-Za-z_][A-Za-z0-9_]*`, or nothing.
+    mutating func takeName() -> String {
+        let start = offset
+        while let byte = peek {
+            let isLetter = UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+            guard isLetter || byte == UInt8(ascii: "_") || byte.isDigit && offset > start else { break }
+            advance()
+        }
+        return String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
+
+    mutating func takeRestOfWord() -> String {
+        let start = offset
+        while !isAtWordEnd {
+            advance()
+        }
+        return String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
+}
+
+extension Diagnostic: Error {}

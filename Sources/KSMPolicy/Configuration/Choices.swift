@@ -1,0 +1,58 @@
+/// A setting whose value is one word of a few.
+package protocol Choice: CaseIterable, Sendable {
+    var word: String { get }
+}
+
+/// Which variant of the original to be: its defaults and its way of recognising guests. `KSM_PROFILE=`
+package enum Profile: String, Choice {
+    /// The default: upstream's settings, and every known name of a guest process. It has no word of its own.
+    case union = ""
+    case upstream, debian, proxmox
+
+    package var word: String { rawValue }
+}
+
+/// What a guest is counted with. `KSM_PS_METRIC=`
+package enum GuestMetric: String, Choice {
+    /// Resident size, merged pages included. The original's.
+    case rsz
+    /// Proportional share: a page merged in n guests counts a n-th in each. Walks the guest's page tables.
+    case pss
+    /// Resident size less the pages that KSM merged.
+    case unmerged
+
+    package var word: String { rawValue }
+}
+
+/// What counts as free memory. `KSM_FREE_METRIC=`
+package enum FreeMetric: String, Choice {
+    /// MemFree + Buffers + Cached. The original's.
+    case cached
+    /// MemAvailable.
+    case available
+
+    package var word: String { rawValue }
+}
+
+/// When the first decision is made. `KSM_FIRST_DECISION=`
+package enum FirstDecision: String, Choice {
+    case start
+    /// After one whole interval, as the original did.
+    case interval
+
+    package var word: String { rawValue }
+}
+
+/// What happens to KSM when the daemon ends. `KSM_ON_EXIT=`
+package enum ExitAction: String, Choice {
+    /// Leave it as it is. The original's.
+    case keep
+    /// Stop scanning; merged pages stay merged.
+    case stop
+    /// Put the knobs back as they were found at start.
+    case restore
+    /// Stop scanning and give every guest its own pages again, if they fit.
+    case unmerge
+
+    package var word: String { rawValue }
+}

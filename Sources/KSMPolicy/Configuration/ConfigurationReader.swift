@@ -1,0 +1,138 @@
+extension Configuration {
+    /// Understands every value, and says everything that is wrong at once.
+    ///
+    /// - Parameters:
+    ///   - values: The text of every setting.
+    ///   - diagnostics: Receives what there is to say. The configuration can be used if no error is among it.
+    package init(_ values: SettingValues, diagnostics: inout [Diagnostic]) {
+        var reader = ValueReader(values: values)
+        monitorInterval = reader.interval(.monitorInterval)
+        sleepMilliseconds = reader.integer(.sleepMilliseconds, in: 0 ... .max / ClassicPolicy.referenceTotal.count)
+        // The sum with the pages per scan, at most 32 bits, must stay within 64.
+        pagesBoost = reader.integer(.pagesBoost, in: .min ... .max - Int64(UInt32.max))
+        pagesDecay = reader.integer(.pagesDecay, in: .min ... .max - Int64(UInt32.max))
+        pagesMinimum = reader.integer(.pagesMinimum, in: 0...Int64(UInt32.max))
+        pagesMaximum = reader.integer(.pagesMaximum, in: 0...Int64(UInt32.max))
+        thresholdPercent = reader.integer(.thresholdPercent, in: 0 ... .max)
+        thresholdConstant = KiB(reader.integer(.thresholdConstant, in: 0 ... .max))
+        logFile = reader.path(.logFile)
+        isDebugging = !values[.debug].text.isEmpty
+        pidFile = reader.path(.pidFile) ?? Setting.pidFile.defaultText(in: .union)
+        profile = reader.choice(.profile, Profile.union)
+        guestPattern = values[.guestPattern].text.isEmpty ? nil : values[.guestPattern].text
+        guestMetric = reader.choice(.guestMetric, GuestMetric.rsz, synonyms: ["rss": .rsz])
+        freeMetric = reader.choice(.freeMetric, FreeMetric.cached)
+        firstDecision = reader.choice(.firstDecision, FirstDecision.start)
+        onExit = reader.choice(.onExit, ExitAction.keep)
+        reader.warnOfOddities(self)
+        diagnostics += reader.diagnostics
+    }
+}
+
+/// Understands one value after the other and collects what is wrong with them.
+private struct ValueReader {
+    let values: SettingValues
+    var diagnostics: [Diagnostic] = []
+
+    private mutating func refuse(_ setting: Setting, _ why: String, hint: String) {
+        let value = values[setting]
+        diagnostics.append(
+            Diagnostic(.error, at: value.origin, "\(setting.name)=\(value.text) \(why)", hint: hint))
+    }
+
+    mutating func interval(_ setting: Setting) -> Interval {
+        do {
+            return try Interval(parsing: values[setting].text)
+        } catch {
+            switch error {
+            case .notADuration:
+                refuse(setting, "is not a time", hint: "write seconds such as 60 or 0.5, or 30s, 2m, 1h, 1d")
+            case .tooLong:
+                refuse(setting, "is beyond 64 bits of nanoseconds", hint: "write infinity to decide only on a signal")
+            case .tooShort:
+                refuse(setting, "is under 0.1 s", hint: "write 0.1 or more")
+            }
+        }
+        return .shortest
+    }
+
+    mutating func integer(_ setting: Setting, in range: ClosedRange<Int64>) -> Int64 {
+        do {
+            let number = try DecimalInteger.parse(values[setting].text)
+            if range.contains(number) { return number }
+            if number < 0 {
+                refuse(setting, "is negative", hint: "write 0 or more")
+            } else if range.upperBound == Int64(UInt32.max) {
+                refuse(setting, "is beyond the 32 bits of the kernel's file", hint: "write \(UInt32.max) or less")
+            } else {
+                refuse(
+                    setting, "is so large that the arithmetic with it is beyond 64 bits",
+                    hint: "write \(range.upperBound) or less")
+            }
+        } catch {
+            switch error {
+            case .notANumber:
+                refuse(setting, "is not a decimal integer", hint: "write digits only, with an optional sign")
+            case .leadingZero(let meant):
+                refuse(
+                    setting, "has a leading zero: the original read the same text as octal in one place and as decimal "
+                        + "in another", hint: "write \(meant) if decimal was meant")
+            case .hexadecimal:
+                refuse(
+                    setting, "is hexadecimal, which the original understood in one place and not in another",
+                    hint: "write it in decimal")
+            case .beyond64Bits:
+                refuse(setting, "is beyond 64 bits", hint: "write a smaller number")
+            }
+        }
+        return max(range.lowerBound, 0)
+    }
+
+    mutating func choice<C: Choice>(_ setting: Setting, _ fallback: C, synonyms: [String: C] = [:]) -> C {
+        let text = values[setting].text
+        if text.isEmpty { return fallback }
+        if let known = synonyms[text] ?? C.allCases.first(where: { $0.word == text }) { return known }
+        let words = C.allCases.map(\.word).filter { !$0.isEmpty }
+        refuse(setting, "is not one of its values", hint: "write " + words.joined(separator: ", "))
+        return fallback
+    }
+
+    /// A path of a file: absolute, since a daemon has no folder of its own.
+    mutating func path(_ setting: Setting) -> String? {
+        let text = values[setting].text
+        if text.isEmpty { return nil }
+        if text.utf8.first != UInt8(ascii: "/") {
+            refuse(setting, "is not an absolute path", hint: "begin it with /")
+        }
+        return text
+    }
+
+    /// Values that have a meaning, which the original gave them, but hardly the one that was meant.
+    mutating func warnOfOddities(_ configuration: Configuration) {
+        guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
+        func warn(_ setting: Setting, _ message: String, hint: String) {
+            let value = values[setting]
+            diagnostics.append(
+                Diagnostic(.warning, at: value.origin, "\(setting.name)=\(value.text) \(message)", hint: hint))
+        }
+        if configuration.pagesMinimum > configuration.pagesMaximum {
+            let bound = values[.pagesMinimum].origin == .builtIn ? Setting.pagesMaximum : .pagesMinimum
+            warn(
+                bound,
+                "leaves the minimum of \(configuration.pagesMinimum) pages above the maximum of "
+                    + "\(configuration.pagesMaximum), between which the scan will alternate",
+                hint: "write KSM_NPAGES_MIN at or below KSM_NPAGES_MAX")
+        }
+        if configuration.thresholdPercent > 100 {
+            warn(
+                .thresholdPercent, "is more than all memory, so KSM will always run",
+                hint: "write 100 or less")
+        }
+        if configuration.pagesDecay > 0 {
+            warn(.pagesDecay, "is added, so the scan will grow when memory is free", hint: "write a negative number")
+        }
+        if configuration.pagesBoost < 0 {
+            warn(.pagesBoost, "is added, so the scan will shrink when memory is short", hint: "write a positive number")
+        }
+    }
+}

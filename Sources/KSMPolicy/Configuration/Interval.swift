@@ -1,0 +1,88 @@
+/// The time between two decisions, as sleep(1) reads it.
+package struct Interval: Equatable, Sendable {
+    /// `Int64.max` means for ever.
+    package let nanoseconds: Int64
+
+    package static let shortest = Interval(nanoseconds: 100_000_000)
+    package static let endless = Interval(nanoseconds: .max)
+
+    package init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    package enum ParseError: Error, Equatable, Sendable {
+        case notADuration
+        case tooLong
+        case tooShort
+    }
+
+    /// Reads words such as `60`, `0.5`, `30s`, `2m`, `1h`, `1d`, `infinity`, and takes their sum.
+    ///
+    /// - Throws: ``ParseError`` for other text, for more than 64 bits of nanoseconds, and for less than 0.1 s,
+    ///   with which the daemon would be busy with itself.
+    package init(parsing text: String) throws(ParseError) {
+        var sum: Int64 = 0
+        var words = 0
+        for word in text.utf8.split(whereSeparator: \.isBlank) {
+            words += 1
+            let length = try Self.nanoseconds(Array(word))
+            let (total, overflow) = sum.addingReportingOverflow(length)
+            if overflow && sum != .max && length != .max { throw .tooLong }
+            sum = overflow ? .max : total
+        }
+        guard words > 0 else { throw .notADuration }
+        guard sum >= Self.shortest.nanoseconds else { throw .tooShort }
+        nanoseconds = sum
+    }
+
+    private static func nanoseconds(_ word: [UInt8]) throws(ParseError) -> Int64 {
+        var digits = word[...]
+        var unit: Int64 = 1_000_000_000
+        switch digits.last {
+        case UInt8(ascii: "s"): digits.removeLast()
+        case UInt8(ascii: "m"): (unit, digits) = (unit * 60, digits.dropLast())
+        case UInt8(ascii: "h"): (unit, digits) = (unit * 3_600, digits.dropLast())
+        case UInt8(ascii: "d"): (unit, digits) = (unit * 86_400, digits.dropLast())
+        default: break
+        }
+        if digits.elementsEqual("infinity".utf8) || digits.elementsEqual("inf".utf8) { return .max }
+
+        var length: Int64 = 0
+        var hasDigit = false
+        // What one digit behind the point is worth, or nil before the point.
+        var fraction: Int64?
+        for byte in digits {
+            if byte == UInt8(ascii: "."), fraction == nil {
+                fraction = unit
+                continue
+            }
+            guard byte.isDigit else { throw .notADuration }
+            hasDigit = true
+            let digit = Int64(byte - UInt8(ascii: "0"))
+            if let place = fraction {
+                fraction = place / 10
+                length += place / 10 * digit
+            } else {
+                let (shifted, tooFar) = length.multipliedReportingOverflow(by: 10)
+                let (added, tooMuch) = shifted.addingReportingOverflow(digit * unit)
+                guard !tooFar, !tooMuch else { throw .tooLong }
+                length = added
+            }
+        }
+        guard hasDigit else { throw .notADuration }
+        return length
+    }
+}
+
+extension Interval: CustomStringConvertible {
+    /// As the file would have it: `60 s`, `0.5 s`.
+    package var description: String {
+        guard self != .endless else { return "infinity" }
+        let milliseconds = nanoseconds / 1_000_000
+        let rest = milliseconds % 1000
+        guard rest > 0 else { return "\(milliseconds / 1000) s" }
+        var digits = String(rest + 1000).dropFirst()
+        while digits.last == "0" { digits.removeLast() }
+        return "\(milliseconds / 1000).\(digits) s"
+    }
+}

@@ -1,0 +1,73 @@
+/// Every setting, by the name it has in the configuration file, in the environment, in the manual and in messages.
+package enum Setting: String, CaseIterable, Sendable {
+    case monitorInterval = "KSM_MONITOR_INTERVAL"
+    case sleepMilliseconds = "KSM_SLEEP_MSEC"
+    case pagesBoost = "KSM_NPAGES_BOOST"
+    case pagesDecay = "KSM_NPAGES_DECAY"
+    case pagesMinimum = "KSM_NPAGES_MIN"
+    case pagesMaximum = "KSM_NPAGES_MAX"
+    case thresholdPercent = "KSM_THRES_COEF"
+    case thresholdConstant = "KSM_THRES_CONST"
+    case logFile = "LOGFILE"
+    case debug = "DEBUG"
+    case pidFile = "PIDFILE"
+    case profile = "KSM_PROFILE"
+    case guestPattern = "KSM_GUEST_PATTERN"
+    case guestMetric = "KSM_PS_METRIC"
+    case freeMetric = "KSM_FREE_METRIC"
+    case firstDecision = "KSM_FIRST_DECISION"
+    case onExit = "KSM_ON_EXIT"
+
+    package var name: String { rawValue }
+
+    /// What counts where the setting is absent or empty, as it would be written in the file. Empty means unset.
+    package func defaultText(in profile: Profile) -> String {
+        switch self {
+        case .monitorInterval: "60"
+        case .sleepMilliseconds: profile == .proxmox ? "100" : "10"
+        case .pagesBoost: "300"
+        case .pagesDecay: "-50"
+        case .pagesMinimum: "64"
+        case .pagesMaximum: "1250"
+        case .thresholdPercent: "20"
+        case .thresholdConstant: "2048"
+        case .logFile, .debug, .profile, .guestPattern: ""
+        case .pidFile: "/var/run/ksmtune.pid"
+        case .guestMetric: profile == .proxmox ? "pss" : "rsz"
+        case .freeMetric: "cached"
+        case .firstDecision: "start"
+        case .onExit: "keep"
+        }
+    }
+
+    /// The known setting whose name is nearest to `name`, for "did you mean".
+    ///
+    /// - Returns: `nil` where every name is so far away that a guess would mislead.
+    package static func nearest(to name: String) -> Setting? {
+        var best: Setting?
+        var least = name.utf8.count / 2
+        for setting in allCases {
+            let distance = editDistance(Array(name.utf8), Array(setting.name.utf8))
+            if distance < least {
+                least = distance
+                best = setting
+            }
+        }
+        return best
+    }
+
+    /// Levenshtein's distance: the least number of bytes to insert, remove or change.
+    private static func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var row = Array(0...right.count)
+        for i in left.indices {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in right.indices {
+                let change = diagonal + (left[i] == right[j] ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(change, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

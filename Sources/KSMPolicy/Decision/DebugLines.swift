@@ -1,0 +1,40 @@
+/// The original's debug lines, word for word: scripts and people look for them.
+///
+/// The wording is an interface, and so is the order between lines and writes to the kernel: the sample and the
+/// comparison come before the writes, and the line that names what was done comes after them.
+package enum DebugLines {
+    /// At start, and again after a reload. `proxmox` announces the metric first, as that variant does.
+    package static func header(_ policy: ClassicPolicy, announcing metric: GuestMetric?) -> [String] {
+        var lines: [String] = []
+        if let metric {
+            lines.append("using \(metric.word) metric")
+        }
+        lines.append("total \(policy.total.count)")
+        lines.append("sleep \(policy.sleepMilliseconds)")
+        lines.append("thres \(policy.threshold.count)")
+        return lines
+    }
+
+    /// Before the kernel is written to.
+    package static func beforeWriting(_ decision: Decision) -> [String] {
+        let free = decision.memory.free.count
+        var lines = ["committed \(decision.memory.committed.count) free \(free)"]
+        guard decision.action == .scan else { return lines }
+        // Said on every start path, even where free memory alone decided and the relation is false.
+        lines.append("\(decision.committedWithThreshold.count) > \(decision.total.count), start ksm")
+        let isShort = decision.reason == .shortage
+        lines.append("\(free) \(isShort ? "<" : ">") \(decision.threshold.count), \(isShort ? "boost" : "decay")")
+        return lines
+    }
+
+    /// After the kernel was written to.
+    package static func afterWriting(_ decision: Decision) -> String {
+        switch decision.action {
+        case .stop:
+            "\(decision.committedWithThreshold.count) < \(decision.total.count) "
+                + "and free > \(decision.threshold.count), stop ksm"
+        case .scan:
+            "KSMCTL start \(decision.pagesToScan) \(decision.sleepMilliseconds)"
+        }
+    }
+}

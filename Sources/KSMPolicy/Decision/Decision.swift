@@ -1,0 +1,61 @@
+/// What KSM should do until the next sample, with everything that led to it.
+///
+/// The journal, `STATUS=`, the state file and the command-line tool all tell a decision from this one value.
+package struct Decision: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
+        /// Stop scanning. Pages that are merged stay merged.
+        case stop
+        /// Scan ``Decision/pagesToScan`` pages, then sleep ``Decision/sleepMilliseconds``, again and again.
+        case scan
+    }
+
+    /// Which branch of the rule decided.
+    package enum Reason: Equatable, Sendable {
+        /// Committed and threshold together stay below the total, and free memory is above the threshold.
+        case plenty
+        /// Free memory is below the threshold: scan harder.
+        case shortage
+        /// The guests have committed the host, but free memory is not below the threshold: scan with less effort.
+        case easing
+    }
+
+    package var action: Action
+    package var reason: Reason
+    /// The corresponding file is `pages_to_scan`. A stop keeps the value, so that scanning resumes at the speed at
+    /// which it left off.
+    package var pagesToScan: Int64
+    /// The corresponding file is `sleep_millisecs`.
+    package var sleepMilliseconds: Int64
+    /// What was compared.
+    package var memory: MemorySample
+    package var total: KiB
+    package var threshold: KiB
+    /// The pages per scan before this decision.
+    package var previousPagesToScan: Int64
+
+    /// What the guests would hold if the reserve were theirs too. It is compared with the total.
+    package var committedWithThreshold: KiB {
+        memory.committed + threshold
+    }
+}
+
+extension Decision.Action {
+    /// The word for it in the journal's `KSM_ACTION` and in the state file.
+    package var word: String {
+        switch self {
+        case .stop: "stop"
+        case .scan: "scan"
+        }
+    }
+}
+
+extension Decision.Reason {
+    /// The word for it in the journal's `KSM_REASON` and in the state file.
+    package var word: String {
+        switch self {
+        case .plenty: "plenty"
+        case .shortage: "shortage"
+        case .easing: "easing"
+        }
+    }
+}

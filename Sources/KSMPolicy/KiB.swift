@@ -1,0 +1,42 @@
+/// An amount of memory in kibibytes, the unit of `/proc/meminfo` and of every threshold here.
+///
+/// Signed 64 bits, as the original's arithmetic was. Sums stop at the largest value instead of wrapping: a host
+/// file with an absurd number must neither end the daemon nor turn a large amount into a small one.
+package struct KiB: Hashable, Comparable, Sendable {
+    package var count: Int64
+
+    package init(_ count: Int64) {
+        self.count = count
+    }
+
+    package static let zero = KiB(0)
+
+    /// Converts whole bytes, rounding down.
+    package init(bytes: Int64) {
+        count = bytes / 1024
+    }
+
+    package static func < (left: KiB, right: KiB) -> Bool {
+        left.count < right.count
+    }
+
+    package static func + (left: KiB, right: KiB) -> KiB {
+        let (sum, overflow) = left.count.addingReportingOverflow(right.count)
+        return overflow ? KiB(left.count < 0 ? .min : .max) : KiB(sum)
+    }
+}
+
+extension KiB: CustomStringConvertible {
+    /// For people: the largest unit of which there is at least one, with one decimal, rounded down.
+    ///
+    /// `511 KiB`, `1.5 MiB`, `23.5 GiB`. From 1 TiB on it stays GiB, so that two amounts of a host compare at a glance.
+    package var description: String {
+        let magnitude = count.magnitude
+        let sign = count < 0 ? "-" : ""
+        if magnitude < 1024 {
+            return "\(sign)\(magnitude) KiB"
+        }
+        let (unit, name): (UInt64, String) = magnitude < 1 << 20 ? (1 << 10, "MiB") : (1 << 20, "GiB")
+        return "\(sign)\(magnitude / unit).\(magnitude % unit * 10 / unit) \(name)"
+    }
+}
