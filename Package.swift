@@ -41,7 +41,8 @@ let package = Package(
         .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: daemon),
         .target(name: "Tuner", dependencies: ["KSMPolicy", "HostKernel"], swiftSettings: daemon),
         .executableTarget(
-            name: "ksmtuned", dependencies: ["KSMPolicy", "HostKernel", "Systemd", "Tuner"], swiftSettings: daemon),
+            name: "ksmtuned", dependencies: ["KSMPolicy", "HostKernel", "Systemd", "Tuner"],
+            swiftSettings: daemon),
         .executableTarget(
             name: "ksmctl",
             dependencies: [

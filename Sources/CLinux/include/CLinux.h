@@ -1,0 +1,35 @@
+/* What Linux offers and Swift's Glibc module does not show: calls behind _GNU_SOURCE, and fork. */
+#pragma once
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* getdents64(2). */
+ssize_t linux_getdents64(int directory, void *buffer, size_t size);
+
+/* Blocks the signals for good and returns a descriptor that tells of them, or -1. */
+int linux_signals_open(const int *signals, int count);
+
+/* The signals that came since the last call, as bits 1 << number; 0 for none. */
+uint64_t linux_signals_take(int descriptor);
+
+/* ppoll(2) for up to `nanoseconds`, for ever if negative. Unlike poll(2)'s, its time-out has no coarse unit. */
+int linux_wait(struct pollfd *descriptors, unsigned count, int64_t nanoseconds);
+
+/* Starts a child that writes `text` into the file `path` and ends. Returns a descriptor that becomes readable when
+ * the child has ended, or -1; `*child` receives its pid. */
+int linux_write_in_child(const char *path, const char *text, pid_t *child);
+
+/* Takes the child's result: 0, the errno of its failure, or minus the signal that ended it. */
+int linux_child_result(pid_t child);
+
+/* The process's environment, NULL at its end. */
+const char *const *linux_environment(void);
+
+/* Raises the soft limit of open descriptors to the hard one. */
+void linux_allow_all_descriptors(void);
+
+/* Drops the pages that only start-up needed: clean file pages of the mapped programs from this process's page table
+ * (they are mapped again when touched), and free heap. */
+void linux_release_startup_memory(void);

@@ -1,0 +1,143 @@
+internal import CLinux
+internal import Glibc
+package import KSMPolicy
+
+/// A configuration as it was found on the host, with all there is to say about it.
+package struct LoadedConfiguration: Sendable {
+    package var configuration: Configuration
+    /// Each setting's text and origin.
+    package var values: SettingValues
+    package var diagnostics: [Diagnostic]
+
+    package var isUsable: Bool { !diagnostics.contains { $0.severity == .error } }
+}
+
+/// Where a configuration is read from: the environment, a file, and the drop-in files beside it.
+package struct ConfigurationFiles: Sendable {
+    private let file: String
+    /// Whether the file was asked for by name, so that it must be there.
+    private let isNamed: Bool
+
+    /// The host's own, which need not exist.
+    package init(_ paths: HostPaths) {
+        file = paths.configuration
+        isNamed = false
+    }
+
+    /// - Parameter file: A path as it stands, under no root.
+    package init(named file: String) {
+        self.file = file
+        isNamed = true
+    }
+
+    /// Reads everything anew.
+    ///
+    /// Bad contents and unreadable files become diagnostics; nothing here throws.
+    ///
+    /// - Parameter total: The host's memory, to see whether the settings' arithmetic fits it; `nil` leaves that open.
+    package func load(total: KiB?) -> LoadedConfiguration {
+        let environment = Self.environment()
+        var parser = AssignmentParser(environment: environment)
+        var diagnostics: [Diagnostic] = []
+        for path in [file] + dropIns(&diagnostics) {
+            do throws(KernelFileError) {
+                if let text = try HostFile.readText(path) {
+                    parser.read(text, from: path)
+                } else if isNamed && path == file {
+                    throw KernelFileError(.read, path, errno: ENOENT)
+                }
+            } catch {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: .file(path, line: 1, column: 1), error.description,
+                        hint: "make it a readable file, or remove it"))
+            }
+        }
+        diagnostics += parser.diagnostics
+        let values = SettingValues(environment + parser.assignments)
+        let configuration = Configuration(values, diagnostics: &diagnostics)
+        Self.checkPattern(configuration, values, &diagnostics)
+        if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
+        return LoadedConfiguration(configuration: configuration, values: values, diagnostics: diagnostics)
+    }
+
+    private static func checkPattern(
+        _ configuration: Configuration, _ values: SettingValues, _ diagnostics: inout [Diagnostic]
+    ) {
+        guard let pattern = configuration.guestPattern else { return }
+        do throws(Pattern.Refusal) {
+            _ = try Pattern(pattern)
+        } catch {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: values[.guestPattern].origin,
+                    "\(Setting.guestPattern.name)=\(pattern) is not an extended regular expression: \(error.reason)",
+                    hint: "see regex(7)"))
+        }
+    }
+
+    private static func checkArithmetic(
+        _ configuration: Configuration, total: KiB, _ values: SettingValues, _ diagnostics: inout [Diagnostic]
+    ) {
+        // A value that was refused already stands in the configuration as a harmless one.
+        guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
+        do throws(ClassicPolicy.Refusal) {
+            _ = try ClassicPolicy(configuration, total: total)
+        } catch {
+            let setting: Setting
+            let why: String
+            switch error {
+            case .overflow(let culprit):
+                setting = culprit
+                why = "is so large that with this host's \(total) the arithmetic is beyond 64 bits"
+            case .sleepTooLong(let milliseconds):
+                setting = .sleepMilliseconds
+                why = "means a sleep of \(milliseconds) ms on this host of \(total), beyond the kernel's 32 bits"
+            }
+            let value = values[setting]
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: value.origin, "\(setting.name)=\(value.text) \(why)", hint: "write a smaller number"))
+        }
+    }
+
+    /// The drop-in files in the order of their names' bytes.
+    private func dropIns(_ diagnostics: inout [Diagnostic]) -> [String] {
+        let folder = HostPaths.dropIns(of: file)
+        guard let stream = unsafe opendir(folder) else {
+            if errno != ENOENT {
+                let error = KernelFileError(.list, folder, errno: errno)
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: .file(folder, line: 1, column: 1), error.description,
+                        hint: "make it a readable folder, or remove it"))
+            }
+            return []
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name.hasSuffix(".conf"), !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(folder)/\($0)" }
+    }
+
+    private static func environment() -> [Assignment] {
+        var assignments: [Assignment] = []
+        guard var entry = unsafe linux_environment() else { return [] }
+        while let text = unsafe entry.pointee {
+            let whole = unsafe String(cString: text)
+            if let equals = whole.firstIndex(of: "=") {
+                assignments.append(
+                    Assignment(
+                        name: String(whole[..<equals]), value: String(whole[whole.index(after: equals)...]),
+                        origin: .environment))
+            }
+            unsafe entry += 1
+        }
+        return assignments
+    }
+}

@@ -1,0 +1,64 @@
+package import Glibc
+
+/// An open file, closed when its owner is gone.
+package struct FileDescriptor: ~Copyable {
+    package let number: Int32
+
+    /// - Parameter flags: As for open(2). `O_CLOEXEC` is added.
+    package init(
+        opening path: String, _ flags: Int32, mode: mode_t = 0, for operation: KernelFileError.Operation = .open
+    ) throws(KernelFileError) {
+        number = unsafe open(path, flags | O_CLOEXEC, mode)
+        guard number >= 0 else { throw KernelFileError(operation, path, errno: errno) }
+    }
+
+    /// - Parameter number: An open descriptor, which this value owns from now on.
+    package init(adopting number: Int32) {
+        self.number = number
+    }
+
+    deinit {
+        close(number)
+    }
+
+    /// Reads from the present offset to the end.
+    ///
+    /// A kernel file may come in pieces, so only a read of nothing is the end.
+    ///
+    /// - Parameters:
+    ///   - limit: More than this many bytes is an error, not a truncated value.
+    ///   - path: The name for errors.
+    package borrowing func readToEnd(limit: Int, path: String) throws(KernelFileError) -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            while count < limit {
+                let got = unsafe read(number, buffer.baseAddress! + count, limit - count)
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { return }
+                count += got
+            }
+            failure = EFBIG
+        }
+        guard failure == 0 else { throw KernelFileError(.read, path, errno: failure) }
+        return bytes
+    }
+
+    /// Writes all of `bytes`, in one call where the file takes them in one.
+    package borrowing func writeAll(_ bytes: Span<UInt8>, path: String) throws(KernelFileError) {
+        var failure: Int32 = 0
+        unsafe bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            while offset < buffer.count {
+                let put = unsafe write(number, buffer.baseAddress! + offset, buffer.count - offset)
+                if put < 0 && errno == EINTR { continue }
+                guard put > 0 else {
+                    failure = put < 0 ? errno : EIO
+                    return
+                }
+                offset += put
+            }
+        }
+        guard failure == 0 else { throw KernelFileError(.write, path, errno: failure) }
+    }
+}

@@ -1,0 +1,34 @@
+/// Where everything is. No other file of the project holds a path of the host.
+///
+/// `root` is `/` on a host and a temporary folder in a test or a demonstration: every path is taken under it.
+package struct HostPaths: Sendable {
+    private let prefix: String
+    package let meminfo: String
+    package let proc: String
+    package let ksm: String
+    package let configuration: String
+    /// The folder of what the daemon tells other programs.
+    package let runtime: String
+    package let state: String
+
+    package init(root: String = "/") {
+        var prefix = root[...]
+        while prefix.utf8.last == UInt8(ascii: "/") { prefix.removeLast() }
+        self.prefix = String(prefix)
+        meminfo = prefix + "/proc/meminfo"
+        proc = prefix + "/proc"
+        ksm = prefix + "/sys/kernel/mm/ksm"
+        configuration = prefix + "/etc/ksmtuned.conf"
+        runtime = prefix + "/run/ksmtuned"
+        state = prefix + "/run/ksmtuned/state"
+    }
+
+    /// Whether this is a tree that stands for a host.
+    package var isStandIn: Bool { !prefix.isEmpty }
+
+    /// The place of an absolute path that a setting names.
+    package func place(_ path: String) -> String { prefix + path }
+
+    /// The drop-in files' folder of a configuration file.
+    package static func dropIns(of configuration: String) -> String { configuration + ".d" }
+}

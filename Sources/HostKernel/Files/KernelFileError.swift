@@ -1,0 +1,40 @@
+internal import Glibc
+
+/// A file of the host that could not be used: what was tried, on which file, and why it failed.
+package struct KernelFileError: Error, Equatable, Sendable {
+    package enum Operation: String, Sendable {
+        case open, read, write, create, list, lock, replace, understand
+    }
+
+    package var operation: Operation
+    package var path: String
+    /// As in errno(3); 0 where the kernel refused nothing but the contents make no sense.
+    package var errno: Int32
+    /// What is wrong with the contents, for ``Operation/understand``.
+    package var detail: String
+
+    package init(_ operation: Operation, _ path: String, errno: Int32, detail: String = "") {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+        self.detail = detail
+    }
+
+    /// Whether the kernel or the file system says that this process may not.
+    package var isDenied: Bool { errno == EACCES || errno == EPERM }
+
+    package var isReadOnly: Bool { errno == EROFS }
+
+    package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
+
+    /// A process that ended while it was looked at.
+    package var isVanished: Bool { errno == ESRCH || errno == ENOENT }
+}
+
+extension KernelFileError: CustomStringConvertible {
+    /// `cannot write /sys/kernel/mm/ksm/run: Permission denied`
+    package var description: String {
+        let reason = errno == 0 ? detail : unsafe String(cString: strerror(errno))
+        return "cannot \(operation.rawValue) \(path): \(reason)"
+    }
+}

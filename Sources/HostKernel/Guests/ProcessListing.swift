@@ -1,0 +1,121 @@
+internal import CLinux
+internal import Glibc
+internal import KSMPolicy
+
+/// Lists the processes of `/proc`, and tells which are new since the last listing.
+///
+/// A listing of 10,000 processes costs milliseconds in the kernel, opening a file of each a multiple of that. So
+/// nothing is opened here; of a process its number and its inode are kept, and both come with the listing. The inode
+/// tells a process from an earlier one of the same number, since `/proc` gives each its own.
+@safe package struct ProcessListing: ~Copyable {
+    /// A process as the listing shows it.
+    private struct Entry {
+        var pid: Int32
+        var inode: UInt32
+        /// First seen in the last listing: it may have been seen between fork and exec, under its parent's name.
+        var isYoung: Bool { inode & Self.young != 0 }
+        static let young: UInt32 = 1 << 31
+
+        /// Half of the inode's bits are the kernel's counter's; losing one of them cannot matter.
+        init(pid: Int32, inode: UInt64) {
+            self.pid = pid
+            self.inode = UInt32(truncatingIfNeeded: inode) & ~Self.young
+        }
+    }
+
+    private let folder: FileDescriptor
+    private let path: String
+    private let records: UnsafeMutableRawBufferPointer
+    private var known: [Entry] = []
+    // The two arrays change places at each listing, so that a steady one allocates nothing.
+    private var present: [Entry] = []
+
+    package init(_ paths: HostPaths) throws(KernelFileError) {
+        path = paths.proc
+        folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
+        unsafe records = .allocate(byteCount: 32768, alignment: 16)
+    }
+
+    deinit {
+        unsafe records.deallocate()
+    }
+
+    /// The descriptor of `/proc`, for files of a process.
+    package var folderNumber: Int32 { folder.number }
+
+    /// The number of processes in the last listing.
+    package var count: Int { known.count }
+
+    /// Lists `/proc` once.
+    ///
+    /// - Parameter look: Called in ascending order of pids with each process that was not in the last listing, and
+    ///   once more with each that was new in the last listing.
+    /// - Throws: ``KernelFileError``; what was known stays known.
+    package mutating func refresh(look: (Int32) -> Void) throws(KernelFileError) {
+        try list()
+        var old = 0
+        for index in present.indices {
+            let pid = present[index].pid
+            while old < known.count, known[old].pid < pid { old += 1 }
+            let isKnown =
+                old < known.count && known[old].pid == pid
+                && known[old].inode & ~Entry.young == present[index].inode
+            if !isKnown { present[index].inode |= Entry.young }
+            if !isKnown || known[old].isYoung { look(pid) }
+        }
+        swap(&known, &present)
+    }
+
+    /// Forgets every process, so that the next listing looks at all.
+    package mutating func forget() {
+        known.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether the last listing had this process.
+    package func contains(_ pid: Int32) -> Bool {
+        var low = 0
+        var high = known.count
+        while low < high {
+            let middle = (low + high) / 2
+            if known[middle].pid < pid { low = middle + 1 } else { high = middle }
+        }
+        return low < known.count && known[low].pid == pid
+    }
+
+    private mutating func list() throws(KernelFileError) {
+        present.removeAll(keepingCapacity: true)
+        guard lseek(folder.number, 0, SEEK_SET) == 0 else { throw KernelFileError(.list, path, errno: errno) }
+        var isAscending = true
+        while true {
+            let length = unsafe linux_getdents64(folder.number, records.baseAddress, records.count)
+            if length < 0 && errno == EINTR { continue }
+            guard length >= 0 else { throw KernelFileError(.list, path, errno: errno) }
+            if length == 0 { break }
+            unsafe collect(UnsafeRawBufferPointer(rebasing: records[..<length]), &isAscending)
+        }
+        // The kernel lists in ascending order; a folder that stands for /proc need not.
+        if !isAscending { present.sort { $0.pid < $1.pid } }
+    }
+
+    /// Takes the entries whose names are numbers. A record is described in getdents(2).
+    private mutating func collect(_ records: UnsafeRawBufferPointer, _ isAscending: inout Bool) {
+        var offset = 0
+        while offset < records.count {
+            let inode = unsafe records.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let length = Int(unsafe records.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
+            var pid: Int32 = 0
+            var index = offset + 19
+            var byte = unsafe records[index]
+            while byte.isDigit, pid < 100_000_000 {
+                pid = pid &* 10 &+ Int32(byte &- UInt8(ascii: "0"))
+                index += 1
+                byte = unsafe records[index]
+            }
+            if byte == 0, pid > 0 {
+                if let last = present.last, last.pid >= pid { isAscending = false }
+                present.append(Entry(pid: pid, inode: inode))
+            }
+            offset += length
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package import KSMPolicy
+internal import Glibc
+
+/// The door to the kernel's KSM. The conformers are the real one, a dry run, and recorders in tests.
+package protocol KSMControl {
+    /// Whether writes reach the kernel.
+    var takesEffect: Bool { get }
+
+    /// The number in a file.
+    ///
+    /// - Returns: `nil` where this kernel has no such file.
+    func read(_ file: KSMFile) throws(KernelFileError) -> Int64?
+
+    /// - Returns: `nil` where this kernel has no advisor, or one in a mode that this program does not know.
+    func readAdvisorMode() throws(KernelFileError) -> AdvisorMode?
+
+    /// Writes a value and a line break in one call.
+    mutating func write(_ text: String, to file: KSMFile) throws(KernelFileError)
+
+    /// Begins a write to ``KSMFile/run`` that may take long, in a child.
+    mutating func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite?
+}
+
+extension KSMControl {
+    /// Sets the pace: pages per scan, then the sleep between two scans.
+    ///
+    /// While the kernel's advisor sets the pace it refuses `pages_to_scan` with EINVAL; then the advisor is switched
+    /// off first. Asking for it only after a refusal saves the question on every tick.
+    ///
+    /// - Returns: Whether the advisor had to be switched off.
+    /// - Throws: ``KernelFileError`` for the first file that could not be written. Files before it keep their new
+    ///   value; files after it are untouched.
+    package mutating func setPace(_ decision: Decision) throws(KernelFileError) -> Bool {
+        let pages = String(decision.pagesToScan)
+        var displacedAdvisor = false
+        do throws(KernelFileError) {
+            try write(pages, to: .pagesToScan)
+        } catch {
+            guard error.errno == EINVAL, try readAdvisorMode() == .scanTime else { throw error }
+            try write(AdvisorMode.none.word, to: .advisorMode)
+            displacedAdvisor = true
+            try write(pages, to: .pagesToScan)
+        }
+        try write(String(decision.sleepMilliseconds), to: .sleepMilliseconds)
+        return displacedAdvisor
+    }
+
+    /// What merging saves now: each page counted in `pages_sharing`, and each that became the kernel's zero page.
+    ///
+    /// - Returns: `nil` where it cannot be told.
+    package func savedPages() -> Int64? {
+        guard let sharing = try? read(.pagesSharing) else { return nil }
+        return sharing + ((try? read(.zeroPages)) ?? 0)
+    }
+}

@@ -1,0 +1,61 @@
+internal import Glibc
+internal import KSMPolicy
+
+/// The kernel's KSM files, or those of a tree that stands for them.
+package struct KSMDirectory: KSMControl {
+    private let files: [String]
+
+    package init(_ paths: HostPaths) {
+        files = KSMFile.allCases.map { "\(paths.ksm)/\($0.name)" }
+    }
+
+    package var takesEffect: Bool { true }
+
+    package func path(_ file: KSMFile) -> String {
+        // The cases are few, and in the order in which the paths were made.
+        files[KSMFile.allCases.firstIndex(of: file)!]
+    }
+
+    package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
+        guard let text = try readText(file) else { return nil }
+        let number = DecimalField(text.span, at: 0)
+        guard let number else {
+            throw KernelFileError(.understand, path(file), errno: 0, detail: "it holds no number")
+        }
+        // While memory is taken offline the kernel adds 4 to what it shows.
+        return file == .run ? number.value & 3 : number.value
+    }
+
+    package func readAdvisorMode() throws(KernelFileError) -> AdvisorMode? {
+        guard let text = try readText(.advisorMode) else { return nil }
+        // All modes in a row, the present one in brackets: `[none] scan-time`.
+        let present = text.drop { $0 != UInt8(ascii: "[") }.dropFirst().prefix { $0 != UInt8(ascii: "]") }
+        return AdvisorMode(rawValue: String(decoding: present, as: UTF8.self))
+    }
+
+    private func readText(_ file: KSMFile) throws(KernelFileError) -> [UInt8]? {
+        do throws(KernelFileError) {
+            return try HostFile.read(path(file), limit: 256)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+    }
+
+    package func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
+        try HostFile.write(text + "\n", to: path(file))
+    }
+
+    package func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
+        try ChildWrite("\(value)\n", to: path(.run))
+    }
+
+    /// Makes sure that the daemon can do its work here, without changing anything.
+    ///
+    /// - Throws: ``KernelFileError`` for the first file that is missing or cannot be opened for writing.
+    package func check() throws(KernelFileError) {
+        for file in [KSMFile.run, .pagesToScan, .sleepMilliseconds] {
+            _ = try FileDescriptor(opening: path(file), O_WRONLY | O_NONBLOCK, for: .write)
+        }
+    }
+}

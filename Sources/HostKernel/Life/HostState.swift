@@ -1,0 +1,79 @@
+package import KSMPolicy
+
+/// What the daemon tells other programs in `/run/ksmtuned/state`: the last decision with all that explains it, and
+/// what was found before the first one.
+///
+/// The file is `NAME=value` lines in the form of the configuration file, replaced as a whole after each decision and
+/// removed at an orderly end. One that is there when a daemon starts is from a daemon that had no such end.
+package struct HostState: Equatable, Sendable {
+    package var pid: Int32
+    /// The knobs before the daemon touched them.
+    package var found: KnobValues
+
+    package init(pid: Int32, found: KnobValues) {
+        self.pid = pid
+        self.found = found
+    }
+
+    /// The text of the file.
+    ///
+    /// - Parameters:
+    ///   - decision: The last decision.
+    ///   - guests: How many guests were counted for it.
+    ///   - saved: What merging saves now, `nil` where it cannot be told.
+    ///   - time: When it was made, in microseconds since 1970.
+    ///   - interval: The time until the next decision, if nothing else happens, in nanoseconds.
+    package func text(
+        _ decision: Decision, guests: Int, saved: KiB?, time: Int64, interval: Interval
+    ) -> String {
+        var text = ""
+        text.reserveCapacity(768)
+        func say(_ name: String, _ value: String) {
+            text += name
+            text += "="
+            text += value
+            text += "\n"
+        }
+        func say(_ name: String, _ value: Int64?) {
+            if let value { say(name, String(value)) }
+        }
+        say("PID", Int64(pid))
+        say("TIME_USEC", time)
+        say("INTERVAL_USEC", interval.nanoseconds / 1000)
+        say("POLICY", "classic")
+        say("ACTION", decision.action.word)
+        say("REASON", decision.reason.word)
+        say("SENTENCE", "'\(decision.sentence)'")
+        say("TOTAL_KIB", decision.total.count)
+        say("THRESHOLD_KIB", decision.threshold.count)
+        say("FREE_KIB", decision.memory.free.count)
+        say("COMMITTED_KIB", decision.memory.committed.count)
+        say("GUESTS", Int64(guests))
+        say("PREVIOUS_PAGES_TO_SCAN", decision.previousPagesToScan)
+        say("PAGES_TO_SCAN", decision.pagesToScan)
+        say("SLEEP_MILLISECS", decision.sleepMilliseconds)
+        say("SAVED_KIB", saved?.count)
+        say("FOUND_RUN", found.run)
+        say("FOUND_PAGES_TO_SCAN", found.pagesToScan)
+        say("FOUND_SLEEP_MILLISECS", found.sleepMilliseconds)
+        if let mode = found.advisorMode { say("FOUND_ADVISOR_MODE", mode.word) }
+        return text
+    }
+
+    /// Reads the file of a daemon that ended without removing it.
+    ///
+    /// - Returns: `nil` where the text is no such file.
+    package init?(parsing text: [UInt8]) {
+        var parser = AssignmentParser()
+        parser.read(text, from: "state")
+        var values: [String: String] = [:]
+        for assignment in parser.assignments { values[assignment.name] = assignment.value }
+        guard let pid = values["PID"].flatMap({ Int32($0) }) else { return nil }
+        func number(_ name: String) -> Int64? { values[name].flatMap { Int64($0) } }
+        self.pid = pid
+        found = KnobValues(
+            run: number("FOUND_RUN"), pagesToScan: number("FOUND_PAGES_TO_SCAN"),
+            sleepMilliseconds: number("FOUND_SLEEP_MILLISECS"),
+            advisorMode: values["FOUND_ADVISOR_MODE"].flatMap { AdvisorMode(rawValue: $0) })
+    }
+}

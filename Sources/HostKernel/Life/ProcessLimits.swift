@@ -1,0 +1,18 @@
+internal import CLinux
+
+/// The limit of open descriptors: one is held per guest, and systemd's soft limit is 1,024.
+package enum DescriptorLimit {
+    /// Raises the soft limit to the hard one.
+    package static func raise() {
+        linux_allow_all_descriptors()
+    }
+}
+
+/// The daemon's own memory.
+package enum ProcessMemory {
+    /// Gives back what only the start needed: pages of code and constants, which the page cache keeps and which are
+    /// mapped again when touched, and free heap.
+    package static func releaseStartup() {
+        linux_release_startup_memory()
+    }
+}

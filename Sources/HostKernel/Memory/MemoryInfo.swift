@@ -1,0 +1,74 @@
+package import KSMPolicy
+
+/// The lines of `/proc/meminfo` that matter here; see proc(5).
+package struct MemoryInfo: Equatable, Sendable {
+    /// `nil` where the file has no such line.
+    package var total: KiB?
+    package var free: KiB?
+    package var buffers: KiB?
+    package var cached: KiB?
+    package var available: KiB?
+    package var swapFree: KiB?
+
+    package init() {}
+
+    /// Reads the text of the file.
+    ///
+    /// A line whose number is cut off or beyond 64 bits counts as absent: half a number is no number.
+    package init(parsing text: Span<UInt8>) {
+        var lineStart = 0
+        while lineStart < text.count {
+            var end = lineStart
+            while end < text.count, text[end] != UInt8(ascii: "\n") { end += 1 }
+            read(line: text.extracting(lineStart..<end))
+            lineStart = end + 1
+        }
+    }
+
+    private mutating func read(line: Span<UInt8>) {
+        // Most of the fifty lines end here, at their first letter.
+        guard let first = line.isEmpty ? nil : line[0] else { return }
+        switch first {
+        case UInt8(ascii: "M"):
+            if line.hasPrefix("MemTotal:") { total = Self.amount(line, from: 9) }
+            if line.hasPrefix("MemFree:") { free = Self.amount(line, from: 8) }
+            if line.hasPrefix("MemAvailable:") { available = Self.amount(line, from: 13) }
+        case UInt8(ascii: "B"):
+            if line.hasPrefix("Buffers:") { buffers = Self.amount(line, from: 8) }
+        case UInt8(ascii: "C"):
+            if line.hasPrefix("Cached:") { cached = Self.amount(line, from: 7) }
+        case UInt8(ascii: "S"):
+            if line.hasPrefix("SwapFree:") { swapFree = Self.amount(line, from: 9) }
+        default: break
+        }
+    }
+
+    private static func amount(_ line: Span<UInt8>, from start: Int) -> KiB? {
+        var index = start
+        while index < line.count, line[index].isBlank { index += 1 }
+        guard let number = DecimalField(line, at: index), number.end < line.count, line[number.end].isBlank else {
+            return nil
+        }
+        return KiB(number.value)
+    }
+}
+
+extension MemoryInfo {
+    /// Free memory by the configured metric. A line that is missing counts as 0; ask ``missingLine(for:)`` first.
+    package func free(by metric: FreeMetric) -> KiB {
+        switch metric {
+        case .cached: (free ?? .zero) + (buffers ?? .zero) + (cached ?? .zero)
+        case .available: available ?? .zero
+        }
+    }
+
+    /// The name of the first line that the metric needs and the file does not have.
+    package func missingLine(for metric: FreeMetric) -> String? {
+        switch metric {
+        case .cached:
+            free == nil ? "MemFree" : buffers == nil ? "Buffers" : cached == nil ? "Cached" : nil
+        case .available:
+            available == nil ? "MemAvailable" : nil
+        }
+    }
+}

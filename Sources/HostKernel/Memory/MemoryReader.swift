@@ -1,0 +1,34 @@
+package import KSMPolicy
+
+/// Reads the host's memory.
+package struct MemoryReader: Sendable {
+    private let path: String
+
+    package init(_ paths: HostPaths) {
+        path = paths.meminfo
+    }
+
+    package func read() throws(KernelFileError) -> MemoryInfo {
+        let text = try HostFile.read(path, limit: 16384)
+        return MemoryInfo(parsing: text.span)
+    }
+
+    /// `MemTotal`.
+    ///
+    /// - Throws: ``KernelFileError`` also for a file without that line, or with 0 there.
+    package func total() throws(KernelFileError) -> KiB {
+        guard let total = try read().total, total > .zero else {
+            throw KernelFileError(.understand, path, errno: 0, detail: "it has no MemTotal line with a number above 0")
+        }
+        return total
+    }
+
+    /// Free memory by `metric`.
+    package func free(by metric: FreeMetric) throws(KernelFileError) -> KiB {
+        let memory = try read()
+        if let missing = memory.missingLine(for: metric) {
+            throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(missing) line with a number")
+        }
+        return memory.free(by: metric)
+    }
+}

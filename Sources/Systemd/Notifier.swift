@@ -1,0 +1,17 @@
+internal import CSystemd
+
+/// Tells the service manager what the daemon is doing; see sd_notify(3). Without a manager it does nothing.
+package enum Notifier {
+    /// - Parameter state: Lines such as `READY=1` and `STATUS=…`.
+    package static func notify(_ state: String) {
+        _ = unsafe sd_notify(0, state)
+    }
+
+    /// The time in nanoseconds within which the manager wants a sign of life, or `nil` where it wants none.
+    package static var watchdogNanoseconds: Int64? {
+        var microseconds: UInt64 = 0
+        guard unsafe sd_watchdog_enabled(0, &microseconds) > 0, microseconds > 0 else { return nil }
+        return Int64(clamping: microseconds).multipliedReportingOverflow(by: 1000).overflow
+            ? .max : Int64(microseconds) * 1000
+    }
+}

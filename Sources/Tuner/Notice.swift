@@ -1,0 +1,47 @@
+package import HostKernel
+package import KSMPolicy
+
+/// Something that a step met and that an operator should know. Each is told once, when it changes.
+package enum Notice: Equatable, Sendable {
+    /// What a step needs to read or to write.
+    package enum Area: CaseIterable, Sendable {
+        case memory, guests, metric, knobs
+    }
+
+    case failed(Area, KernelFileError)
+    case recovered(Area)
+    /// Something else wrote a knob since the last decision.
+    case foreignWrite(KSMFile, expected: Int64, found: Int64)
+    /// The kernel's advisor set the pace, and was switched off.
+    case displacedAdvisor
+    /// The kernel has not yet taken the last write to `run`, so there is no decision this time.
+    case stillWriting
+    /// Unmerging would need more memory than there is.
+    case unmergeDoesNotFit(needed: KiB, available: KiB)
+}
+
+extension Notice: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .failed(.memory, let error), .failed(.guests, let error):
+            "\(error), so KSM stays as it is until that can be read"
+        case .failed(.metric, let error):
+            "\(error), counting the resident size of such guests instead"
+        case .failed(.knobs, let error):
+            "\(error), trying again at the next decision"
+        case .recovered(.memory): "the host's memory can be read again"
+        case .recovered(.guests): "the processes can be listed again"
+        case .recovered(.metric): "the guests' memory can be read by the configured metric again"
+        case .recovered(.knobs): "KSM can be controlled again"
+        case .foreignWrite(let file, let expected, let found):
+            "something else changed \(file.name) from \(expected) to \(found), going on by the configured policy"
+        case .displacedAdvisor:
+            "the kernel's advisor set the pace (advisor_mode scan-time), switched it off until the daemon ends"
+        case .stillWriting:
+            "the kernel has not finished the scan that the last write to run waits for, deciding again after it"
+        case .unmergeDoesNotFit(let needed, let available):
+            "unmerging needs \(needed), and only \(available) of memory and swap are free: "
+                + "stopping the scan, the pages stay merged"
+        }
+    }
+}

@@ -1,0 +1,212 @@
+package import HostKernel
+package import KSMPolicy
+
+/// One step of the daemon: sample, decide, apply, report.
+package struct Tuner<Control: KSMControl>: ~Copyable {
+    /// A batch of ksmd above this many pages can take longer than half a second, and a write to `run` waits for it.
+    ///
+    /// Comparing runs at 0.2 to 0.3 million pages per second.
+    package static var longestBatch: Int64 { 100_000 }
+
+    package private(set) var policy: ClassicPolicy
+    package var control: Control
+    /// A write that the kernel has not finished.
+    package private(set) var pending: ChildWrite?
+
+    private var configuration: Configuration
+    private let paths: HostPaths
+    private let memory: MemoryReader
+    private var guests: GuestTable
+    private var pagesToScan: Int64 = 0
+    private var foreign = ForeignWrites()
+
+    private var memoryCondition = Condition(.memory)
+    private var guestsCondition = Condition(.guests)
+    private var metricCondition = Condition(.metric)
+    private var knobsCondition = Condition(.knobs)
+
+    /// - Parameters:
+    ///   - configuration: A configuration that fits this host.
+    ///   - policy: Made from it.
+    package init(
+        _ paths: HostPaths, control: Control, configuration: Configuration, policy: ClassicPolicy
+    ) throws(KernelFileError) {
+        self.paths = paths
+        self.control = control
+        self.configuration = configuration
+        self.policy = policy
+        memory = MemoryReader(paths)
+        guests = try Self.guests(paths, configuration)
+    }
+
+    private static func guests(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) -> GuestTable {
+        let matcher: NameMatcher
+        do throws(Pattern.Refusal) {
+            matcher = try NameMatcher(profile: configuration.profile, pattern: configuration.guestPattern)
+        } catch {
+            throw KernelFileError(.understand, Setting.guestPattern.name, errno: 0, detail: error.reason)
+        }
+        return try GuestTable(paths, matcher: matcher)
+    }
+
+    /// Goes on by another configuration. The pages per scan are kept: a reload is not a restart.
+    package mutating func adopt(_ configuration: Configuration, _ policy: ClassicPolicy) throws(KernelFileError) {
+        let isMatchingAlike =
+            configuration.profile == self.configuration.profile
+            && configuration.guestPattern == self.configuration.guestPattern
+        if !isMatchingAlike { guests = try Self.guests(paths, configuration) }
+        self.configuration = configuration
+        self.policy = policy
+    }
+
+    /// Looks at the host without deciding anything, so that what is wrong is known at once.
+    package mutating func look(_ observer: inout some StepObserver & ~Copyable) {
+        _ = sample(&observer)
+    }
+
+    /// Decides once, and makes the kernel follow.
+    ///
+    /// - Returns: The decision with the number of guests, or `nil` where the host could not be read or the kernel is
+    ///   still busy with the last write. Then KSM stays as it is.
+    package mutating func step(
+        _ observer: inout some StepObserver & ~Copyable
+    ) -> (decision: Decision, guests: Int)? {
+        guard pending == nil else {
+            observer.note(.stillWriting)
+            return nil
+        }
+        guard let (sample, guests) = sample(&observer) else { return nil }
+        let decision = policy.decide(sample, previous: pagesToScan)
+        pagesToScan = decision.pagesToScan
+        let present = KnobValues(pace: control)
+        for notice in foreign.check(present) { observer.note(notice) }
+        observer.willApply(decision, guests: guests)
+        apply(decision, over: present, &observer)
+        observer.didApply(decision, guests: guests)
+        return (decision, guests)
+    }
+
+    /// Takes the result of ``pending``, once it is there.
+    package mutating func finishPending(_ observer: inout some StepObserver & ~Copyable) {
+        guard let write = pending else { return }
+        pending = nil
+        do throws(KernelFileError) {
+            try write.finish()
+        } catch {
+            foreign.expected.run = nil
+            if let notice = knobsCondition.settle(error) { observer.note(notice) }
+        }
+    }
+
+    private mutating func sample(
+        _ observer: inout some StepObserver & ~Copyable
+    ) -> (memory: MemorySample, guests: Int)? {
+        var free: KiB?
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            free = try memory.free(by: configuration.freeMetric)
+        } catch {
+            failure = error
+        }
+        if let notice = memoryCondition.settle(failure) { observer.note(notice) }
+
+        failure = nil
+        do throws(KernelFileError) {
+            try guests.refresh()
+        } catch {
+            failure = error
+        }
+        if let notice = guestsCondition.settle(failure) { observer.note(notice) }
+        guard failure == nil, let free else { return nil }
+
+        let measured = guests.measure(by: configuration.guestMetric)
+        if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
+        return (MemorySample(free: free, committed: measured.committed), measured.guests)
+    }
+
+    /// Writes pages, sleep, run, in the original's order, each every time. After a refusal nothing further is
+    /// written, so that KSM never runs at a pace that was not decided.
+    private mutating func apply(
+        _ decision: Decision, over present: KnobValues, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        let run: Int64 = decision.action == .scan ? 1 : 0
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            if decision.action == .scan {
+                foreign.expected.pagesToScan = nil
+                foreign.expected.sleepMilliseconds = nil
+                if try control.setPace(decision) { observer.note(.displacedAdvisor) }
+                expect(pagesToScan: decision.pagesToScan, sleepMilliseconds: decision.sleepMilliseconds)
+            }
+            foreign.expected.run = nil
+            if (present.pagesToScan ?? 0) > Self.longestBatch {
+                pending = try control.beginWriting(run: run)
+            } else {
+                try control.write(String(run), to: .run)
+            }
+            if control.takesEffect { foreign.expected.run = run }
+        } catch {
+            failure = error
+        }
+        if let notice = knobsCondition.settle(failure) { observer.note(notice) }
+    }
+
+    private mutating func expect(pagesToScan: Int64, sleepMilliseconds: Int64) {
+        guard control.takesEffect else { return }
+        foreign.expected.pagesToScan = pagesToScan
+        foreign.expected.sleepMilliseconds = sleepMilliseconds
+    }
+
+    // MARK: The end
+
+    /// Does what `KSM_ON_EXIT=` says, except for the write to `run`, which may take long.
+    ///
+    /// The advisor is put back whatever is said: it is the operator's, and the daemon only displaced it.
+    ///
+    /// - Parameter found: What the knobs held before the first decision.
+    /// - Returns: The value to write to `run`, or `nil` to leave it.
+    package mutating func leave(
+        found: KnobValues, _ observer: inout some StepObserver & ~Copyable
+    ) -> Int64? {
+        do throws(KernelFileError) {
+            if configuration.onExit == .restore { try restorePace(found) }
+            if found.advisorMode == .scanTime, try control.readAdvisorMode() == AdvisorMode.none {
+                try control.write(AdvisorMode.scanTime.word, to: .advisorMode)
+            }
+        } catch {
+            observer.note(.failed(.knobs, error))
+        }
+        let run: Int64? =
+            switch configuration.onExit {
+            case .keep: nil
+            case .stop: 0
+            case .restore: found.run
+            case .unmerge: 2
+            }
+        return run == 2 && !unmergeFits(&observer) ? 0 : run
+    }
+
+    private mutating func restorePace(_ found: KnobValues) throws(KernelFileError) {
+        if let sleep = found.sleepMilliseconds { try control.write(String(sleep), to: .sleepMilliseconds) }
+        // Under the advisor the pages are the kernel's own, and it starts from its own again.
+        guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return }
+        if try control.readAdvisorMode() == .scanTime { try control.write(AdvisorMode.none.word, to: .advisorMode) }
+        try control.write(String(pages), to: .pagesToScan)
+    }
+
+    /// Whether every merged page would find memory or swap of its own.
+    private func unmergeFits(_ observer: inout some StepObserver & ~Copyable) -> Bool {
+        guard let sharing = (try? control.read(.pagesSharing)) ?? nil, let info = try? memory.read() else { return true }
+        let needed = GuestTable.kibibytes(pages: sharing)
+        let available = (info.available ?? .zero) + (info.swapFree ?? .zero)
+        if needed < available { return true }
+        observer.note(.unmergeDoesNotFit(needed: needed, available: available))
+        return false
+    }
+
+    /// What merging saves now.
+    package var saved: KiB? {
+        control.savedPages().map { GuestTable.kibibytes(pages: $0) }
+    }
+
+}

@@ -1,0 +1,171 @@
+import Glibc
+import HostKernel
+import KSMPolicy
+import Systemd
+import Tuner
+
+/// The daemon between its start and its end.
+struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
+    private let paths: HostPaths
+    private let files: ConfigurationFiles
+    private let options: Options
+    private var configuration: Configuration
+    private var tuner: Tuner<Control>
+    private var reporter: Reporter
+    private let state: HostState
+    private var isConfigurationRefused = false
+    private var hasStateFailed = false
+    private var isEnding = false
+    private var status = ""
+
+    init(
+        _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
+        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: HostState
+    ) {
+        self.paths = paths
+        self.files = files
+        self.options = options
+        self.configuration = configuration
+        self.tuner = tuner
+        self.reporter = reporter
+        self.state = state
+    }
+
+    var interval: Interval { configuration.monitorInterval }
+
+    /// Half of what the manager allows, as sd_watchdog_enabled(3) advises.
+    let watchdogPeriod = (Notifier.watchdogNanoseconds ?? .max) / 2
+
+    var pendingWrite: ChildWrite? { tuner.pending }
+
+    // MARK: Events
+
+    /// The first look at the host, and the first decision if it is due at once.
+    mutating func start() {
+        beginDebugLines()
+        if configuration.firstDecision == .start || options.isOnce {
+            decide()
+        } else {
+            tuner.look(&reporter)
+        }
+        Notifier.notify("READY=1")
+        reporter.log.write(
+            .info, .started, "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding every "
+                + "\(configuration.monitorInterval)")
+    }
+
+    mutating func decide() {
+        guard let (decision, guests) = tuner.step(&reporter) else { return }
+        let saved = tuner.saved
+        writeState(decision, guests, saved)
+        var status = isConfigurationRefused ? "configuration refused, going on with the previous one; " : ""
+        status += "\(decision.sentence); \(guests) \(guests == 1 ? "guest" : "guests")"
+        if let saved { status += ", \(saved) saved" }
+        if status != self.status {
+            self.status = status
+            Notifier.notify("STATUS=\(status)")
+        }
+    }
+
+    mutating func reload() {
+        Notifier.notify("RELOADING=1\nMONOTONIC_USEC=\(Waiter.now / 1000)")
+        defer { Notifier.notify("READY=1") }
+        let total = (try? MemoryReader(paths).total()) ?? tuner.policy.total
+        let loaded = files.load(total: total)
+        for diagnostic in loaded.diagnostics { reporter.log.tell(diagnostic) }
+        isConfigurationRefused = !loaded.isUsable
+        if loaded.isUsable, adopt(loaded.configuration, total: total) {
+            reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
+        } else {
+            reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")
+        }
+        beginDebugLines()
+    }
+
+    private mutating func adopt(_ configuration: Configuration, total: KiB) -> Bool {
+        guard let policy = try? ClassicPolicy(configuration, total: total) else { return false }
+        do throws(KernelFileError) {
+            try tuner.adopt(configuration, policy)
+        } catch {
+            reporter.note(.failed(.guests, error))
+            return false
+        }
+        if configuration.pidFile != self.configuration.pidFile {
+            reporter.log.write(
+                .notice, .configurationProblem, "PIDFILE=\(configuration.pidFile) takes effect at the next start")
+        }
+        self.configuration = configuration
+        return true
+    }
+
+    mutating func finishWrite() {
+        tuner.finishPending(&reporter)
+    }
+
+    mutating func signOfLife() {
+        // At the end a slow write may outlast the manager's patience, unless it hears that it goes on.
+        Notifier.notify(isEnding ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
+    }
+
+    // MARK: The end
+
+    /// Does what `KSM_ON_EXIT=` says; after a single decision it leaves what was decided.
+    mutating func end(_ loop: inout Loop<Waiter>) {
+        isEnding = true
+        Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
+        if let write = tuner.pending, loop.runToEnd(of: write, &self) { finishWrite() }
+        if !options.isOnce, let run = tuner.leave(found: state.found, &reporter) {
+            writeRun(run, &loop)
+        }
+        if tuner.control.takesEffect { _ = unsafe unlink(paths.state) }
+        reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
+    }
+
+    /// The last write, in a child: it may wait for ksmd, and one that unmerges is in danger of its life.
+    private mutating func writeRun(_ run: Int64, _ loop: inout Loop<Waiter>) {
+        do throws(KernelFileError) {
+            guard let write = try tuner.control.beginWriting(run: run) else { return }
+            guard loop.runToEnd(of: write, &self) else {
+                reporter.log.write(.warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
+                return
+            }
+            try write.finish()
+        } catch {
+            reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
+        }
+    }
+
+    // MARK: Telling
+
+    private mutating func beginDebugLines() {
+        // A dry run writes nothing, so its debug lines go where its other messages go.
+        let place = options.isDryRun ? nil : configuration.logFile.map(paths.place)
+        reporter.begin(
+            configuration, tuner.policy, debugging: configuration.isDebugging || options.isDebugging, logFile: place)
+    }
+
+    private mutating func writeState(_ decision: Decision, _ guests: Int, _ saved: KiB?) {
+        guard tuner.control.takesEffect else { return }
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        let text = state.text(
+            decision, guests: guests, saved: saved, time: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000,
+            interval: configuration.monitorInterval)
+        do throws(KernelFileError) {
+            try HostFile.replace(paths.state, with: text.utf8.span)
+            hasStateFailed = false
+        } catch {
+            if !hasStateFailed {
+                reporter.log.write(
+                    .warning, .failed, "\(error), so other programs cannot see the decisions until that works")
+            }
+            hasStateFailed = true
+        }
+    }
+}
+
+extension Log {
+    func tell(_ diagnostic: Diagnostic) {
+        write(diagnostic.severity == .error ? .error : .warning, .configurationProblem, diagnostic.description)
+    }
+}

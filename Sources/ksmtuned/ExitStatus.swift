@@ -1,0 +1,14 @@
+/// How the daemon ends; from sysexits.h(3), and in the manual's table.
+enum ExitStatus: Int32 {
+    case success = 0
+    /// The command line makes no sense.
+    case usage = 64
+    /// The kernel has no KSM, or shows it read-only as to a container, or `/proc` cannot be read.
+    case unavailable = 69
+    /// Another daemon runs on this host.
+    case alreadyRunning = 75
+    /// This user may not control KSM, or not create the pid file.
+    case notPermitted = 77
+    /// The configuration is refused.
+    case configuration = 78
+}

@@ -1,0 +1,59 @@
+import HostKernel
+import KSMPolicy
+import Systemd
+
+/// Where messages go: to the journal with fields if standard error is connected to it, else to standard error.
+struct Log {
+    private let isJournal: Bool
+    /// Messages less urgent than this are kept from a plain standard error.
+    ///
+    /// The journal takes all. With a log file for the debug lines, which tell each decision, the rest of standard
+    /// error is for what needs somebody's attention.
+    var plainLimit = Priority.info
+
+    init() {
+        isJournal = Journal.isStandardError()
+    }
+
+    func write(_ priority: Priority, _ id: MessageID, _ message: String, _ decision: Journal.DecisionFields? = nil) {
+        guard isJournal else {
+            if priority <= plainLimit || id == .debugLine { Self.writePlain(message) }
+            return
+        }
+        var fields = [
+            Journal.Field("MESSAGE", message),
+            Journal.Field("PRIORITY", String(priority.rawValue)),
+            Journal.Field("SYSLOG_IDENTIFIER", "ksmtuned"),
+            Journal.Field("MESSAGE_ID", id.rawValue),
+        ]
+        if let decision { fields += decision.fields }
+        Journal.send(fields)
+    }
+
+    /// A line on standard error. One that cannot be written is lost: there is nobody to tell.
+    static func writePlain(_ message: String) {
+        try? StandardStream.error.write("ksmtuned: \(message)\n")
+    }
+}
+
+extension Journal {
+    /// A decision as the fields of a journal entry.
+    struct DecisionFields {
+        var decision: Decision
+        var guests: Int
+
+        var fields: [Field] {
+            [
+                Field("KSM_ACTION", decision.action.word),
+                Field("KSM_REASON", decision.reason.word),
+                Field("KSM_PAGES_TO_SCAN", String(decision.pagesToScan)),
+                Field("KSM_SLEEP_MILLISECS", String(decision.sleepMilliseconds)),
+                Field("KSM_FREE_KIB", String(decision.memory.free.count)),
+                Field("KSM_COMMITTED_KIB", String(decision.memory.committed.count)),
+                Field("KSM_THRESHOLD_KIB", String(decision.threshold.count)),
+                Field("KSM_TOTAL_KIB", String(decision.total.count)),
+                Field("KSM_GUESTS", String(guests)),
+            ]
+        }
+    }
+}

@@ -1,0 +1,97 @@
+/// The command line.
+struct Options: Equatable {
+    enum Task: Equatable {
+        case run
+        case checkConfiguration
+        case showVersion
+        case showHelp
+    }
+
+    var task = Task.run
+    var root = "/"
+    /// `nil` is the host's own, under the root.
+    var configuration: String?
+    var isDryRun = false
+    var isOnce = false
+    var isDebugging = false
+
+    /// What is wrong with a command line.
+    struct Refusal: Error, Equatable {
+        var message: String
+    }
+
+    init() {}
+
+    /// - Parameter arguments: Without the program's name.
+    init(parsing arguments: [String]) throws(Refusal) {
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            var name = argument
+            var attached: String?
+            if argument.hasPrefix("--"), let equals = argument.firstIndex(of: "=") {
+                name = String(argument[..<equals])
+                attached = String(argument[argument.index(after: equals)...])
+            }
+            switch name {
+            case "--config": configuration = try Self.value(name, attached, &rest)
+            case "--root": root = try Self.value(name, attached, &rest)
+            case "--check-config":
+                task = .checkConfiguration
+                if let file = attached ?? (rest.first?.hasPrefix("-") == false ? rest.popFirst() : nil) {
+                    configuration = file
+                }
+            case _ where attached != nil && Self.isSwitch(name):
+                throw Refusal(message: "\(name) takes no value")
+            case "--dry-run": isDryRun = true
+            case "--once": isOnce = true
+            case "--debug": isDebugging = true
+            case "--version": task = .showVersion
+            case "--help", "-h": task = .showHelp
+            default:
+                let kind = argument.hasPrefix("-") ? "option" : "argument"
+                throw Refusal(message: "unknown \(kind) '\(argument.printableASCII)'")
+            }
+        }
+    }
+
+    private static func isSwitch(_ name: String) -> Bool {
+        switch name {
+        case "--dry-run", "--once", "--debug", "--version", "--help": true
+        default: false
+        }
+    }
+
+    private static func value(
+        _ name: String, _ attached: String?, _ rest: inout ArraySlice<String>
+    ) throws(Refusal) -> String {
+        guard let value = attached ?? rest.popFirst(), !value.isEmpty else {
+            throw Refusal(message: "\(name) needs a value")
+        }
+        return value
+    }
+
+    static let help = """
+        Usage: ksmtuned [OPTION]...
+        Tunes Kernel Samepage Merging by the host's memory and its guests.
+
+          --config FILE          read FILE and FILE.d/*.conf instead of /etc/ksmtuned.conf
+          --root DIR             take every path of the host under DIR
+          --dry-run              decide and say what would be written; write nothing
+          --once                 decide once, then exit
+          --debug                tell each step, as DEBUG=1 does
+          --check-config [FILE]  say what is wrong with the configuration, then exit
+          --version              show the version, then exit
+          --help                 show this text, then exit
+
+        Signals: USR1 decides now, HUP reloads the configuration, TERM and INT end.
+        See ksmtuned(8) and ksmtuned.conf(5).
+
+        """
+}
+
+extension String {
+    /// For a message of one line about an argument.
+    fileprivate var printableASCII: String {
+        String(decoding: utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,166 @@
+import Glibc
+import HostKernel
+import KSMPolicy
+import Systemd
+import Tuner
+
+/// From the command line to the running daemon, and to its exit status.
+struct Start {
+    private let options: Options
+    private let paths: HostPaths
+    private let files: ConfigurationFiles
+    private let log = Log()
+
+    init(_ options: Options) {
+        self.options = options
+        paths = HostPaths(root: options.root)
+        files = options.configuration.map { ConfigurationFiles(named: $0) } ?? ConfigurationFiles(paths)
+    }
+
+    /// Why the daemon does not run.
+    private struct Refusal: Error {
+        var status: ExitStatus
+        var message: String
+        var errno: Int32 = 0
+    }
+
+    func run() -> ExitStatus {
+        do throws(Refusal) {
+            try live()
+            return .success
+        } catch {
+            log.write(.error, .refusedToStart, error.message)
+            Notifier.notify("ERRNO=\(error.errno)\nSTATUS=\(error.message)")
+            return error.status
+        }
+    }
+
+    /// Says what is wrong with the configuration.
+    func checkConfiguration() -> ExitStatus {
+        let loaded = files.load(total: try? MemoryReader(paths).total())
+        for diagnostic in loaded.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
+        if loaded.isUsable { try? StandardStream.output.write("the configuration can be used\n") }
+        return loaded.isUsable ? .success : .configuration
+    }
+
+    private func live() throws(Refusal) {
+        // Before anything else, so that a signal during the start is kept for the loop.
+        let waiter = try makeWaiter()
+        let total = try readTotal()
+        DescriptorLimit.raise()
+        let configuration = try loadConfiguration(total)
+        if options.isDryRun {
+            let log = log
+            if access(KSMDirectory(paths).path(.run)) != 0 {
+                log.write(.notice, .failed, "this kernel has no KSM at \(paths.ksm), going on as if it had")
+            }
+            let control = DryRun(paths) { log.write(.notice, .debugLine, $0) }
+            try live(control, waiter, configuration, total)
+        } else {
+            try checkKSM()
+            let pidFile = try takePIDFile(configuration)
+            HostFile.createFolder(paths.runtime)
+            try live(KSMDirectory(paths), waiter, configuration, total)
+            pidFile.remove()
+        }
+    }
+
+    private func live<Control: KSMControl>(
+        _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
+    ) throws(Refusal) {
+        let found = previousState()?.found ?? KnobValues(all: control)
+        let state = HostState(pid: getpid(), found: found)
+        guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
+        let tuner = try makeTuner(control, configuration, policy)
+        var daemon = Daemon(
+            paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state)
+        daemon.start()
+        var loop = Loop(waiter)
+        if !options.isOnce {
+            ProcessMemory.releaseStartup()
+            loop.run(&daemon)
+        }
+        daemon.end(&loop)
+    }
+
+    private func makeWaiter() throws(Refusal) -> Waiter {
+        do throws(KernelFileError) {
+            return try Waiter()
+        } catch {
+            throw Refusal(status: .unavailable, message: "\(error), so signals cannot be heard", errno: error.errno)
+        }
+    }
+
+    private func readTotal() throws(Refusal) -> KiB {
+        do throws(KernelFileError) {
+            return try MemoryReader(paths).total()
+        } catch {
+            throw Refusal(
+                status: .unavailable, message: "\(error), so there is nothing to decide by", errno: error.errno)
+        }
+    }
+
+    private func makeTuner<Control: KSMControl>(
+        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy
+    ) throws(Refusal) -> Tuner<Control> {
+        do throws(KernelFileError) {
+            return try Tuner(paths, control: control, configuration: configuration, policy: policy)
+        } catch {
+            throw Refusal(status: .unavailable, message: "\(error), so guests cannot be seen", errno: error.errno)
+        }
+    }
+
+    private func loadConfiguration(_ total: KiB) throws(Refusal) -> Configuration {
+        let loaded = files.load(total: total)
+        for diagnostic in loaded.diagnostics { log.tell(diagnostic) }
+        guard loaded.isUsable else {
+            throw Refusal(status: .configuration, message: "the configuration is refused, not starting")
+        }
+        return loaded.configuration
+    }
+
+    private func checkKSM() throws(Refusal) {
+        do throws(KernelFileError) {
+            try KSMDirectory(paths).check()
+        } catch {
+            if error.isDenied {
+                throw Refusal(
+                    status: .notPermitted, message: "\(error): run it as root, or with --dry-run", errno: error.errno)
+            }
+            let why =
+                error.isReadOnly
+                ? "KSM can be controlled only outside of containers, on the host itself"
+                : "this kernel has no KSM (CONFIG_KSM), or hides it"
+            throw Refusal(status: .unavailable, message: "\(error): \(why)", errno: error.errno)
+        }
+    }
+
+    private func takePIDFile(_ configuration: Configuration) throws(Refusal) -> PIDFile {
+        let path = paths.place(configuration.pidFile)
+        if paths.isStandIn, let slash = path.lastIndex(of: "/") { HostFile.createFolder(String(path[..<slash])) }
+        do throws(PIDFile.Refusal) {
+            return try PIDFile(path)
+        } catch {
+            switch error {
+            case .failed(let error):
+                let status: ExitStatus = error.isDenied || error.isReadOnly ? .notPermitted : .configuration
+                throw Refusal(
+                    status: status, message: "\(error): see PIDFILE= in ksmtuned.conf(5)", errno: error.errno)
+            case .taken(let path, let pid):
+                let who = pid.map { "with pid \($0)" } ?? "already"
+                throw Refusal(
+                    status: .alreadyRunning, message: "another ksmtuned runs \(who), as \(path) says, not starting")
+            }
+        }
+    }
+
+    /// What a daemon left that ended without an orderly end: the values found before it are the operator's.
+    private func previousState() -> HostState? {
+        guard let text = (try? HostFile.readText(paths.state)) ?? nil else { return nil }
+        return HostState(parsing: text)
+    }
+
+    private func access(_ path: String) -> Int32 {
+        unsafe Glibc.access(path, F_OK)
+    }
+}

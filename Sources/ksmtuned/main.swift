@@ -1,0 +1,24 @@
+import Glibc
+import HostKernel
+
+/// The daemon's version, also that of the package.
+let version = "0.1.0"
+
+func main() -> ExitStatus {
+    let options: Options
+    do throws(Options.Refusal) {
+        options = try Options(parsing: Array(CommandLine.arguments.dropFirst()))
+    } catch {
+        try? StandardStream.error.write("ksmtuned: \(error.message); see ksmtuned --help\n")
+        return .usage
+    }
+    switch options.task {
+    case .run: return Start(options).run()
+    case .checkConfiguration: return Start(options).checkConfiguration()
+    case .showVersion: try? StandardStream.output.write("ksmtuned \(version)\n")
+    case .showHelp: try? StandardStream.output.write(Options.help)
+    }
+    return .success
+}
+
+exit(main().rawValue)

@@ -1,0 +1,45 @@
+# A daemon that hangs, one that is killed, and what is left of the state found before its first start.
+fresh
+configure KSM_THRES_COEF=100 KSM_ON_EXIT=restore
+override WatchdogSec=2
+set_knobs 0 137 33
+# ksm.service writes run=1 before the daemon starts; the state to restore is the one that the daemon finds.
+systemctl start ksm; echo 0 > $ksm/run
+start || return
+check 'scanning' scanning
+pid=$(pid)
+now 'a daemon that waits feeds the watchdog' eval 'sleep 5; is MainPID '"$pid"' && is NRestarts 0'
+mark
+systemctl kill -s STOP ksmtuned
+check 'a hung daemon is ended by the watchdog' systemd_said 'Watchdog timeout'
+check '... and restarted, once' is NRestarts 1
+check '... and active' is ActiveState active
+now '... as another process' test "$(pid)" != "$pid"
+check '... whose pid is in the pid file' eval '[ "$(cat /var/run/ksmtune.pid)" = "$(pid)" ]'
+check '... scanning' scanning
+systemctl stop ksmtuned
+now 'stop restores run as found before the first start' knob run -eq 0
+now '... pages_to_scan' knob pages_to_scan -eq 137
+now '... sleep_millisecs' knob sleep_millisecs -eq 33
+now '... cleanly' is Result success
+
+fresh
+configure KSM_THRES_COEF=100 KSM_ON_EXIT=restore
+systemctl start ksm; set_knobs 0 138 34
+start || return
+check 'scanning' scanning
+for i in 1 2; do
+    pid=$(pid)
+    systemctl kill -s KILL ksmtuned
+    check "killed $i times: restarted" is NRestarts $i
+    check '... and active' is ActiveState active
+    now '... as another process' test "$(pid)" != "$pid"
+done
+systemctl stop ksmtuned
+now 'stop restores what was found before the first start' \
+    eval 'knob run -eq 0 && knob pages_to_scan -eq 138 && knob sleep_millisecs -eq 34'
+# After a clean stop the next start finds anew.
+set_knobs 0 139 35
+systemctl start ksmtuned; check 'a new start scans' scanning; systemctl stop ksmtuned
+check 'stop restores what this start found' eval 'knob pages_to_scan -eq 139 && knob sleep_millisecs -eq 35'
+now 'no warning beside the restarts' no_complaint
