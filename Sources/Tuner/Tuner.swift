@@ -39,7 +39,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         guests = try Self.guests(paths, configuration)
     }
 
-    private static func guests(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) -> GuestTable {
+    private static func guests(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) -> GuestTable
+    {
         let matcher: NameMatcher
         do throws(Pattern.Refusal) {
             matcher = try NameMatcher(profile: configuration.profile, pattern: configuration.guestPattern)
@@ -196,7 +197,9 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
 
     /// Whether every merged page would find memory or swap of its own.
     private func unmergeFits(_ observer: inout some StepObserver & ~Copyable) -> Bool {
-        guard let sharing = (try? control.read(.pagesSharing)) ?? nil, let info = try? memory.read() else { return true }
+        guard let sharing = (try? control.read(.pagesSharing)) ?? nil, let info = try? memory.read() else {
+            return true
+        }
         let needed = GuestTable.kibibytes(pages: sharing)
         let available = (info.available ?? .zero) + (info.swapFree ?? .zero)
         if needed < available { return true }

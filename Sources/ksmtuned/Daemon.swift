@@ -50,7 +50,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         }
         Notifier.notify("READY=1")
         reporter.log.write(
-            .info, .started, "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding every "
+            .info, .started,
+            "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding every "
                 + "\(configuration.monitorInterval)")
     }
 
@@ -126,7 +127,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         do throws(KernelFileError) {
             guard let write = try tuner.control.beginWriting(run: run) else { return }
             guard loop.runToEnd(of: write, &self) else {
-                reporter.log.write(.warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
+                reporter.log.write(
+                    .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
                 return
             }
             try write.finish()

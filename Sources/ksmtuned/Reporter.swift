@@ -58,7 +58,9 @@ struct Reporter: StepObserver, ~Copyable {
     /// Opens the log file, again if it is open, and tells the header.
     ///
     /// - Parameter place: Where the log file is, or `nil` where debug lines go to the log.
-    mutating func begin(_ configuration: Configuration, _ policy: ClassicPolicy, debugging: Bool, logFile place: String?) {
+    mutating func begin(
+        _ configuration: Configuration, _ policy: ClassicPolicy, debugging: Bool, logFile place: String?
+    ) {
         isDebugging = debugging
         logFile = nil
         hasLogFileFailed = false

@@ -18,7 +18,8 @@ package enum HostFile {
     /// Replaces a file's contents so that a reader sees either the old or the new, never a part.
     package static func replace(_ path: String, with bytes: Span<UInt8>) throws(KernelFileError) {
         let temporary = path + ".new"
-        let file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o644, for: .create)
+        let file = try FileDescriptor(
+            opening: temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o644, for: .create)
         try file.writeAll(bytes, path: temporary)
         guard unsafe rename(temporary, path) == 0 else { throw KernelFileError(.replace, path, errno: errno) }
     }

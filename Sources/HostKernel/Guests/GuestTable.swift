@@ -88,7 +88,8 @@ package struct GuestTable: ~Copyable {
 
     // MARK: Looking at one process
 
-    private static func isGuest(_ pid: Int32, _ folder: Int32, _ proc: String, _ matcher: borrowing NameMatcher) -> Bool {
+    private static func isGuest(_ pid: Int32, _ folder: Int32, _ proc: String, _ matcher: borrowing NameMatcher) -> Bool
+    {
         guard var comm = read(folder, pid, "comm", limit: 64) else { return false }
         // The name itself may hold line breaks; only the last one is the kernel's.
         if comm.last == UInt8(ascii: "\n") { comm.removeLast() }

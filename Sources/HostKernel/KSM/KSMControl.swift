@@ -1,5 +1,5 @@
-package import KSMPolicy
 internal import Glibc
+package import KSMPolicy
 
 /// The door to the kernel's KSM. The conformers are the real one, a dry run, and recorders in tests.
 package protocol KSMControl {

@@ -101,7 +101,8 @@ package struct AssignmentParser {
         if !name.isEmpty, word == name, pending.isEmpty, scanner.peek == UInt8(ascii: "=") {
             diagnostics.append(
                 Diagnostic(
-                    .warning, at: origin, "\(name) has a space before its equals sign: the line is ignored, as bash did",
+                    .warning, at: origin,
+                    "\(name) has a space before its equals sign: the line is ignored, as bash did",
                     hint: "write \(name)=value without spaces"))
             scanner.skipLine()
             return
@@ -352,7 +353,8 @@ private struct Scanner {
     mutating func takeName() -> String {
         let start = offset
         while let byte = peek {
-            let isLetter = UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+            let isLetter =
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
             guard isLetter || byte == UInt8(ascii: "_") || byte.isDigit && offset > start else { break }
             advance()
         }

@@ -75,7 +75,8 @@ private struct ValueReader {
                 refuse(setting, "is not a decimal integer", hint: "write digits only, with an optional sign")
             case .leadingZero(let meant):
                 refuse(
-                    setting, "has a leading zero: the original read the same text as octal in one place and as decimal "
+                    setting,
+                    "has a leading zero: the original read the same text as octal in one place and as decimal "
                         + "in another", hint: "write \(meant) if decimal was meant")
             case .hexadecimal:
                 refuse(

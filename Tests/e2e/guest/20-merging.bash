@@ -1,9 +1,9 @@
 # A guest comes, KSM merges for real, the guest goes; and what the journal and the log file tell of it.
 fresh
-configure $busy DEBUG=1
+configure $busy DEBUG=1 KSM_SLEEP_MSEC=1
 start || return
 check 'an empty host: not scanning' status_has '^not scanning'
-threshold=$((total * 70 / 100)) sleep=$((10 * 16 * 1024 * 1024 / total))
+threshold=$((total * 70 / 100)) sleep=$((1 * 16 * 1024 * 1024 / total))
 [ $sleep -ge 10 ] || sleep=10
 check 'DEBUG: total, at debug priority' said_at 7 "^total $total\$"
 check 'DEBUG: sleep' said_at 7 "^sleep $sleep\$"

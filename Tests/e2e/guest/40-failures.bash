@@ -17,14 +17,16 @@ check '... and active' is ActiveState active
 now '... as another process' test "$(pid)" != "$pid"
 check '... whose pid is in the pid file' eval '[ "$(cat /var/run/ksmtune.pid)" = "$(pid)" ]'
 check '... scanning' scanning
+mark
 systemctl stop ksmtuned
 now 'stop restores run as found before the first start' knob run -eq 0
 now '... pages_to_scan' knob pages_to_scan -eq 137
 now '... sleep_millisecs' knob sleep_millisecs -eq 33
-now '... cleanly' is Result success
+check '... cleanly' clean_stop
 
 fresh
 configure KSM_THRES_COEF=100 KSM_ON_EXIT=restore
+override RestartSec=200ms
 systemctl start ksm; set_knobs 0 138 34
 start || return
 check 'scanning' scanning

@@ -2,7 +2,7 @@
 fresh
 guest $guest_mib
 for how in keep stop restore unmerge; do
-    configure KSM_THRES_COEF=100 KSM_NPAGES_BOOST=1250 KSM_ON_EXIT=$how
+    configure KSM_THRES_COEF=100 $fast KSM_ON_EXIT=$how
     systemctl start ksm; set_knobs 0 140 40
     mark
     systemctl start ksmtuned
@@ -10,7 +10,7 @@ for how in keep stop restore unmerge; do
     check "$how: the kernel merges" knob pages_sharing -gt 10000
     pages=$(cat $ksm/pages_to_scan)
     systemctl stop ksmtuned
-    now "$how: stopped, clean" eval 'is ActiveState inactive && is Result success && is ExecMainStatus 0 && is ExecMainCode 1'
+    check "$how: stopped, clean" clean_stop
     now "$how: the pid file is gone" test ! -e /var/run/ksmtune.pid
     case $how in
     keep) now "$how: run stays 1, pages_to_scan $pages" eval 'knob run -eq 1 && knob pages_to_scan -eq '"$pages" ;;

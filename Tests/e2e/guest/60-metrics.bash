@@ -1,6 +1,6 @@
 # pss and unmerged, inside the sandbox, for a guest that runs as somebody else.
 fresh
-configure KSM_THRES_COEF=100 KSM_NPAGES_BOOST=1250 DEBUG=1
+configure KSM_THRES_COEF=100 $fast DEBUG=1
 guest $guest_mib 1000
 start || return
 committed() { retune; sleep .2; amount=$(daemon_journal -o cat | sed -n 's/^committed \([0-9]*\) free.*/\1/p' | tail -1); echo "committed ${amount:=none}"; }
@@ -11,7 +11,7 @@ check "rsz counts merged memory: over $merged KiB" committed_is -gt $merged
 rsz=$amount
 for metric in pss unmerged; do
     mark
-    configure KSM_THRES_COEF=100 KSM_NPAGES_BOOST=1250 DEBUG=1 KSM_PS_METRIC=$metric
+    configure KSM_THRES_COEF=100 $fast DEBUG=1 KSM_PS_METRIC=$metric
     systemctl reload ksmtuned
     check "$metric does not" committed_is -lt $((rsz - merged / 2))
     now "$metric: and is not 0" committed_is -gt 0
