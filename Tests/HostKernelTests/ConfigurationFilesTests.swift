@@ -1,0 +1,56 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct ConfigurationFilesTests {
+    @Test func `drop-ins count above the file, in the order of their names`() {
+        let host = FakeHost()
+        host.write("KSM_THRES_COEF=30\nKSM_NPAGES_MIN=1", to: "etc/ksmtuned.conf")
+        host.write("KSM_THRES_COEF=50", to: "etc/ksmtuned.conf.d/20-b.conf")
+        host.write("KSM_THRES_COEF=40", to: "etc/ksmtuned.conf.d/10-a.conf")
+        host.write("KSM_THRES_COEF=60", to: "etc/ksmtuned.conf.d/30-c.conf.bak")
+        host.write("KSM_THRES_COEF=70", to: "etc/ksmtuned.conf.d/.hidden.conf")
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(loaded.diagnostics.isEmpty)
+        #expect(loaded.configuration.thresholdPercent == 50)
+        #expect(loaded.configuration.pagesMinimum == 1)
+        let origin = loaded.values[.thresholdPercent].origin
+        #expect(origin == .file(host.path("etc/ksmtuned.conf.d/20-b.conf"), line: 1, column: 1))
+    }
+
+    @Test func `the host's own file need not exist, a named one must`() {
+        let host = FakeHost()
+        #expect(ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        let named = ConfigurationFiles(named: host.path("etc/other.conf")).load(total: nil)
+        #expect(!named.isUsable)
+        #expect(named.diagnostics.first?.description.contains("No such file") == true)
+    }
+
+    @Test func `a folder or a pipe in the file's place is an error, and is not waited for`() {
+        let host = FakeHost()
+        host.createFolder("etc/ksmtuned.conf")
+        #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        host.remove("etc/ksmtuned.conf")
+        host.makePipe("etc/ksmtuned.conf")
+        #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
+    }
+
+    @Test func `an expression that regcomp does not take is an error at its place`() {
+        let host = FakeHost()
+        host.write("\nKSM_GUEST_PATTERN='a['\n", to: "etc/ksmtuned.conf")
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(loaded.diagnostics.count == 1)
+        #expect(
+            loaded.diagnostics.first?.origin == .file(host.path("etc/ksmtuned.conf"), line: 2, column: 1))
+    }
+
+    @Test func `a product beyond 64 bits is an error on the host where it is`() {
+        let host = FakeHost()
+        host.write("KSM_THRES_COEF=9000000000000000\n", to: "etc/ksmtuned.conf")
+        #expect(ConfigurationFiles(host.paths).load(total: KiB(100)).isUsable)
+        let loaded = ConfigurationFiles(host.paths).load(total: KiB(16_777_216))
+        #expect(!loaded.isUsable)
+    }
+}

@@ -1,0 +1,197 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct GuestTableTests {
+    private static let page = Int64(sysconf(Int32(_SC_PAGESIZE))) / 1024
+
+    private func table(
+        _ host: FakeHost, profile: Profile = .union, pattern: String? = nil
+    ) throws -> GuestTable {
+        try GuestTable(host.paths, matcher: NameMatcher(profile: profile, pattern: pattern))
+    }
+
+    @Test func `guests are counted by their resident pages, other processes are not`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "qemu-system-x86", resident: 1000)
+        host.setProcess(9, comm: "kvm", resident: 500)
+        host.setProcess(11, comm: "qemu-img", resident: 70_000)
+        var table = try table(host)
+        try table.refresh()
+        let sum = table.measure(by: .rsz)
+        #expect(sum.guests == 2)
+        #expect(sum.committed == KiB(1500 * Self.page))
+        #expect(table.processes == 3)
+    }
+
+    @Test func `a guest that grows is seen without opening anything anew`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        var table = try table(host)
+        try table.refresh()
+        host.write("9 2000 0 0 0 0 0\n", to: "proc/10/statm")
+        #expect(table.measure(by: .rsz).committed == KiB(2000 * Self.page))
+    }
+
+    @Test func `a guest that ends is forgotten, and its number can come back as something else`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        var table = try table(host)
+        try table.refresh()
+        try table.refresh()
+        host.removeProcess(10)
+        host.setProcess(10, comm: "bash", resident: 9000)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 0)
+        #expect(table.measure(by: .rsz).committed == .zero)
+    }
+
+    @Test func `a process seen between fork and exec is looked at once more`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "libvirtd", resident: 1000)
+        host.setProcess(11, comm: "kvm", resident: 1000)
+        var table = try table(host)
+        try table.refresh()
+        host.write("kvm\n", to: "proc/10/comm")
+        host.write("sh\n", to: "proc/11/comm")
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 1)
+        // From then on a name is not asked again.
+        host.write("sh\n", to: "proc/10/comm")
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 1)
+    }
+
+    @Test(arguments: ["foo) Z ", "line\nbreak", "", "qemu", "qemu:", "qemu-system-"])
+    func `a hostile name is no guest`(comm: String) throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: comm, resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 0)
+    }
+
+    @Test(arguments: [
+        (Profile.union, 4), (.upstream, 1), (.debian, 1), (.proxmox, 1),
+    ])
+    func `each profile counts its own`(profile: Profile, guests: Int) throws {
+        let host = FakeHost()
+        host.setProcess(1, comm: "kvm", resident: 1)
+        host.setProcess(2, comm: "qemu:web", resident: 1)
+        host.setProcess(3, comm: "wrapper", resident: 1, commandLine: ["qemu-system-x86_64", "-enable-kvm"])
+        host.setProcess(4, comm: ".qemu-system-x8", resident: 1)
+        host.setProcess(5, comm: "other", resident: 1, commandLine: ["/usr/bin/qemu-system-x86_64", "-enable-kvm"])
+        var table = try table(host, profile: profile)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == guests)
+    }
+
+    @Test func `an expression replaces the list`() throws {
+        let host = FakeHost()
+        host.setProcess(1, comm: "kvm", resident: 1)
+        host.setProcess(2, comm: "myvmm-17", resident: 1)
+        var table = try table(host, pattern: "^myvmm-[0-9]+$")
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 1)
+    }
+
+    @Test func `an expression that makes no sense says why`() {
+        let error = #expect(throws: Pattern.Refusal.self) { _ = try Pattern("a(") }
+        #expect(error?.reason.isEmpty == false)
+    }
+
+    @Test func `pss and unmerged are read where they can be, and counted by rsz where not`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        host.setProcess(11, comm: "kvm", resident: 1000)
+        host.write("00400000-7fff ---p [rollup]\nRss: 4000 kB\nPss:     1234 kB\n", to: "proc/10/smaps_rollup")
+        host.write("400\n", to: "proc/10/ksm_merging_pages")
+        var table = try table(host)
+        try table.refresh()
+        let pss = table.measure(by: .pss)
+        #expect(pss.committed == KiB(1234 + 1000 * Self.page))
+        #expect(pss.fallback?.path.hasSuffix("/proc/11/smaps_rollup") == true)
+        let unmerged = table.measure(by: .unmerged)
+        #expect(unmerged.committed == KiB(1600 * Self.page))
+        #expect(unmerged.fallback?.path.hasSuffix("/proc/11/ksm_merging_pages") == true)
+    }
+
+    @Test func `more merged pages than resident ones count as nothing, not as less`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 10)
+        host.write("400\n", to: "proc/10/ksm_merging_pages")
+        var table = try table(host)
+        try table.refresh()
+        #expect(table.measure(by: .unmerged).committed == .zero)
+    }
+
+    @Test(arguments: ["", "x", "5", "5 ", "5 x", "99999999999999999999 1 0"])
+    func `a statm that makes no sense counts nothing`(text: String) throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.write(text, to: "proc/10/statm")
+        var table = try table(host)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).committed == .zero)
+    }
+
+    @Test func `an absurd size is the largest amount, not a negative one`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.write("1 9223372036854775807 0\n", to: "proc/10/statm")
+        var table = try table(host)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).committed == KiB(.max))
+    }
+
+    @Test func `names that only begin with a digit are no processes`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        for name in ["10x", "007abc", "-5", "self", "0", "99999999999999999999"] { host.createFolder("proc/\(name)") }
+        var table = try table(host)
+        try table.refresh()
+        #expect(table.processes == 1)
+    }
+
+    @Test func `a thousand processes in any order are all told apart`() throws {
+        let host = FakeHost()
+        for pid in 1...1000 {
+            host.write((pid % 10 == 0 ? "kvm" : "sh") + "\n", to: "proc/\(pid)/comm")
+            host.write("1 1 0\n", to: "proc/\(pid)/statm")
+        }
+        var table = try table(host)
+        for _ in 0..<3 {
+            try table.refresh()
+            #expect(table.processes == 1000)
+            #expect(table.measure(by: .rsz).guests == 100)
+        }
+    }
+
+    @Test func `a child that is renamed on the real proc is seen and forgotten`() throws {
+        let paths = HostPaths()
+        var table = try GuestTable(
+            paths, matcher: NameMatcher(profile: .union, pattern: "^ksm-pretender$"))
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let program = folder.appendingPathComponent("ksm-pretender")
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: "/bin/sleep"), to: program)
+        let child = Process()
+        child.executableURL = program
+        child.arguments = ["60"]
+        try child.run()
+        try table.refresh()
+        try table.refresh()
+        let sum = table.measure(by: .rsz)
+        #expect(sum.guests == 1)
+        #expect(sum.committed > .zero)
+        // The child inherits the blocked signals of the thread that started it; this one cannot be blocked.
+        kill(child.processIdentifier, SIGKILL)
+        child.waitUntilExit()
+        #expect(table.measure(by: .rsz).guests == 0)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == 0)
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct KSMDirectoryTests {
+    @Test func `a value is written with a line break`() throws {
+        let host = FakeHost()
+        let kernel = KSMDirectory(host.paths)
+        try kernel.write("1250", to: .pagesToScan)
+        #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "1250\n")
+        try kernel.write("64", to: .pagesToScan)
+        #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "64\n")
+        #expect(try kernel.read(.pagesToScan) == 64)
+    }
+
+    @Test func `a file that this kernel does not have reads as nil`() throws {
+        let host = FakeHost()
+        #expect(try KSMDirectory(host.paths).read(.maxKernelPages) == nil)
+        #expect(try KSMDirectory(host.paths).readAdvisorMode() == nil)
+    }
+
+    @Test func `a failure is never nil`() {
+        let host = FakeHost()
+        host.remove("sys/kernel/mm/ksm/run")
+        host.createFolder("sys/kernel/mm/ksm/run")
+        #expect(throws: KernelFileError.self) { _ = try KSMDirectory(host.paths).read(.run) }
+        host.write("nonsense\n", to: "sys/kernel/mm/ksm/pages_to_scan")
+        #expect(throws: KernelFileError.self) { _ = try KSMDirectory(host.paths).read(.pagesToScan) }
+    }
+
+    @Test(arguments: [("0\n", 0), ("1\n", 1), ("2\n", 2), ("5\n", 1), ("4\n", 0), ("6\n", 2)])
+    func `run is read without the kernel's mark of memory going offline`(text: String, value: Int64) throws {
+        let host = FakeHost()
+        host.write(text, to: "sys/kernel/mm/ksm/run")
+        #expect(try KSMDirectory(host.paths).read(.run) == value)
+    }
+
+    @Test(arguments: [
+        ("[none] scan-time\n", AdvisorMode?.some(.none)), ("none [scan-time]\n", .scanTime), ("none [other]\n", nil),
+        ("\n", nil), ("[", nil),
+    ])
+    func `the advisor's mode is the word in brackets`(text: String, mode: AdvisorMode?) throws {
+        let host = FakeHost()
+        host.write(text, to: "sys/kernel/mm/ksm/advisor_mode")
+        #expect(try KSMDirectory(host.paths).readAdvisorMode() == mode)
+    }
+
+    @Test func `a full device and a folder in a file's place fail with their errno`() {
+        let host = FakeHost()
+        let kernel = KSMDirectory(host.paths)
+        host.link("sys/kernel/mm/ksm/run", to: "/dev/full")
+        var error = #expect(throws: KernelFileError.self) { try kernel.write("1", to: .run) }
+        #expect(error?.errno == ENOSPC)
+        #expect(error?.description.contains("cannot write") == true)
+        host.remove("sys/kernel/mm/ksm/run")
+        error = #expect(throws: KernelFileError.self) { try kernel.write("1", to: .run) }
+        #expect(error?.isMissing == true)
+        host.createFolder("sys/kernel/mm/ksm/run")
+        error = #expect(throws: KernelFileError.self) { try kernel.write("1", to: .run) }
+        #expect(error?.errno == EISDIR)
+    }
+
+    @Test(arguments: ["run", "pages_to_scan", "sleep_millisecs"])
+    func `the check names the knob that is missing`(name: String) throws {
+        let host = FakeHost()
+        let kernel = KSMDirectory(host.paths)
+        try kernel.check()
+        host.remove("sys/kernel/mm/ksm/\(name)")
+        let error = #expect(throws: KernelFileError.self) { try kernel.check() }
+        #expect(error?.path.hasSuffix("/\(name)") == true)
+    }
+
+    @Test func `a dry run says what it would write, and writes nothing`() {
+        let host = FakeHost()
+        var said: [String] = []
+        let dryRun = DryRun(host.paths) { said.append($0) }
+        dryRun.write("300", to: .pagesToScan)
+        #expect(said == ["would write 300 to \(host.path("sys/kernel/mm/ksm/pages_to_scan"))"])
+        #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "100\n")
+    }
+
+    @Test func `saved pages are those shared and those of zeros`() {
+        var control = RecordingControl()
+        control.values[.pagesSharing] = 100
+        #expect(control.savedPages() == 100)
+        control.values[.zeroPages] = 11
+        #expect(control.savedPages() == 111)
+        control.values[.pagesSharing] = nil
+        #expect(control.savedPages() == nil)
+    }
+
+    @Test func `a child writes, and its failure comes back`() throws {
+        let host = FakeHost()
+        try ChildWrite("2\n", to: host.path("sys/kernel/mm/ksm/run")).finish()
+        #expect(host.read("sys/kernel/mm/ksm/run") == "2\n")
+        let error = #expect(throws: KernelFileError.self) { try ChildWrite("2\n", to: "/dev/full").finish() }
+        #expect(error?.errno == ENOSPC)
+    }
+}

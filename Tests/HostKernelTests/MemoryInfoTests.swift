@@ -1,0 +1,66 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct MemoryInfoTests {
+    private func parse(_ text: String) -> MemoryInfo {
+        let bytes = Array(text.utf8)
+        return MemoryInfo(parsing: bytes.span)
+    }
+
+    @Test func `each line is found by its whole name`() {
+        let info = parse(
+            """
+            MemTotal:       24684516 kB
+            MemFree:        23932824 kB
+            MemAvailable:   23846000 kB
+            Buffers:           12288 kB
+            Cached:           139264 kB
+            SwapCached:            1 kB
+            SwapFree:           2048 kB
+
+            """)
+        #expect(info.total == KiB(24_684_516))
+        #expect(info.free(by: .cached) == KiB(23_932_824 + 12_288 + 139_264))
+        #expect(info.free(by: .available) == KiB(23_846_000))
+        #expect(info.swapFree == KiB(2048))
+    }
+
+    @Test(arguments: [
+        ("MemTotal: 3221225472 kB\n", Int64(3_221_225_472)),  // 3 TiB
+        ("MemTotal: 9895604649984 kB\n", 9_895_604_649_984),  // 9 PiB
+        ("MemTotal:9 kB\n", 9),
+    ])
+    func `a total of any size is read`(text: String, total: Int64) {
+        #expect(parse(text).total == KiB(total))
+    }
+
+    @Test(arguments: [
+        "", "\n\n\n", "MemTotal", "MemTotal:", "MemTotal: ", "MemTotal: kB\n", "MemTotal: -5 kB\n", "MemTotal: 12",
+        "MemTotal: 99999999999999999999 kB\n", " MemTotal: 5 kB\n", "memtotal: 5 kB\n", "MemTotalX: 5 kB\n",
+    ])
+    func `what is no number, or cut off, counts as absent`(text: String) {
+        #expect(parse(text).total == nil)
+    }
+
+    @Test(arguments: [
+        (FreeMetric.cached, "MemFree"), (.cached, "Buffers"), (.cached, "Cached"), (.available, "MemAvailable"),
+    ])
+    func `a missing line is named`(metric: FreeMetric, name: String) throws {
+        let host = FakeHost()
+        let lines = host.read("proc/meminfo")!.split(separator: "\n").filter { !$0.hasPrefix(name + ":") }
+        host.write(lines.joined(separator: "\n") + "\n", to: "proc/meminfo")
+        let error = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).free(by: metric) }
+        #expect(error?.description.contains("has no \(name) line") == true)
+    }
+
+    @Test func `a file without a total is refused`() {
+        let host = FakeHost()
+        host.write("MemTotal: 0 kB\n", to: "proc/meminfo")
+        #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
+        host.remove("proc/meminfo")
+        let error = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
+        #expect(error?.isMissing == true)
+    }
+}

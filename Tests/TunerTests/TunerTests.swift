@@ -1,0 +1,254 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+import Tuner
+
+/// Remembers what a step told, in the order of the writes between.
+private struct Recorder: StepObserver {
+    var told: [String] = []
+    var notices: [Notice] = []
+
+    mutating func willApply(_ decision: Decision, guests: Int) { told.append("will \(decision.action.word)") }
+    mutating func didApply(_ decision: Decision, guests: Int) { told.append("did \(decision.action.word)") }
+    mutating func note(_ notice: Notice) { notices.append(notice) }
+}
+
+@Suite struct TunerTests {
+    private static let total: Int64 = 16 * 1024 * 1024
+    private let host = FakeHost(total: total)
+
+    private func tuner(
+        _ control: RecordingControl = RecordingControl(), _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Tuner<RecordingControl> {
+        var configuration = Configuration()
+        change(&configuration)
+        return try Tuner(
+            host.paths, control: control, configuration: configuration,
+            policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+    }
+
+    private func runShort() { host.setMemory(total: Self.total, free: 1000) }
+    private func runPlenty() { host.setMemory(total: Self.total, free: Self.total / 2) }
+
+    @Test func `a start writes pages, sleep and run in this order, every time`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        #expect(tuner.step(&recorder)?.decision.reason == .shortage)
+        #expect(tuner.control.writes == ["pages_to_scan=300", "sleep_millisecs=10", "run=1"])
+        tuner.control.forget()
+        runPlenty()
+        _ = tuner.step(&recorder)
+        #expect(tuner.control.writes == ["run=0"])
+        tuner.control.forget()
+        _ = tuner.step(&recorder)
+        #expect(tuner.control.writes == ["run=0"])
+        tuner.control.forget()
+        runShort()
+        _ = tuner.step(&recorder)
+        #expect(tuner.control.writes == ["pages_to_scan=600", "sleep_millisecs=10", "run=1"])
+        #expect(recorder.notices.isEmpty)
+    }
+
+    @Test func `the observer hears before and after the writes`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        _ = tuner.step(&recorder)
+        #expect(recorder.told == ["will stop", "did stop"])
+    }
+
+    @Test(arguments: [
+        (KSMFile.pagesToScan, ["pages_to_scan=300"]),
+        (.sleepMilliseconds, ["pages_to_scan=300", "sleep_millisecs=10"]),
+        (.run, ["pages_to_scan=300", "sleep_millisecs=10", "run=1"]),
+    ])
+    func `after a refusal nothing further is written, and it is told once`(file: KSMFile, writes: [String]) throws {
+        for errno: Int32 in [5, 13, 16, 22, 30] {
+            var control = RecordingControl()
+            control.refusals[file] = errno
+            var tuner = try tuner(control)
+            var recorder = Recorder()
+            runShort()
+            _ = tuner.step(&recorder)
+            #expect(tuner.control.writes == writes)
+            _ = tuner.step(&recorder)
+            _ = tuner.step(&recorder)
+            let error = KernelFileError(.write, file.name, errno: errno)
+            #expect(recorder.notices == [.failed(.knobs, error)])
+            tuner.control.refusals = [:]
+            _ = tuner.step(&recorder)
+            #expect(recorder.notices == [.failed(.knobs, error), .recovered(.knobs)])
+        }
+    }
+
+    @Test func `the advisor is switched off when it refuses the pages, and told of`() throws {
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(&recorder)
+        #expect(
+            tuner.control.writes == [
+                "pages_to_scan=300", "advisor_mode=none", "pages_to_scan=300", "sleep_millisecs=10", "run=1",
+            ])
+        #expect(recorder.notices == [.displacedAdvisor])
+    }
+
+    @Test func `a stop leaves the advisor alone`() throws {
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        _ = tuner.step(&recorder)
+        #expect(tuner.control.writes == ["run=0"])
+    }
+
+    @Test func `a foreign write is told once with old and new value, and overwritten`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(&recorder)
+        for _ in 0..<3 {
+            tuner.control.values[.pagesToScan] = 7
+            _ = tuner.step(&recorder)
+        }
+        #expect(recorder.notices == [.foreignWrite(.pagesToScan, expected: 300, found: 7)])
+        _ = tuner.step(&recorder)
+        tuner.control.values[.run] = 0
+        tuner.control.values[.sleepMilliseconds] = 9
+        _ = tuner.step(&recorder)
+        #expect(
+            recorder.notices.dropFirst() == [
+                .foreignWrite(.run, expected: 1, found: 0),
+                .foreignWrite(.sleepMilliseconds, expected: 10, found: 9),
+            ])
+    }
+
+    @Test func `what was there before the first write is nobody's foreign write`() throws {
+        var control = RecordingControl()
+        control.values[.run] = 1
+        control.values[.pagesToScan] = 5000
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        _ = tuner.step(&recorder)
+        #expect(recorder.notices.isEmpty)
+    }
+
+    @Test func `memory that cannot be read leaves KSM as it is, and is told once`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        host.write("MemTotal: 5 kB\n", to: "proc/meminfo")
+        for _ in 0..<3 { #expect(tuner.step(&recorder) == nil) }
+        #expect(tuner.control.writes.isEmpty)
+        #expect(recorder.notices.count == 1)
+        runPlenty()
+        #expect(tuner.step(&recorder) != nil)
+        #expect(recorder.notices.last == .recovered(.memory))
+    }
+
+    @Test func `a metric that cannot be read is told once, whichever guest refuses`() throws {
+        host.setProcess(10, comm: "kvm", resident: 10)
+        var tuner = try tuner { $0.guestMetric = .unmerged }
+        var recorder = Recorder()
+        _ = tuner.step(&recorder)
+        host.setProcess(9, comm: "kvm", resident: 10)
+        _ = tuner.step(&recorder)
+        #expect(recorder.notices.count == 1)
+        host.write("1\n", to: "proc/9/ksm_merging_pages")
+        host.write("1\n", to: "proc/10/ksm_merging_pages")
+        _ = tuner.step(&recorder)
+        #expect(recorder.notices.last == .recovered(.metric))
+    }
+
+    @Test func `a batch that may take long is not waited for`() throws {
+        var control = RecordingControl()
+        control.values[.pagesToScan] = 100_001
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        _ = tuner.step(&recorder)
+        #expect(tuner.control.begun == [0])
+        #expect(tuner.control.writes.isEmpty)
+    }
+
+    @Test func `a configuration that is adopted keeps the pages per scan`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(&recorder)
+        var configuration = Configuration()
+        configuration.pagesBoost = 1
+        configuration.profile = .proxmox
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        #expect(tuner.step(&recorder)?.decision.pagesToScan == 301)
+    }
+
+    // MARK: The end
+
+    private static let found = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33, advisorMode: AdvisorMode.none)
+
+    @Test(arguments: [
+        (ExitAction.keep, Int64?.none, [String]()),
+        (.stop, 0, []),
+        (.restore, 1, ["sleep_millisecs=33", "pages_to_scan=77"]),
+        (.unmerge, 2, []),
+    ])
+    func `each way to end`(action: ExitAction, run: Int64?, writes: [String]) throws {
+        var tuner = try tuner { $0.onExit = action }
+        var recorder = Recorder()
+        #expect(tuner.leave(found: Self.found, &recorder) == run)
+        #expect(tuner.control.writes == writes)
+        #expect(recorder.notices.isEmpty)
+    }
+
+    @Test(arguments: ExitAction.allCases)
+    func `the advisor is put back whatever way`(action: ExitAction) throws {
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control) { $0.onExit = action }
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(&recorder)
+        tuner.control.forget()
+        var found = Self.found
+        found.advisorMode = .scanTime
+        _ = tuner.leave(found: found, &recorder)
+        #expect(tuner.control.writes.last == "advisor_mode=scan-time")
+        #expect(!tuner.control.writes.contains("pages_to_scan=77"))
+    }
+
+    @Test func `unmerging that does not fit only stops, and says so`() throws {
+        var control = RecordingControl()
+        control.values[.pagesSharing] = 1 << 40
+        var tuner = try tuner(control) { $0.onExit = .unmerge }
+        var recorder = Recorder()
+        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        guard case .unmergeDoesNotFit(let needed, let available)? = recorder.notices.first else {
+            Issue.record("nothing was said")
+            return
+        }
+        #expect(needed > available)
+        #expect(available == KiB(Self.total / 2))
+    }
+
+    @Test func `a refusal at the end is told, and the rest is done`() throws {
+        var control = RecordingControl()
+        control.refusals[.sleepMilliseconds] = 5
+        var tuner = try tuner(control) { $0.onExit = .restore }
+        var recorder = Recorder()
+        #expect(tuner.leave(found: Self.found, &recorder) == 1)
+        #expect(recorder.notices == [.failed(.knobs, KernelFileError(.write, "sleep_millisecs", errno: 5))])
+    }
+
+    @Test func `a dry run expects nothing of the kernel`() throws {
+        var control = RecordingControl()
+        control.takesEffect = false
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        runShort()
+        for _ in 0..<3 { _ = tuner.step(&recorder) }
+        #expect(recorder.notices.isEmpty)
+        #expect(tuner.control.values[.pagesToScan] == 100)
+    }
+}
