@@ -1,0 +1,434 @@
+import KSMPolicy
+import Testing
+
+@Suite struct ConfigurationTests {
+    // MARK: Accepted values
+
+    @Test func `An empty file means every default, without a word`() {
+        let reading = Reading("")
+        #expect(reading.configuration == Configuration())
+        #expect(reading.messages == [])
+    }
+
+    @Test func `The defaults are the original's`() {
+        let configuration = Reading("").configuration
+        #expect(configuration.monitorInterval == Interval(nanoseconds: 60_000_000_000))
+        #expect(configuration.sleepMilliseconds == 10)
+        #expect(configuration.pagesBoost == 300)
+        #expect(configuration.pagesDecay == -50)
+        #expect(configuration.pagesMinimum == 64)
+        #expect(configuration.pagesMaximum == 1250)
+        #expect(configuration.thresholdPercent == 20)
+        #expect(configuration.thresholdConstant == KiB(2048))
+        #expect(configuration.logFile == nil)
+        #expect(!configuration.isDebugging)
+        #expect(configuration.pidFile == "/var/run/ksmtune.pid")
+        #expect(configuration.profile == .union)
+        #expect(configuration.guestPattern == nil)
+        #expect(configuration.guestMetric == .rsz)
+        #expect(configuration.freeMetric == .cached)
+        #expect(configuration.firstDecision == .start)
+        #expect(configuration.onExit == .keep)
+    }
+
+    @Test func `Every default, written out, means the same as its absence`() {
+        let text = Setting.allCases.map { "\($0.name)=\($0.defaultText(in: .union))\n" }.joined()
+        let reading = Reading(text)
+        #expect(reading.configuration == Configuration())
+        #expect(reading.messages == [])
+    }
+
+    @Test(arguments: Setting.allCases)
+    func `An empty value means the default`(_ setting: Setting) {
+        let reading = Reading("\(setting.name)=\n")
+        #expect(reading.configuration == Configuration())
+        #expect(reading.messages == [])
+    }
+
+    @Test func `Every setting reaches the configuration`() {
+        let reading = Reading(
+            """
+            KSM_MONITOR_INTERVAL=0.5
+            KSM_SLEEP_MSEC=20
+            KSM_NPAGES_BOOST=400
+            KSM_NPAGES_DECAY=-60
+            KSM_NPAGES_MIN=65
+            KSM_NPAGES_MAX=1251
+            KSM_THRES_COEF=21
+            KSM_THRES_CONST=2049
+            LOGFILE=/var/log/ksmtuned
+            DEBUG=1
+            PIDFILE=/run/x.pid
+            KSM_PROFILE=debian
+            KSM_GUEST_PATTERN='^(a|b)$'
+            KSM_PS_METRIC=pss
+            KSM_FREE_METRIC=available
+            KSM_FIRST_DECISION=interval
+            KSM_ON_EXIT=restore
+            """)
+        var expected = Configuration()
+        expected.monitorInterval = Interval(nanoseconds: 500_000_000)
+        expected.sleepMilliseconds = 20
+        expected.pagesBoost = 400
+        expected.pagesDecay = -60
+        expected.pagesMinimum = 65
+        expected.pagesMaximum = 1251
+        expected.thresholdPercent = 21
+        expected.thresholdConstant = KiB(2049)
+        expected.logFile = "/var/log/ksmtuned"
+        expected.isDebugging = true
+        expected.pidFile = "/run/x.pid"
+        expected.profile = .debian
+        expected.guestPattern = "^(a|b)$"
+        expected.guestMetric = .pss
+        expected.freeMetric = .available
+        expected.firstDecision = .interval
+        expected.onExit = .restore
+        #expect(reading.configuration == expected)
+        #expect(reading.messages == [])
+    }
+
+    @Test(arguments: ["1", "0", "no", "false", "' '", "off"])
+    func `Any value of DEBUG enables, as in the original`(_ value: String) {
+        #expect(Reading("DEBUG=\(value)").configuration.isDebugging)
+    }
+
+    @Test func `A later DEBUG without a value disables again`() {
+        #expect(!Reading("DEBUG=1\nDEBUG=\n").configuration.isDebugging)
+    }
+
+    @Test(arguments: [("rsz", GuestMetric.rsz), ("rss", .rsz), ("pss", .pss), ("unmerged", .unmerged)])
+    func `The words of KSM_PS_METRIC`(_ word: String, _ metric: GuestMetric) {
+        #expect(Reading("KSM_PS_METRIC=\(word)").configuration.guestMetric == metric)
+    }
+
+    @Test(arguments: [
+        ("keep", ExitAction.keep), ("stop", .stop), ("restore", .restore), ("unmerge", .unmerge),
+    ])
+    func `The words of KSM_ON_EXIT`(_ word: String, _ action: ExitAction) {
+        #expect(Reading("KSM_ON_EXIT=\(word)").configuration.onExit == action)
+    }
+
+    @Test(arguments: [("upstream", Profile.upstream), ("debian", .debian), ("proxmox", .proxmox), ("''", .union)])
+    func `The words of KSM_PROFILE`(_ word: String, _ profile: Profile) {
+        let reading = Reading("KSM_PROFILE=\(word)")
+        #expect(reading.configuration.profile == profile)
+        #expect(reading.values.profile == profile)
+        #expect(reading.messages == [])
+    }
+
+    @Test(arguments: ["+300", " 300 ", "300"])
+    func `A number may have a sign and blanks around it`(_ value: String) {
+        let reading = Reading("KSM_NPAGES_BOOST='\(value)'")
+        #expect(reading.configuration.pagesBoost == 300)
+        #expect(reading.messages == [])
+    }
+
+    @Test(arguments: [
+        ("KSM_NPAGES_BOOST=0\nKSM_NPAGES_DECAY=0", "a constant rate"),
+        ("KSM_NPAGES_MIN=0\nKSM_NPAGES_MAX=0", "no pages"),
+        ("KSM_NPAGES_MAX=4294967295", "32 bits"),
+        ("KSM_NPAGES_MIN=64\nKSM_NPAGES_MAX=64", "a minimum as large as the maximum"),
+        ("KSM_SLEEP_MSEC=0", "a sleep of zero"),
+        ("KSM_SLEEP_MSEC=549755813887", "the longest sleep whose product fits 64 bits"),
+        ("KSM_THRES_COEF=100", "100 percent"),
+        ("KSM_THRES_COEF=0\nKSM_THRES_CONST=0", "no reserve"),
+        ("KSM_THRES_CONST=9223372036854775807", "63 bits"),
+        ("KSM_NPAGES_DECAY=-9223372036854775808", "the least number of 64 bits"),
+        ("KSM_NPAGES_BOOST=9223372032559808512", "a boost whose sum with 32 bits fits 64"),
+        ("KSM_NPAGES_DECAY=-0", "minus zero"),
+    ])
+    func `Unusual values are taken without a word`(_ text: String, _ name: String) {
+        #expect(Reading(text).messages == [], "\(name)")
+    }
+
+    // MARK: Order
+
+    @Test func `The last assignment wins, also over an earlier file`() {
+        #expect(Reading("KSM_NPAGES_MIN=1\nKSM_NPAGES_MIN=2").configuration.pagesMinimum == 2)
+        #expect(Reading("KSM_NPAGES_MIN=1", "KSM_NPAGES_MIN=2", "KSM_NPAGES_MIN=3").configuration.pagesMinimum == 3)
+        #expect(Reading("KSM_NPAGES_MIN=1", "KSM_NPAGES_MIN=").configuration.pagesMinimum == 64)
+    }
+
+    @Test func `The environment counts below the file`() {
+        #expect(Reading("", environment: ["KSM_NPAGES_MIN": "7"]).configuration.pagesMinimum == 7)
+        #expect(Reading("KSM_NPAGES_MIN=8", environment: ["KSM_NPAGES_MIN": "7"]).configuration.pagesMinimum == 8)
+    }
+
+    @Test func `An empty value in the file is the default, also over the environment`() {
+        #expect(Reading("KSM_NPAGES_MIN=", environment: ["KSM_NPAGES_MIN": "7"]).configuration.pagesMinimum == 64)
+    }
+
+    @Test func `The profile counts below the environment and the file`() {
+        let proxmox = Reading("KSM_PROFILE=proxmox")
+        #expect(proxmox.configuration.sleepMilliseconds == 100)
+        #expect(proxmox.configuration.guestMetric == .pss)
+        #expect(proxmox.values[.sleepMilliseconds].origin == .profile(.proxmox))
+        #expect(proxmox.values[.pagesMinimum].origin == .builtIn)
+
+        let environment = Reading("KSM_PROFILE=proxmox", environment: ["KSM_SLEEP_MSEC": "30"])
+        #expect(environment.configuration.sleepMilliseconds == 30)
+        #expect(environment.values[.sleepMilliseconds].origin == .environment)
+
+        let file = Reading("KSM_SLEEP_MSEC=40\nKSM_PS_METRIC=rsz\nKSM_PROFILE=proxmox")
+        #expect(file.configuration.sleepMilliseconds == 40)
+        #expect(file.configuration.guestMetric == .rsz)
+    }
+
+    @Test func `The profile itself may come from the environment`() {
+        #expect(Reading("", environment: ["KSM_PROFILE": "proxmox"]).configuration.sleepMilliseconds == 100)
+    }
+
+    @Test(arguments: [Profile.upstream, .debian])
+    func `The other profiles have the original's defaults`(_ profile: Profile) {
+        let values = Reading("KSM_PROFILE=\(profile.word)").configuration
+        #expect(values.sleepMilliseconds == 10)
+        #expect(values.guestMetric == .rsz)
+    }
+
+    @Test func `Each value knows where it comes from`() {
+        let reading = Reading("# x\n  KSM_NPAGES_MAX=2", environment: ["KSM_NPAGES_MIN": "7"])
+        #expect(reading.values[.pagesMaximum].origin.description == "f:2:3")
+        #expect(reading.values[.pagesMinimum].origin.description == "environment")
+        #expect(reading.values[.pagesBoost].origin.description == "default")
+        #expect(Reading("KSM_PROFILE=proxmox").values[.guestMetric].origin.description == "profile proxmox")
+    }
+
+    // MARK: Refused values
+
+    struct Refused: CustomTestStringConvertible, Sendable {
+        var text: String
+        var messages: [String]
+        var environment: KeyValuePairs<String, String> = [:]
+
+        var testDescription: String { text }
+    }
+
+    private static let octal =
+        "has a leading zero: the original read the same text as octal in one place and as decimal in another"
+    private static let hexadecimal =
+        "is hexadecimal, which the original understood in one place and not in another; "
+        + "write it in decimal"
+    private static let noNumber = "is not a decimal integer; write digits only, with an optional sign"
+    private static let no32Bits = "is beyond the 32 bits of the kernel's file; write 4294967295 or less"
+    private static let noTime = "is not a time; write seconds such as 60 or 0.5, or 30s, 2m, 1h, 1d"
+
+    @Test(arguments: [
+        // Not a number.
+        Refused(text: "KSM_NPAGES_MIN=many", messages: ["f:1:1: error: KSM_NPAGES_MIN=many \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX=1.5", messages: ["f:1:1: error: KSM_NPAGES_MAX=1.5 \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX=1k", messages: ["f:1:1: error: KSM_NPAGES_MAX=1k \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX=1e3", messages: ["f:1:1: error: KSM_NPAGES_MAX=1e3 \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX='1 2'", messages: ["f:1:1: error: KSM_NPAGES_MAX=1 2 \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX=1_250", messages: ["f:1:1: error: KSM_NPAGES_MAX=1_250 \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_MAX=' '", messages: ["f:1:1: error: KSM_NPAGES_MAX=  \(noNumber)"]),
+        Refused(
+            text: "KSM_NPAGES_MAX=1250\u{00A0}",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MAX=1250\u{00A0} \(noNumber)"
+            ]),
+        Refused(text: "KSM_NPAGES_MAX=１２", messages: ["f:1:1: error: KSM_NPAGES_MAX=１２ \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_DECAY=--50", messages: ["f:1:1: error: KSM_NPAGES_DECAY=--50 \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_DECAY=-", messages: ["f:1:1: error: KSM_NPAGES_DECAY=- \(noNumber)"]),
+        Refused(text: "KSM_NPAGES_DECAY='- 50'", messages: ["f:1:1: error: KSM_NPAGES_DECAY=- 50 \(noNumber)"]),
+        Refused(text: "KSM_THRES_COEF=20%", messages: ["f:1:1: error: KSM_THRES_COEF=20% \(noNumber)"]),
+        Refused(text: "KSM_THRES_CONST=1/2", messages: ["f:1:1: error: KSM_THRES_CONST=1/2 \(noNumber)"]),
+        // Not decimal.
+        Refused(
+            text: "KSM_NPAGES_MIN=064",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MIN=064 \(octal); write 64 if decimal was meant"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_MIN=08",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MIN=08 \(octal); write 8 if decimal was meant"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_MIN=00",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MIN=00 \(octal); write 0 if decimal was meant"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_DECAY=-050",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_DECAY=-050 \(octal); write -50 if decimal was meant"
+            ]),
+        Refused(text: "KSM_NPAGES_MAX=0x4E2", messages: ["f:1:1: error: KSM_NPAGES_MAX=0x4E2 \(hexadecimal)"]),
+        Refused(text: "KSM_NPAGES_MAX=0X4e2", messages: ["f:1:1: error: KSM_NPAGES_MAX=0X4e2 \(hexadecimal)"]),
+        Refused(text: "KSM_NPAGES_DECAY=-0x10", messages: ["f:1:1: error: KSM_NPAGES_DECAY=-0x10 \(hexadecimal)"]),
+        Refused(text: "KSM_NPAGES_MAX=0b1", messages: ["f:1:1: error: KSM_NPAGES_MAX=0b1 \(noNumber)"]),
+        // Too large.
+        Refused(
+            text: "KSM_NPAGES_BOOST=12345678901234567890",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_BOOST=12345678901234567890 is beyond 64 bits; write a smaller number"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_DECAY=-9223372036854775809",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_DECAY=-9223372036854775809 is beyond 64 bits; write a smaller number"
+            ]),
+        Refused(text: "KSM_NPAGES_MIN=4294967296", messages: ["f:1:1: error: KSM_NPAGES_MIN=4294967296 \(no32Bits)"]),
+        Refused(text: "KSM_NPAGES_MAX=4294967296", messages: ["f:1:1: error: KSM_NPAGES_MAX=4294967296 \(no32Bits)"]),
+        Refused(
+            text: "KSM_NPAGES_BOOST=9223372032559808513",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_BOOST=9223372032559808513 is so large that the arithmetic with it is beyond "
+                    + "64 bits; write 9223372032559808512 or less"
+            ]),
+        Refused(
+            text: "KSM_SLEEP_MSEC=549755813888",
+            messages: [
+                "f:1:1: error: KSM_SLEEP_MSEC=549755813888 is so large that the arithmetic with it is beyond 64 bits; "
+                    + "write 549755813887 or less"
+            ]),
+        // Negative.
+        Refused(
+            text: "KSM_NPAGES_MIN=-1",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MIN=-1 is negative; write 0 or more"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_MAX=-1",
+            messages: [
+                "f:1:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more"
+            ]),
+        Refused(
+            text: "KSM_SLEEP_MSEC=-1",
+            messages: [
+                "f:1:1: error: KSM_SLEEP_MSEC=-1 is negative; write 0 or more"
+            ]),
+        Refused(
+            text: "KSM_THRES_COEF=-1",
+            messages: [
+                "f:1:1: error: KSM_THRES_COEF=-1 is negative; write 0 or more"
+            ]),
+        Refused(
+            text: "KSM_THRES_CONST=-1",
+            messages: [
+                "f:1:1: error: KSM_THRES_CONST=-1 is negative; write 0 or more"
+            ]),
+        // Words.
+        Refused(
+            text: "KSM_ON_EXIT=Keep",
+            messages: [
+                "f:1:1: error: KSM_ON_EXIT=Keep is not one of its values; write keep, stop, restore, unmerge"
+            ]),
+        Refused(
+            text: "KSM_PROFILE=redhat",
+            messages: [
+                "f:1:1: error: KSM_PROFILE=redhat is not one of its values; write upstream, debian, proxmox"
+            ]),
+        Refused(
+            text: "KSM_PS_METRIC=uss",
+            messages: [
+                "f:1:1: error: KSM_PS_METRIC=uss is not one of its values; write rsz, pss, unmerged"
+            ]),
+        Refused(
+            text: "KSM_FREE_METRIC=free",
+            messages: [
+                "f:1:1: error: KSM_FREE_METRIC=free is not one of its values; write cached, available"
+            ]),
+        Refused(
+            text: "KSM_FIRST_DECISION=now",
+            messages: [
+                "f:1:1: error: KSM_FIRST_DECISION=now is not one of its values; write start, interval"
+            ]),
+        // Paths.
+        Refused(
+            text: "LOGFILE=ksmtuned.log",
+            messages: [
+                "f:1:1: error: LOGFILE=ksmtuned.log is not an absolute path; begin it with /"
+            ]),
+        Refused(
+            text: "PIDFILE=run/x", messages: ["f:1:1: error: PIDFILE=run/x is not an absolute path; begin it with /"]),
+        // Intervals.
+        Refused(text: "KSM_MONITOR_INTERVAL=soon", messages: ["f:1:1: error: KSM_MONITOR_INTERVAL=soon \(noTime)"]),
+        Refused(text: "KSM_MONITOR_INTERVAL=1e3", messages: ["f:1:1: error: KSM_MONITOR_INTERVAL=1e3 \(noTime)"]),
+        Refused(text: "KSM_MONITOR_INTERVAL=-1", messages: ["f:1:1: error: KSM_MONITOR_INTERVAL=-1 \(noTime)"]),
+        Refused(
+            text: "KSM_MONITOR_INTERVAL=0",
+            messages: [
+                "f:1:1: error: KSM_MONITOR_INTERVAL=0 is under 0.1 s; write 0.1 or more"
+            ]),
+        Refused(
+            text: "KSM_MONITOR_INTERVAL=0.05",
+            messages: [
+                "f:1:1: error: KSM_MONITOR_INTERVAL=0.05 is under 0.1 s; write 0.1 or more"
+            ]),
+        Refused(
+            text: "KSM_MONITOR_INTERVAL=99999999999",
+            messages: [
+                "f:1:1: error: KSM_MONITOR_INTERVAL=99999999999 is beyond 64 bits of nanoseconds; write infinity to decide "
+                    + "only on a signal"
+            ]),
+        // Places, and everything at once.
+        Refused(
+            text: "A=1\n  KSM_NPAGES_MIN=x KSM_ON_EXIT=y\nKSM_NPAGES_MAX=-1\n",
+            messages: [
+                "f:2:3: error: KSM_NPAGES_MIN=x \(noNumber)",
+                "f:3:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more",
+                "f:2:20: error: KSM_ON_EXIT=y is not one of its values; write keep, stop, restore, unmerge",
+            ]),
+        Refused(
+            text: "", messages: ["environment: error: KSM_NPAGES_MIN=x \(noNumber)"],
+            environment: ["KSM_NPAGES_MIN": "x"]),
+        Refused(text: "KSM_NPAGES_MIN=x\nKSM_NPAGES_MIN=5\n", messages: []),
+        Refused(
+            text: "LOGFILE='a\u{1B}\u{7F}'",
+            messages: [
+                "f:1:1: error: LOGFILE=a?? is not an absolute path; begin it with /"
+            ]),
+    ])
+    func `What the original could make nothing of is refused, with what to write instead`(_ test: Refused) {
+        let reading = Reading(test.text, environment: test.environment)
+        #expect(reading.messages == test.messages)
+    }
+
+    // MARK: Odd values
+
+    @Test(arguments: [
+        Refused(
+            text: "KSM_NPAGES_MIN=2000",
+            messages: [
+                "f:1:1: warning: KSM_NPAGES_MIN=2000 leaves the minimum of 2000 pages above the maximum of 1250, between "
+                    + "which the scan will alternate; write KSM_NPAGES_MIN at or below KSM_NPAGES_MAX"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_MAX=63",
+            messages: [
+                "f:1:1: warning: KSM_NPAGES_MAX=63 leaves the minimum of 64 pages above the maximum of 63, between "
+                    + "which the scan will alternate; write KSM_NPAGES_MIN at or below KSM_NPAGES_MAX"
+            ]),
+        Refused(
+            text: "KSM_THRES_COEF=101",
+            messages: [
+                "f:1:1: warning: KSM_THRES_COEF=101 is more than all memory, so KSM will always run; write 100 or less"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_DECAY=50",
+            messages: [
+                "f:1:1: warning: KSM_NPAGES_DECAY=50 is added, so the scan will grow when memory is free; write a negative "
+                    + "number"
+            ]),
+        Refused(
+            text: "KSM_NPAGES_BOOST=-300",
+            messages: [
+                "f:1:1: warning: KSM_NPAGES_BOOST=-300 is added, so the scan will shrink when memory is short; write a "
+                    + "positive number"
+            ]),
+    ])
+    func `What is odd but defined is kept, with a warning`(_ test: Refused) {
+        let reading = Reading(test.text)
+        #expect(reading.messages == test.messages)
+    }
+
+    @Test func `An odd value keeps the original's behaviour`() {
+        let configuration = Reading("KSM_NPAGES_MIN=2000\nKSM_THRES_COEF=101\nKSM_NPAGES_DECAY=50").configuration
+        #expect(configuration.pagesMinimum == 2000)
+        #expect(configuration.pagesMaximum == 1250)
+        #expect(configuration.thresholdPercent == 101)
+        #expect(configuration.pagesDecay == 50)
+    }
+}

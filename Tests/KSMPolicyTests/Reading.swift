@@ -1,0 +1,26 @@
+import KSMPolicy
+
+/// A configuration text as the daemon understands it, with everything that is said about it.
+struct Reading {
+    var configuration: Configuration
+    var values: SettingValues
+    /// Each diagnostic as the line that a user sees.
+    var messages: [String]
+
+    /// - Parameters:
+    ///   - text: One file, named `f` in messages, or several, named `f`, `g`, `h`.
+    ///   - environment: What counts below the files.
+    init(_ text: String..., environment: KeyValuePairs<String, String> = [:]) {
+        self.init(bytes: text.map { Array($0.utf8) }, environment: environment)
+    }
+
+    init(bytes files: [[UInt8]], environment: KeyValuePairs<String, String> = [:]) {
+        let environment = environment.map { Assignment(name: $0.key, value: $0.value, origin: .environment) }
+        var parser = AssignmentParser(environment: environment)
+        for (file, name) in zip(files, ["f", "g", "h"]) { parser.read(file, from: name) }
+        var diagnostics = parser.diagnostics
+        values = SettingValues(environment + parser.assignments)
+        configuration = Configuration(values, diagnostics: &diagnostics)
+        messages = diagnostics.map(\.description)
+    }
+}

@@ -1,0 +1,21 @@
+import KSMPolicy
+import Testing
+
+@Suite struct SettingTests {
+    @Test(arguments: [
+        ("KSM_NPAGES_MAXIMUM", Setting.pagesMaximum), ("KSM_NPAGE_MIN", .pagesMinimum),
+        ("KSM_SLEEP_MS", .sleepMilliseconds),
+        ("KSM_THRESH_COEF", .thresholdPercent), ("KSM_THRES_CONSTANT", .thresholdConstant),
+        ("KSM_INTERVAL", nil), ("KSM_ONEXIT", .onExit), ("KSM_PSMETRIC", .guestMetric),
+        ("KSM_MONITOR_INTERVALL", .monitorInterval), ("KSM_X", nil), ("KSM_", nil), ("KSM_MAX_KERNEL_PAGES", nil),
+        ("KSM_QWERTZUIOP", nil),
+    ])
+    func `The nearest name is told where one is near`(_ name: String, _ setting: Setting?) {
+        #expect(Setting.nearest(to: name) == setting)
+    }
+
+    @Test(arguments: Setting.allCases)
+    func `Each name is nearest to itself`(_ setting: Setting) {
+        #expect(Setting.nearest(to: setting.name) == setting)
+    }
+}
