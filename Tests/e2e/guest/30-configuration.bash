@@ -15,7 +15,7 @@ printf '%s\n' KSM_MONITOR_INTERVAL=1h KSM_THRES_COEF=twenty KSM_SLEEP_MSEC=0x10 
 systemctl reload ksmtuned
 check 'broken at reload: the first error names file and line' said '/etc/ksmtuned\.conf:2(:[0-9]+)?: '
 check '... and so does the second' said '/etc/ksmtuned\.conf:3(:[0-9]+)?: '
-check '... as errors' said_at 3 '/etc/ksmtuned\.conf:2'
+check '... as errors' said_at 3..3 '/etc/ksmtuned\.conf:2'
 check '... and the status tells it' status_has '(previous|old|last|kept|keeping|refused|invalid|not used).*'
 note "$(show StatusText)"
 now '... the unit is active' is ActiveState active
@@ -50,10 +50,14 @@ printf '%s\n' 'KSM_THRES_COEF=twenty' '# between' 'KSM_NPAGES_BOOST=1e3' > $conf
 now 'broken at start: systemctl start fails' not systemctl start ksmtuned
 now '... the unit has failed and waits for no restart' eval 'is ActiveState failed && is SubState failed && is NRestarts 0'
 now '... exit status 78' is ExecMainStatus 78
-check '... the first error is in the journal' said_at 3 '/etc/ksmtuned\.conf:1(:[0-9]+)?: '
-check '... and the last' said_at 3 '/etc/ksmtuned\.conf:3(:[0-9]+)?: '
+check '... the first error is in the journal' said_at 3..3 '/etc/ksmtuned\.conf:1(:[0-9]+)?: '
+check '... and the last' said_at 3..3 '/etc/ksmtuned\.conf:3(:[0-9]+)?: '
 now 'ksmtuned --check-config says the same: 78' eval 'out=$(ksmtuned --check-config 2>&1); [ $? = 78 ] && grep -q conf:3 <<< "$out"'
-now 'ksmctl check-config too' eval 'out=$(ksmctl check-config 2>&1); [ $? = 78 ] && grep -q conf:3 <<< "$out"'
+if ksmctl_has check-config; then
+    now 'ksmctl check-config too' eval 'out=$(ksmctl check-config 2>&1); [ $? = 78 ] && grep -q conf:3 <<< "$out"'
+else
+    skip 'ksmctl check-config too' 'this ksmctl has none'
+fi
 touch /tmp/ran.not
 echo 'KSM_THRES_COEF=$(rm /tmp/ran.not)' > $conf
 not systemctl start ksmtuned 2> /dev/null

@@ -45,3 +45,14 @@ set_knobs 0 139 35
 systemctl start ksmtuned; check 'a new start scans' scanning; systemctl stop ksmtuned
 check 'stop restores what this start found' eval 'knob pages_to_scan -eq 139 && knob sleep_millisecs -eq 35'
 now 'no warning beside the restarts' no_complaint
+
+# Nothing to tune: the knobs cannot be written.
+fresh
+configure KSM_THRES_COEF=100
+override ReadWritePaths= 'ReadWritePaths=/run -/var/log'
+now 'read-only knobs: the unit does not start' not systemctl start ksmtuned
+now '... and waits for no restart' eval 'is ActiveState failed && is NRestarts 0'
+now '... exit status 69' is ExecMainStatus 69
+check '... with a message that names the place' said_at 3..3 '/sys/kernel/mm/ksm'
+now '... one message' eval '[ $(daemon_journal -p err -o cat | wc -l) = 1 ]'
+note "$(daemon_journal -p err -o cat)"

@@ -40,7 +40,7 @@ note() { echo "     $*"; }
 evidence() {
     systemctl show -p ActiveState,SubState,Result,MainPID,ExecMainStatus,NRestarts,StatusText ksmtuned | paste -sd' '
     echo "$(grep -H . $ksm/{run,pages_to_scan,sleep_millisecs,pages_sharing} | sed "s#$ksm/##" | paste -sd' ')"
-    journalctl -u ksmtuned -n 6 -o short-monotonic --no-pager 2>&1 | cut -c1-220
+    journalctl -u ksmtuned -u ksm -n 6 -o short-monotonic --no-pager 2>&1 | cut -c1-220
 }
 
 show() { systemctl show -P "$1" "${2:-ksmtuned}"; }
@@ -49,13 +49,14 @@ status_has() { local seen; seen=$(show StatusText); echo "$seen"; [[ $seen =~ $1
 knob() { local seen; seen=$(cat $ksm/"$1"); echo "$1 is $seen"; [ "$seen" "$2" "$3" ]; }
 not() { ! "$@"; }
 pid() { show MainPID; }
+ksmctl_has() { ksmctl --help 2> /dev/null | grep -Eq "^ +$1( |\$)"; }
 
 # The journal from `mark` on.  (Not by cursor: with a match, journalctl 252 skips the first entry after it.)
 mark() { journalctl --sync; since=$(date +@%s.%6N); }
 journal() { journalctl -q --no-pager ${since:+--since="$since"} "$@"; }
 daemon_journal() { journal SYSLOG_IDENTIFIER=ksmtuned "$@"; }
 said() { daemon_journal -o cat | tee /dev/stderr | grep -Eq -- "$1"; }
-said_at() { daemon_journal -o cat "PRIORITY=$1" | tee /dev/stderr | grep -Eq -- "$2"; }     # said_at PRIORITY REGEX
+said_at() { daemon_journal -o cat -p "$1" | tee /dev/stderr | grep -Eq -- "$2"; }   # said_at PRIORITY REGEX: 3..3, or a range
 systemd_said() { journal -u ksmtuned _PID=1 -o cat | tee /dev/stderr | grep -Eq -- "$1"; }
 # No warning and no error of the daemon, nothing killed by seccomp.
 no_complaint() {
