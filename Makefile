@@ -70,13 +70,13 @@ check-build:
 
 check-lint lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+	@echo 'the format is the agreed one'
 
 check-unit: check-build
 	$(SWIFT) test --skip-build $(DEBUG_BUILD)
 
 check-release: release
-	$(BUILD)/ksmtuned --version
-	$(BUILD)/ksmctl --version
+	@echo "$$($(BUILD)/ksmtuned --version), ksmctl $$($(BUILD)/ksmctl --version)"
 
 check-docs:
 	@command -v mandoc > /dev/null || { echo 'SKIP docs: no mandoc here (package mandoc)'; exit 0; }; \
