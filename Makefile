@@ -17,10 +17,8 @@ PROGRAMS := $(BUILD)/ksmtuned $(BUILD)/ksmctl
 SOURCES := Package.swift Sources Tests
 PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 
-# The Swift standard library is linked in, so that nothing of Swift is needed on the host; so is the C++ runtime that
-# it uses, which saves about 0.9 MB of resident memory. Where its archives are not installed, the second part is left
-# out (it prints nothing).
-RELEASE = -c release --static-swift-stdlib $$(tools/static-link-flags .build/static-libs)
+# The Swift standard library is linked in, so that nothing of Swift is needed on the host.
+RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs)
 
 # A module that is imported and not declared as a dependency in Package.swift is an error: imports go one way.
 DEBUG_BUILD := --explicit-target-dependency-import-check error

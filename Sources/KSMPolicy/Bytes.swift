@@ -1,4 +1,7 @@
+// Inlinable, since the readers of kernel files in another module ask them of every byte.
+
 extension Span<UInt8> {
+    @inlinable
     package func hasPrefix(_ text: StaticString) -> Bool {
         guard count >= text.utf8CodeUnitCount else { return false }
         for index in 0..<text.utf8CodeUnitCount where self[index] != text.byte(at: index) {
@@ -7,6 +10,7 @@ extension Span<UInt8> {
         return true
     }
 
+    @inlinable
     package func isEqual(to text: StaticString) -> Bool {
         count == text.utf8CodeUnitCount && hasPrefix(text)
     }
@@ -14,14 +18,17 @@ extension Span<UInt8> {
 
 extension StaticString {
     /// The byte at `index`, which must be below `utf8CodeUnitCount`.
+    @inlinable
     package func byte(at index: Int) -> UInt8 {
         unsafe utf8Start[index]
     }
 }
 
 extension UInt8 {
-    package var isDigit: Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= self }
+    @inlinable
+    package var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
 
+    @inlinable
     package var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
 }
 

@@ -27,16 +27,10 @@ package struct KiB: Hashable, Comparable, Sendable {
 }
 
 extension KiB: CustomStringConvertible {
-    /// For people: the largest unit of which there is at least one, with one decimal, rounded down.
-    ///
-    /// `511 KiB`, `1.5 MiB`, `23.5 GiB`. From 1 TiB on it stays GiB, so that two amounts of a host compare at a glance.
+    /// For people, as ``TextBuffer/append(_:)-(KiB)`` writes it.
     package var description: String {
-        let magnitude = count.magnitude
-        let sign = count < 0 ? "-" : ""
-        if magnitude < 1024 {
-            return "\(sign)\(magnitude) KiB"
-        }
-        let (unit, name): (UInt64, String) = magnitude < 1 << 20 ? (1 << 10, "MiB") : (1 << 20, "GiB")
-        return "\(sign)\(magnitude / unit).\(magnitude % unit * 10 / unit) \(name)"
+        var text = TextBuffer(capacity: 24)
+        text.append(self)
+        return text.string
     }
 }

@@ -1,7 +1,11 @@
 internal import CSystemd
+internal import Glibc
 
 /// Tells the service manager what the daemon is doing; see sd_notify(3). Without a manager it does nothing.
 package enum Notifier {
+    /// Whether there is a manager that wants to hear.
+    package static var isManaged: Bool { unsafe getenv("NOTIFY_SOCKET") != nil }
+
     /// - Parameter state: Lines such as `READY=1` and `STATUS=…`.
     package static func notify(_ state: String) {
         _ = unsafe sd_notify(0, state)

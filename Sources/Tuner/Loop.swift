@@ -33,7 +33,8 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             if wakeup.contains(.terminate) { return }
             if wakeup.contains(.written) { host.finishWrite() }
             if wakeup.contains(.reload) { host.reload() }
-            if !wakeup.isDisjoint(with: [.reload, .retune]) || waiter.now >= nextDecision {
+            let isAsked = wakeup.contains(.reload) || wakeup.contains(.retune)
+            if isAsked || waiter.now >= nextDecision {
                 host.decide()
                 nextDecision = after(host.interval.nanoseconds)
             }

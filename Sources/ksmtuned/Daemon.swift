@@ -16,7 +16,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var isConfigurationRefused = false
     private var hasStateFailed = false
     private var isEnding = false
-    private var status = ""
+    /// Whether a service manager listens.
+    private let isManaged = Notifier.isManaged
+    private var status: [UInt8] = []
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
@@ -59,13 +61,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         guard let (decision, guests) = tuner.step(&reporter) else { return }
         let saved = tuner.saved
         writeState(decision, guests, saved)
-        var status = isConfigurationRefused ? "configuration refused, going on with the previous one; " : ""
-        status += "\(decision.sentence); \(guests) \(guests == 1 ? "guest" : "guests")"
-        if let saved { status += ", \(saved) saved" }
-        if status != self.status {
-            self.status = status
-            Notifier.notify("STATUS=\(status)")
-        }
+        tellStatus(decision, guests, saved)
     }
 
     mutating func reload() {
@@ -146,6 +142,26 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             configuration, tuner.policy, debugging: configuration.isDebugging || options.isDebugging, logFile: place)
     }
 
+    /// `STATUS=`, if it is another than before.
+    private mutating func tellStatus(_ decision: Decision, _ guests: Int, _ saved: KiB?) {
+        guard isManaged else { return }
+        var text = TextBuffer(capacity: 256)
+        text.append("STATUS=")
+        if isConfigurationRefused { text.append("configuration refused, going on with the previous one; ") }
+        decision.appendSentence(to: &text)
+        text.append("; ")
+        text.append(Int64(guests))
+        text.append(guests == 1 ? " guest" : " guests")
+        if let saved {
+            text.append(", ")
+            text.append(saved)
+            text.append(" saved")
+        }
+        guard text.bytes != status else { return }
+        status = text.bytes
+        Notifier.notify(text.string)
+    }
+
     private mutating func writeState(_ decision: Decision, _ guests: Int, _ saved: KiB?) {
         guard tuner.control.takesEffect else { return }
         var time = timespec()
@@ -154,7 +170,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             decision, guests: guests, saved: saved, time: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000,
             interval: configuration.monitorInterval)
         do throws(KernelFileError) {
-            try HostFile.replace(paths.state, with: text.utf8.span)
+            try HostFile.replace(paths.state, with: text.span)
             hasStateFailed = false
         } catch {
             if !hasStateFailed {

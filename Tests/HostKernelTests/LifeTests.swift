@@ -102,9 +102,10 @@ import Testing
         let state = HostState(pid: 17, found: found)
         let text = state.text(
             decision, guests: 2, saved: KiB(44), time: 1, interval: Interval(nanoseconds: 60_000_000_000))
-        #expect(HostState(parsing: Array(text.utf8)) == state)
+        #expect(HostState(parsing: text) == state)
+        let lines = String(decoding: text, as: UTF8.self)
         for line in ["ACTION=scan", "REASON=shortage", "GUESTS=2", "SAVED_KIB=44", "PAGES_TO_SCAN=300"] {
-            #expect(text.contains(line + "\n"))
+            #expect(lines.contains(line + "\n"))
         }
     }
 
@@ -117,7 +118,7 @@ import Testing
         let state = HostState(pid: 1, found: KnobValues())
         var parser = AssignmentParser()
         parser.read(
-            Array(state.text(decision, guests: 0, saved: nil, time: 0, interval: .endless).utf8), from: "state")
+            state.text(decision, guests: 0, saved: nil, time: 0, interval: .endless), from: "state")
         #expect(parser.diagnostics.isEmpty)
     }
 }

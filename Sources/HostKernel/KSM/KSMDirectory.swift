@@ -12,8 +12,7 @@ package struct KSMDirectory: KSMControl {
     package var takesEffect: Bool { true }
 
     package func path(_ file: KSMFile) -> String {
-        // The cases are few, and in the order in which the paths were made.
-        files[KSMFile.allCases.firstIndex(of: file)!]
+        files[file.index]
     }
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {

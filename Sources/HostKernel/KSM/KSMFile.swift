@@ -12,6 +12,19 @@ package enum KSMFile: String, CaseIterable, Sendable {
     case maxKernelPages = "max_kernel_pages"
 
     package var name: String { rawValue }
+
+    /// The place among all cases.
+    var index: Int {
+        switch self {
+        case .run: 0
+        case .pagesToScan: 1
+        case .sleepMilliseconds: 2
+        case .advisorMode: 3
+        case .pagesSharing: 4
+        case .zeroPages: 5
+        case .maxKernelPages: 6
+        }
+    }
 }
 
 /// Who sets the pace of ksmd: since Linux 6.8 the kernel can do it itself.

@@ -22,42 +22,45 @@ package struct HostState: Equatable, Sendable {
     ///   - guests: How many guests were counted for it.
     ///   - saved: What merging saves now, `nil` where it cannot be told.
     ///   - time: When it was made, in microseconds since 1970.
-    ///   - interval: The time until the next decision, if nothing else happens, in nanoseconds.
+    ///   - interval: The time until the next decision, if nothing else happens.
     package func text(
         _ decision: Decision, guests: Int, saved: KiB?, time: Int64, interval: Interval
-    ) -> String {
-        var text = ""
-        text.reserveCapacity(768)
-        func say(_ name: String, _ value: String) {
-            text += name
-            text += "="
-            text += value
-            text += "\n"
+    ) -> [UInt8] {
+        var text = TextBuffer(capacity: 768)
+        func say(_ name: StaticString, _ value: Int64?) {
+            guard let value else { return }
+            text.append(name)
+            text.append(value)
+            text.append("\n")
         }
-        func say(_ name: String, _ value: Int64?) {
-            if let value { say(name, String(value)) }
+        say("PID=", Int64(pid))
+        say("TIME_USEC=", time)
+        say("INTERVAL_USEC=", interval.nanoseconds / 1000)
+        text.append("POLICY=classic\nACTION=")
+        text.append(decision.action.word)
+        text.append("\nREASON=")
+        text.append(decision.reason.word)
+        text.append("\nSENTENCE='")
+        decision.appendSentence(to: &text)
+        text.append("'\n")
+        say("TOTAL_KIB=", decision.total.count)
+        say("THRESHOLD_KIB=", decision.threshold.count)
+        say("FREE_KIB=", decision.memory.free.count)
+        say("COMMITTED_KIB=", decision.memory.committed.count)
+        say("GUESTS=", Int64(guests))
+        say("PREVIOUS_PAGES_TO_SCAN=", decision.previousPagesToScan)
+        say("PAGES_TO_SCAN=", decision.pagesToScan)
+        say("SLEEP_MILLISECS=", decision.sleepMilliseconds)
+        say("SAVED_KIB=", saved?.count)
+        say("FOUND_RUN=", found.run)
+        say("FOUND_PAGES_TO_SCAN=", found.pagesToScan)
+        say("FOUND_SLEEP_MILLISECS=", found.sleepMilliseconds)
+        switch found.advisorMode {
+        case .some(.none): text.append("FOUND_ADVISOR_MODE=none\n")
+        case .some(.scanTime): text.append("FOUND_ADVISOR_MODE=scan-time\n")
+        case nil: break
         }
-        say("PID", Int64(pid))
-        say("TIME_USEC", time)
-        say("INTERVAL_USEC", interval.nanoseconds / 1000)
-        say("POLICY", "classic")
-        say("ACTION", decision.action.word)
-        say("REASON", decision.reason.word)
-        say("SENTENCE", "'\(decision.sentence)'")
-        say("TOTAL_KIB", decision.total.count)
-        say("THRESHOLD_KIB", decision.threshold.count)
-        say("FREE_KIB", decision.memory.free.count)
-        say("COMMITTED_KIB", decision.memory.committed.count)
-        say("GUESTS", Int64(guests))
-        say("PREVIOUS_PAGES_TO_SCAN", decision.previousPagesToScan)
-        say("PAGES_TO_SCAN", decision.pagesToScan)
-        say("SLEEP_MILLISECS", decision.sleepMilliseconds)
-        say("SAVED_KIB", saved?.count)
-        say("FOUND_RUN", found.run)
-        say("FOUND_PAGES_TO_SCAN", found.pagesToScan)
-        say("FOUND_SLEEP_MILLISECS", found.sleepMilliseconds)
-        if let mode = found.advisorMode { say("FOUND_ADVISOR_MODE", mode.word) }
-        return text
+        return text.bytes
     }
 
     /// Reads the file of a daemon that ended without removing it.

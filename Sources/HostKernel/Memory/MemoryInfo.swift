@@ -1,3 +1,4 @@
+internal import Glibc
 package import KSMPolicy
 
 /// The lines of `/proc/meminfo` that matter here; see proc(5).
@@ -18,10 +19,17 @@ package struct MemoryInfo: Equatable, Sendable {
     package init(parsing text: Span<UInt8>) {
         var lineStart = 0
         while lineStart < text.count {
-            var end = lineStart
-            while end < text.count, text[end] != UInt8(ascii: "\n") { end += 1 }
+            let end = Self.lineEnd(text, from: lineStart)
             read(line: text.extracting(lineStart..<end))
             lineStart = end + 1
+        }
+    }
+
+    private static func lineEnd(_ text: Span<UInt8>, from start: Int) -> Int {
+        unsafe text.withUnsafeBytes { text in
+            // memchr(3) looks at a vector of bytes at a time.
+            guard let end = unsafe memchr(text.baseAddress! + start, 10, text.count - start) else { return text.count }
+            return unsafe UnsafeRawPointer(end) - text.baseAddress!
         }
     }
 

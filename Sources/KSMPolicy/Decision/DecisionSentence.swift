@@ -3,23 +3,51 @@ extension Decision {
     ///
     /// It states the comparison that was made with the numbers that were compared, so that it can be checked.
     package var sentence: String {
-        switch reason {
-        case .plenty:
-            "not scanning: \(memory.committed) committed + \(threshold) threshold < \(total) total, "
-                + "and \(memory.free) free > threshold"
-        case .shortage:
-            "\(effort): \(memory.free) free < \(threshold) threshold"
-        case .easing:
-            if committedWithThreshold < total {
-                "\(effort): free is exactly the \(threshold) threshold"
-            } else {
-                "\(effort): \(memory.committed) committed + \(threshold) threshold >= \(total) total, "
-                    + "but \(memory.free) free is not below the threshold"
-            }
+        var text = TextBuffer(capacity: 192)
+        appendSentence(to: &text)
+        return text.string
+    }
+
+    /// ``sentence``, behind what `text` holds already.
+    package func appendSentence(to text: inout TextBuffer) {
+        guard action == .scan else {
+            text.append("not scanning: ")
+            appendCommitted(to: &text, comparison: " < ")
+            text.append(", and ")
+            text.append(memory.free)
+            text.append(" free > threshold")
+            return
+        }
+        text.append("scanning ")
+        text.append(pagesToScan)
+        text.append(" pages every ")
+        text.append(sleepMilliseconds)
+        text.append(" ms: ")
+        if reason == .shortage {
+            text.append(memory.free)
+            text.append(" free < ")
+            text.append(threshold)
+            text.append(" threshold")
+        } else if committedWithThreshold < total {
+            text.append("free is exactly the ")
+            text.append(threshold)
+            text.append(" threshold")
+        } else {
+            appendCommitted(to: &text, comparison: " >= ")
+            text.append(", but ")
+            text.append(memory.free)
+            text.append(" free is not below the threshold")
         }
     }
 
-    private var effort: String {
-        "scanning \(pagesToScan) pages every \(sleepMilliseconds) ms"
+    /// `2.0 GiB committed + 4.7 GiB threshold < 23.5 GiB total`
+    private func appendCommitted(to text: inout TextBuffer, comparison: StaticString) {
+        text.append(memory.committed)
+        text.append(" committed + ")
+        text.append(threshold)
+        text.append(" threshold")
+        text.append(comparison)
+        text.append(total)
+        text.append(" total")
     }
 }
