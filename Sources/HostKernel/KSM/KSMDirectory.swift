@@ -3,16 +3,16 @@ internal import KSMPolicy
 
 /// The kernel's KSM files, or those of a tree that stands for them.
 package struct KSMDirectory: KSMControl {
-    private let files: [String]
+    private let files: [KernelFile]
 
     package init(_ paths: HostPaths) {
-        files = KSMFile.allCases.map { "\(paths.ksm)/\($0.name)" }
+        files = KSMFile.allCases.map { KernelFile("\(paths.ksm)/\($0.name)", isHeld: !paths.isStandIn) }
     }
 
     package var takesEffect: Bool { true }
 
     package func path(_ file: KSMFile) -> String {
-        files[file.index]
+        files[file.index].path
     }
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
@@ -34,7 +34,7 @@ package struct KSMDirectory: KSMControl {
 
     private func readText(_ file: KSMFile) throws(KernelFileError) -> [UInt8]? {
         do throws(KernelFileError) {
-            return try HostFile.read(path(file), limit: 256)
+            return try files[file.index].read(limit: 256)
         } catch {
             if error.isMissing { return nil }
             throw error

@@ -1,15 +1,15 @@
 package import KSMPolicy
 
 /// Reads the host's memory.
-package struct MemoryReader: Sendable {
-    private let path: String
+package struct MemoryReader {
+    private let file: KernelFile
 
     package init(_ paths: HostPaths) {
-        path = paths.meminfo
+        file = KernelFile(paths.meminfo, isHeld: !paths.isStandIn)
     }
 
     package func read() throws(KernelFileError) -> MemoryInfo {
-        let text = try HostFile.read(path, limit: 16384)
+        let text = try file.read(limit: 16384)
         return MemoryInfo(parsing: text.span)
     }
 
@@ -18,7 +18,7 @@ package struct MemoryReader: Sendable {
     /// - Throws: ``KernelFileError`` also for a file without that line, or with 0 there.
     package func total() throws(KernelFileError) -> KiB {
         guard let total = try read().total, total > .zero else {
-            throw KernelFileError(.understand, path, errno: 0, detail: "it has no MemTotal line with a number above 0")
+            throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no MemTotal line with a number above 0")
         }
         return total
     }
@@ -27,7 +27,7 @@ package struct MemoryReader: Sendable {
     package func free(by metric: FreeMetric) throws(KernelFileError) -> KiB {
         let memory = try read()
         if let missing = memory.missingLine(for: metric) {
-            throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(missing) line with a number")
+            throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no \(missing) line with a number")
         }
         return memory.free(by: metric)
     }

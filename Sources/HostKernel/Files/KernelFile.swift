@@ -1,0 +1,48 @@
+internal import Glibc
+
+/// A file of the kernel that is read at each tick.
+///
+/// The kernel makes its text anew at each read from the beginning, so on a host one descriptor is held and opening it
+/// again, which costs six times as much as reading it, is saved. In a tree that stands for a host the file may be
+/// replaced by another at any time, so there it is opened each time.
+package final class KernelFile {
+    package let path: String
+    private let isHeld: Bool
+    private var descriptor: Int32 = -1
+
+    package init(_ path: String, isHeld: Bool) {
+        self.path = path
+        self.isHeld = isHeld
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Reads the text as it is now.
+    ///
+    /// - Parameter limit: More than this many bytes is an error.
+    /// - Throws: ``KernelFileError``; for a file that is missing, ``KernelFileError/isMissing`` is true.
+    package func read(limit: Int) throws(KernelFileError) -> [UInt8] {
+        guard isHeld else { return try HostFile.read(path, limit: limit) }
+        if descriptor < 0 {
+            descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+        }
+        var failure: Int32 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            // A text of the kernel that fits comes in one piece.
+            let got = unsafe pread(descriptor, buffer.baseAddress!, limit, 0)
+            if got < 0 { failure = errno }
+            if got == limit { failure = EFBIG }
+            count = max(got, 0)
+        }
+        guard failure == 0 else {
+            // Whatever it was, the next read begins afresh.
+            close(descriptor)
+            descriptor = -1
+            throw KernelFileError(.read, path, errno: failure)
+        }
+        return bytes
+    }
+}
