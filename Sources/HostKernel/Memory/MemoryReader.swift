@@ -18,7 +18,8 @@ package struct MemoryReader {
     /// - Throws: ``KernelFileError`` also for a file without that line, or with 0 there.
     package func total() throws(KernelFileError) -> KiB {
         guard let total = try read().total, total > .zero else {
-            throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no MemTotal line with a number above 0")
+            throw KernelFileError(
+                .understand, file.path, errno: 0, detail: "it has no MemTotal line with a number above 0")
         }
         return total
     }

@@ -55,7 +55,9 @@ package struct AssignmentParser {
             if !name.isEmpty, scanner.peek == UInt8(ascii: "=") {
                 scanner.advance()
                 do {
-                    pending.append(Assignment(name: name, value: try readValue(&scanner, pending), origin: origin))
+                    // `export` is a command: what stands behind it is expanded before any of it is assigned.
+                    let value = try readValue(&scanner, isExporting ? [] : pending)
+                    pending.append(Assignment(name: name, value: value, origin: origin))
                 } catch {
                     diagnostics.append(error)
                     scanner.skipLine()
@@ -71,7 +73,7 @@ package struct AssignmentParser {
                 // `export NAME` marks it for children, of which there are none.
                 continue
             }
-            diagnose(name, from: origin, behind: pending, &scanner)
+            diagnose(name, from: origin, behind: isExporting ? [] : pending, &scanner)
             return
         }
         commit(&pending)
@@ -149,33 +151,33 @@ package struct AssignmentParser {
 
     private func readValue(_ scanner: inout Scanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
         var value: [UInt8] = []
-        if scanner.peek == UInt8(ascii: "~") {
-            throw scanner.problem("~ is not expanded here", hint: "write the whole path, or quote it")
-        }
+        // Where a shell puts a home folder for a tilde: at the beginning, and behind a colon.
+        var mayBeHome = true
         while let byte = scanner.peek, !scanner.isAtWordEnd {
+            defer { mayBeHome = byte == UInt8(ascii: ":") }
             switch byte {
+            case UInt8(ascii: "~") where mayBeHome:
+                throw scanner.problem("~ is not expanded here", hint: "write the whole path, or quote it")
             case UInt8(ascii: "'"):
                 try readSingleQuoted(&scanner, into: &value)
             case UInt8(ascii: "\""):
                 try readDoubleQuoted(&scanner, pending, into: &value)
             case UInt8(ascii: "\\"):
                 scanner.advance()
-                if let escaped = scanner.peek {
-                    scanner.advance()
-                    if escaped != UInt8(ascii: "\n") { value.append(escaped) }
+                if scanner.isAtEnd {
+                    value.append(byte)
+                } else if let escaped = try takeText(&scanner), escaped != UInt8(ascii: "\n") {
+                    value.append(escaped)
                 }
             case UInt8(ascii: "$"), UInt8(ascii: "`"):
-                try expand(&scanner, pending, into: &value)
+                try expand(&scanner, pending, isQuoted: false, into: &value)
             case UInt8(ascii: "&"), UInt8(ascii: "|"), UInt8(ascii: "<"), UInt8(ascii: ">"),
                 UInt8(ascii: "("), UInt8(ascii: ")"):
                 throw scanner.problem(
                     "'\(Character(Unicode.Scalar(byte)))' is shell syntax, and this file is read, never run",
                     hint: "quote the value if the character belongs to it")
-            case 0:
-                throw scanner.problem("a zero byte", hint: "save the file as plain text")
             default:
-                value.append(byte)
-                scanner.advance()
+                if let byte = try takeText(&scanner) { value.append(byte) }
             }
         }
         return String(decoding: value, as: UTF8.self)
@@ -185,9 +187,11 @@ package struct AssignmentParser {
         let unclosed = scanner.problem("the quote is not closed on its line", hint: "add the closing '")
         scanner.advance()
         while let byte = scanner.peek, byte != UInt8(ascii: "\n") {
-            scanner.advance()
-            if byte == UInt8(ascii: "'") { return }
-            value.append(byte)
+            if byte == UInt8(ascii: "'") {
+                scanner.advance()
+                return
+            }
+            if let byte = try takeText(&scanner) { value.append(byte) }
         }
         throw unclosed
     }
@@ -203,7 +207,7 @@ package struct AssignmentParser {
                 scanner.advance()
                 return
             case UInt8(ascii: "$"), UInt8(ascii: "`"):
-                try expand(&scanner, pending, into: &value)
+                try expand(&scanner, pending, isQuoted: true, into: &value)
             case UInt8(ascii: "\\"):
                 scanner.advance()
                 switch scanner.peek {
@@ -215,16 +219,21 @@ package struct AssignmentParser {
                     value.append(byte)
                 }
             default:
-                value.append(byte)
-                scanner.advance()
+                if let byte = try takeText(&scanner) { value.append(byte) }
             }
         }
         throw unclosed
     }
 
+    /// Takes a byte that stands for itself.
+    private func takeText(_ scanner: inout Scanner) throws(Diagnostic) -> UInt8? {
+        guard scanner.peek != 0 else { throw scanner.problem("a zero byte", hint: "save the file as plain text") }
+        return scanner.isAtEnd ? nil : scanner.take()
+    }
+
     /// Takes `$NAME` or `${NAME}` and appends what it stands for: nothing where the name is not set.
     private func expand(
-        _ scanner: inout Scanner, _ pending: [Assignment], into value: inout [UInt8]
+        _ scanner: inout Scanner, _ pending: [Assignment], isQuoted: Bool, into value: inout [UInt8]
     ) throws(Diagnostic) {
         let never = "is never run"
         if scanner.peek == UInt8(ascii: "`") {
@@ -232,7 +241,7 @@ package struct AssignmentParser {
         }
         let start = scanner
         scanner.advance()
-        var name: String
+        var name = ""
         switch scanner.peek {
         case UInt8(ascii: "("):
             throw start.problem("$(…) \(never)", hint: "write its result")
@@ -245,16 +254,17 @@ package struct AssignmentParser {
                 throw start.problem("only $NAME and ${NAME} are expanded", hint: "write the value itself")
             }
             scanner.advance()
+        case UInt8(ascii: "'") where isQuoted, UInt8(ascii: "\"") where isQuoted:
+            // The dollar sign at the end of an expression in quotes.
+            value.append(UInt8(ascii: "$"))
         case .some(let byte) where "0123456789@*#?-$!'\"".utf8.contains(byte):
             throw start.problem(
                 "only $NAME and ${NAME} are expanded", hint: "write the value itself, or \\$ for a dollar sign")
         default:
             name = scanner.takeName()
-            if name.isEmpty {
-                value.append(UInt8(ascii: "$"))
-                return
-            }
+            if name.isEmpty { value.append(UInt8(ascii: "$")) }
         }
+        guard !name.isEmpty else { return }
         let text = pending.last { $0.name == name }?.value ?? variables[name] ?? ""
         value.append(contentsOf: text.utf8)
     }
@@ -343,6 +353,7 @@ private struct Scanner {
             case "if", "for", "while", "until", "case", "select": depth += 1
             case "fi", "done", "esac": depth -= 1
             case "": advance()
+            case let word where word.hasPrefix("#"): skipLine()
             default: break
             }
         }

@@ -59,15 +59,12 @@ package struct Interval: Equatable, Sendable {
             guard byte.isDigit else { throw .notADuration }
             hasDigit = true
             let digit = Int64(byte - UInt8(ascii: "0"))
-            if let place = fraction {
-                fraction = place / 10
-                length += place / 10 * digit
-            } else {
-                let (shifted, tooFar) = length.multipliedReportingOverflow(by: 10)
-                let (added, tooMuch) = shifted.addingReportingOverflow(digit * unit)
-                guard !tooFar, !tooMuch else { throw .tooLong }
-                length = added
-            }
+            // Before the point each digit makes those before it worth ten times as much, behind it each is worth less.
+            let (shifted, tooFar) = fraction == nil ? length.multipliedReportingOverflow(by: 10) : (length, false)
+            fraction = fraction.map { $0 / 10 }
+            let (sum, tooMuch) = shifted.addingReportingOverflow(digit * (fraction ?? unit))
+            guard !tooFar, !tooMuch else { throw .tooLong }
+            length = sum
         }
         guard hasDigit else { throw .notADuration }
         return length
