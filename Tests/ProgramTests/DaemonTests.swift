@@ -1,0 +1,538 @@
+import Foundation
+import HostFixtures
+import Testing
+
+/// The daemon's life in a tree, driven by signals.
+@Suite(.timeLimit(.minutes(2))) struct DaemonTests {
+    // MARK: Decisions
+
+    @Test func `It decides at start, and once more for each USR1`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        #expect(host.knobs == ["1", "300", "10"])
+
+        for pages in ["600", "900", "1200", "1250", "1250"] {
+            try await daemon.decide()
+            #expect(host.knobs == ["1", pages, "10"])
+        }
+        host.setMemory(total: 16_777_216, free: 8_000_000)
+        try await daemon.decide()
+        #expect(host.knobs == ["0", "1250", "10"])
+
+        #expect(daemon.decisions == 7)
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `With KSM_FIRST_DECISION=interval nothing is written before the first decision`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_FIRST_DECISION=interval\n")
+        #expect(host.knobs == ["0", "100", "20"])
+        #expect(!host.exists("run/ksmtuned/state"))
+
+        try await daemon.decide()
+        #expect(host.knobs == ["1", "300", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `It decides each interval`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_MONITOR_INTERVAL=0.1\n")
+        try await daemon.until("it had decided five times") { daemon.decisions >= 5 }
+        #expect(host.knob("pages_to_scan") == "1250" || host.knob("pages_to_scan") == "1200")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `MemTotal is read once, as the original did`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+        host.setMemory(total: 1_000_000, free: 8_000_000)
+        try await daemon.decide()
+        #expect(host.state["TOTAL_KIB"] == "16777216")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A change of the decision is told, a repetition is not`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        try await daemon.decide()
+        try await daemon.decide()
+        host.setMemory(total: 16_777_216, free: 8_000_000)
+        try await daemon.decide()
+        try await daemon.decide()
+
+        let told = daemon.messages.filter { $0.hasPrefix("scanning ") || $0.hasPrefix("not scanning") }
+        #expect(
+            told == [
+                "scanning 300 pages every 10 ms: 976.5 MiB free < 3.1 GiB threshold",
+                "not scanning: 0 KiB committed + 3.1 GiB threshold < 16.0 GiB total, and 7.6 GiB free > threshold",
+            ])
+        #expect(try await daemon.end() == 0)
+    }
+
+    // MARK: Reload
+
+    @Test func `HUP brings a good configuration into force and decides, and the pages are kept`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        host.configure("KSM_NPAGES_BOOST=1\nKSM_THRES_COEF=50\n")
+
+        try await daemon.reload()
+        try await daemon.until("it had decided") { daemon.decisions == 2 && host.knob("pages_to_scan") == "301" }
+
+        #expect(daemon.messages.contains("configuration reloaded"))
+        #expect(daemon.messages.contains("thres 8388608"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `HUP with a broken configuration tells every error, keeps the previous one and decides`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_NPAGES_BOOST=10\n")
+        #expect(host.knob("pages_to_scan") == "64")
+        host.configure("KSM_NPAGES_BOOST=1000\nKSM_NPAGES_MAX=-1\nreboot\n")
+
+        try await daemon.reload()
+        try await daemon.until("it had decided") { host.knob("pages_to_scan") == "74" }
+
+        let configuration = host.path("etc/ksmtuned.conf")
+        #expect(
+            daemon.messages(with: configuration) == [
+                "\(configuration):3:1: error: 'reboot' is not an assignment, and this file is read, never run; write "
+                    + "NAME=value lines only",
+                "\(configuration):2:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more",
+            ])
+        #expect(daemon.messages.contains("configuration refused, keeping the previous one"))
+        #expect(!daemon.messages.contains("configuration reloaded"))
+        #expect(daemon.program.isRunning)
+
+        host.configure("KSM_NPAGES_BOOST=1000\n")
+        try await daemon.reload()
+        try await daemon.until("it had decided") { host.knob("pages_to_scan") == "1074" }
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `HUP opens LOGFILE again, as logrotate(8) wants it`() async throws {
+        let host = FakeHost()
+        host.configure("LOGFILE=/log\n")
+        let program = try RunningProgram(.ksmtuned, [host.rootOption, "--debug"])
+        try await program.until("it had logged") { host.read("log")?.contains("stop ksm") ?? false }
+        try FileManager.default.moveItem(atPath: host.path("log"), toPath: host.path("log.1"))
+
+        program.send(SIGHUP)
+
+        try await program.until("it had opened the file again") { host.read("log")?.contains("stop ksm") ?? false }
+        program.send(SIGTERM)
+        #expect(try await program.ended() == 0)
+    }
+
+    @Test func `Another PIDFILE takes effect at the next start, and is told so`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+        host.configure("PIDFILE=/run/other.pid\n")
+        try await daemon.reload()
+        try await daemon.until("it was told") {
+            daemon.messages.contains("PIDFILE=/run/other.pid takes effect at the next start")
+        }
+        #expect(host.exists("var/run/ksmtune.pid"))
+        #expect(try await daemon.end() == 0)
+        #expect(!host.exists("var/run/ksmtune.pid"))
+    }
+
+    // MARK: One daemon
+
+    @Test func `The pid file names the daemon while it runs`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+        #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
+        #expect(try await daemon.end() == 0)
+        #expect(!host.exists("var/run/ksmtune.pid"))
+    }
+
+    @Test func `A second daemon is refused, and told the pid of the first`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+
+        let second = try await Program.ksmtuned.run([host.rootOption])
+
+        #expect(second.status == 75)
+        #expect(
+            second.error
+                == host.filled(
+                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid), as ROOT/var/run/ksmtune.pid says, "
+                        + "not starting\n"))
+        #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
+        #expect(daemon.program.isRunning)
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A pid file that a daemon left behind is no obstacle`() async throws {
+        let host = FakeHost()
+        host.write("1\nnonsense that is longer than a pid", to: "var/run/ksmtune.pid")
+        let daemon = try await RunningDaemon(host)
+        #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
+        #expect(try await daemon.end() == 0)
+    }
+
+    // MARK: The end
+
+    struct Ending: CustomTestStringConvertible, Sendable {
+        var configuration: String
+        var signal = SIGTERM
+        var sharing = "1000"
+        var knobs: [String]
+        var message: String?
+
+        var testDescription: String { "\(configuration), signal \(signal), \(sharing) pages shared" }
+    }
+
+    @Test(arguments: [
+        Ending(configuration: "", knobs: ["1", "300", "10"]),
+        Ending(configuration: "", signal: SIGINT, knobs: ["1", "300", "10"]),
+        Ending(configuration: "KSM_ON_EXIT=keep", knobs: ["1", "300", "10"]),
+        Ending(configuration: "KSM_ON_EXIT=stop", knobs: ["0", "300", "10"]),
+        Ending(configuration: "KSM_ON_EXIT=stop", signal: SIGINT, knobs: ["0", "300", "10"]),
+        Ending(configuration: "KSM_ON_EXIT=restore", knobs: ["0", "100", "20"]),
+        Ending(configuration: "KSM_ON_EXIT=unmerge", knobs: ["2", "300", "10"]),
+        Ending(
+            configuration: "KSM_ON_EXIT=unmerge", sharing: "100000000", knobs: ["0", "300", "10"],
+            message: "and only 976.5 MiB of memory and swap are free: stopping the scan, the pages stay merged"),
+    ])
+    func `The end does what KSM_ON_EXIT says, and removes what is the daemon's`(_ ending: Ending) async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.write(ending.sharing + "\n", to: "sys/kernel/mm/ksm/pages_sharing")
+        let daemon = try await RunningDaemon(host, ending.configuration + "\n")
+        #expect(host.knobs == ["1", "300", "10"])
+
+        #expect(try await daemon.end(ending.signal) == 0)
+
+        #expect(host.knobs == ending.knobs)
+        #expect(!host.exists("var/run/ksmtune.pid"))
+        #expect(!host.exists("run/ksmtuned/state"))
+        #expect(daemon.messages.last?.hasPrefix("ended, KSM_ON_EXIT=") ?? false)
+        if let message = ending.message { #expect(daemon.messages(with: message).count == 1) }
+    }
+
+    @Test func `After a crash the next daemon restores what the first one found`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let first = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await first.end(SIGKILL) == -SIGKILL)
+        #expect(host.knobs == ["1", "300", "10"])
+
+        let second = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(host.state["FOUND_RUN"] == "0")
+        #expect(try await second.end() == 0)
+
+        #expect(host.knobs == ["0", "100", "20"])
+    }
+
+    @Test func `A state file that is not one is passed over`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.write("PID=nonsense\nFOUND_RUN=2\n\0\u{1}$(x)", to: "run/ksmtuned/state")
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await daemon.end() == 0)
+        #expect(host.knobs == ["0", "100", "20"])
+    }
+
+    @Test func `A reload changes what the end does`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        host.configure("KSM_ON_EXIT=stop\n")
+        try await daemon.reload()
+        #expect(try await daemon.end() == 0)
+        #expect(host.knob("run") == "0")
+    }
+
+    // MARK: Knobs that refuse
+
+    @Test(arguments: ["run", "pages_to_scan", "sleep_millisecs"])
+    func `A knob that refuses from the start is told once, and so is its recovery`(_ name: String) async throws {
+        let host = FakeHost()
+        host.runShort()
+        let file = "sys/kernel/mm/ksm/\(name)"
+        host.link(file, to: "/dev/full")
+        let daemon = try await RunningDaemon(host)
+        for _ in 0..<3 { try await daemon.decide() }
+
+        let place = host.path(file)
+        #expect(
+            daemon.messages(with: "No space left") == [
+                "cannot write \(place): No space left on device, trying again at the next decision"
+            ])
+        #expect(daemon.program.isRunning)
+
+        host.remove(file)
+        host.write("0\n", to: file)
+        for _ in 0..<3 { try await daemon.decide() }
+        #expect(daemon.messages.count { $0 == "KSM can be controlled again" } == 1)
+        #expect(host.knobs == ["1", "1250", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test(arguments: ["run", "pages_to_scan", "sleep_millisecs"])
+    func `A knob that vanishes, turns into a folder and comes back is one message per change`(_ name: String)
+        async throws
+    {
+        let host = FakeHost()
+        host.runShort()
+        let file = "sys/kernel/mm/ksm/\(name)"
+        let place = host.path(file)
+        let daemon = try await RunningDaemon(host)
+
+        host.remove(file)
+        for _ in 0..<3 { try await daemon.decide() }
+        host.createFolder(file)
+        for _ in 0..<3 { try await daemon.decide() }
+        host.remove(file)
+        host.write("0\n", to: file)
+        for _ in 0..<3 { try await daemon.decide() }
+
+        #expect(
+            daemon.messages.filter { $0.hasPrefix("cannot ") || $0.hasPrefix("KSM can ") } == [
+                "cannot write \(place): No such file or directory, trying again at the next decision",
+                "cannot write \(place): Is a directory, trying again at the next decision",
+                "KSM can be controlled again",
+            ])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `After a refused pages_to_scan neither sleep nor run is written`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.link("sys/kernel/mm/ksm/pages_to_scan", to: "/dev/full")
+        let daemon = try await RunningDaemon(host)
+        #expect(host.knob("sleep_millisecs") == "20")
+        #expect(host.knob("run") == "0")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `KSM that vanishes as a whole is one message, and the end is in order`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=stop\n")
+        host.remove("sys")
+        for _ in 0..<3 { try await daemon.decide() }
+        #expect(daemon.messages(with: "trying again at the next decision").count == 1)
+        #expect(try await daemon.end() == 0)
+        #expect(!host.exists("var/run/ksmtune.pid"))
+    }
+
+    @Test func `Something else that writes a knob is told with both values, once`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        for _ in 0..<3 {
+            host.write("7\n", to: "sys/kernel/mm/ksm/pages_to_scan")
+            try await daemon.decide()
+        }
+        #expect(
+            daemon.messages(with: "something else").first
+                == "something else changed pages_to_scan from 300 to 7, going on by the configured policy")
+        #expect(daemon.messages(with: "something else").count == 1)
+        #expect(host.knob("pages_to_scan") == "1200")
+        #expect(try await daemon.end() == 0)
+    }
+
+    // MARK: The host
+
+    @Test func `Memory that cannot be read leaves KSM as it is, with one message, until it can`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        host.remove("proc/meminfo")
+        for _ in 0..<3 { try await daemon.reload() }
+        #expect(
+            daemon.messages(with: "meminfo") == [
+                host.filled(
+                    "cannot read ROOT/proc/meminfo: No such file or directory, so KSM stays as it is until that can be "
+                        + "read")
+            ])
+        #expect(host.knobs == ["1", "300", "10"])
+
+        host.runShort()
+        try await daemon.decide()
+        #expect(daemon.messages.count { $0 == "the host's memory can be read again" } == 1)
+        #expect(host.knobs == ["1", "600", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A line that is missing from meminfo is named`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        host.write("MemTotal: 16777216 kB\nMemFree: 1 kB\nCached: 1 kB\n", to: "proc/meminfo")
+        for _ in 0..<2 { try await daemon.reload() }
+        #expect(daemon.messages(with: "it has no Buffers line with a number").count == 1)
+        #expect(host.knobs == ["1", "300", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `Guests appear, grow and vanish`() async throws {
+        let host = FakeHost()
+        let page = Int64(sysconf(Int32(_SC_PAGESIZE))) / 1024
+        let daemon = try await RunningDaemon(host)
+        func committed() -> [String?] { [host.state["GUESTS"], host.state["COMMITTED_KIB"]] }
+        #expect(committed() == ["0", "0"])
+
+        host.setProcess(100, comm: "qemu-system-x86", resident: 1000)
+        host.setProcess(101, comm: "qemu:foo) Z ", resident: 10)
+        host.setProcess(102, comm: "bash", resident: 5000)
+        host.setProcess(
+            103, comm: "vm", resident: 1, commandLine: ["qemu-system-x86_64", "-m", "512", "-enable-kvm"])
+        host.setProcess(104, comm: "kvm", resident: 1)
+        try await daemon.decide()
+        #expect(committed() == ["4", "\(1012 * page)"])
+
+        host.setProcess(100, comm: "qemu-system-x86", resident: 3000)
+        try await daemon.decide()
+        #expect(committed() == ["4", "\(3012 * page)"])
+
+        host.removeProcess(100)
+        host.removeProcess(104)
+        try await daemon.decide()
+        #expect(committed() == ["2", "\(11 * page)"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A process that takes its name after it was first seen is a guest at the next decision`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+        host.setProcess(100, comm: "libvirtd", resident: 1000)
+        try await daemon.decide()
+        #expect(host.state["GUESTS"] == "0")
+
+        host.setProcess(100, comm: "qemu-system-x86", resident: 1000)
+        try await daemon.decide()
+        #expect(host.state["GUESTS"] == "1")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `Another process under the number of a guest that ended is no guest`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "kvm", resident: 1000)
+        let daemon = try await RunningDaemon(host)
+        #expect(host.state["GUESTS"] == "1")
+        try await daemon.decide()
+
+        // The new folder must not get the old one's inode.
+        host.setProcess(100_000, comm: "bash", resident: 7)
+        host.removeProcess(100)
+        try FileManager.default.moveItem(atPath: host.path("proc/100000"), toPath: host.path("proc/100"))
+        try await daemon.decide()
+        #expect(host.state["GUESTS"] == "0")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A guest with a name of 15 bytes that the operator's pattern takes`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "my-own-vmm-of-m", resident: 1000)
+        host.setProcess(101, comm: "qemu-kvm", resident: 1000)
+        let daemon = try await RunningDaemon(host, "KSM_GUEST_PATTERN='^my-own-vmm'\n")
+        #expect(host.state["GUESTS"] == "1")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A zombie and a process without a readable statm count nothing`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "qemu-kvm", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/100/statm")
+        host.setProcess(101, comm: "qemu-kvm", resident: 10)
+        host.write("garbage\n", to: "proc/101/statm")
+        host.setProcess(102, comm: "qemu-kvm", resident: 10)
+        host.remove("proc/102/statm")
+        let daemon = try await RunningDaemon(host)
+        #expect(host.state["COMMITTED_KIB"] == "0")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A metric that the kernel does not have falls back to rsz with one message`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "qemu-kvm", resident: 1000)
+        let daemon = try await RunningDaemon(host, "KSM_PS_METRIC=unmerged\n")
+        for _ in 0..<3 { try await daemon.decide() }
+        #expect(
+            daemon.messages(with: "ksm_merging_pages") == [
+                host.filled(
+                    "cannot read ROOT/proc/100/ksm_merging_pages: No such file or directory, counting the resident size "
+                        + "of such guests instead")
+            ])
+        #expect(host.state["GUESTS"] == "1")
+        #expect(try await daemon.end() == 0)
+    }
+
+    // MARK: State
+
+    @Test func `The state file tells the last decision with all that led to it`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.write("256\n", to: "sys/kernel/mm/ksm/pages_sharing")
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        let page = Int64(sysconf(Int32(_SC_PAGESIZE))) / 1024
+        let before = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        let daemon = try await RunningDaemon(host, "KSM_MONITOR_INTERVAL=2m\n")
+        try await daemon.decide()
+        let after = Int64(Date().timeIntervalSince1970 * 1_000_000)
+
+        var state = host.state
+        let time = Int64(state.removeValue(forKey: "TIME_USEC") ?? "") ?? 0
+        #expect((before...after).contains(time))
+        #expect(
+            state == [
+                "PID": "\(daemon.program.pid)", "INTERVAL_USEC": "120000000", "POLICY": "classic", "ACTION": "scan",
+                "REASON": "shortage",
+                "SENTENCE": "'scanning 600 pages every 10 ms: 976.5 MiB free < 3.1 GiB threshold'",
+                "TOTAL_KIB": "16777216", "THRESHOLD_KIB": "3355443", "FREE_KIB": "1000000",
+                "COMMITTED_KIB": "\(page << 20)", "GUESTS": "1", "PREVIOUS_PAGES_TO_SCAN": "300",
+                "PAGES_TO_SCAN": "600", "SLEEP_MILLISECS": "10", "SAVED_KIB": "\(256 * page)", "FOUND_RUN": "0",
+                "FOUND_PAGES_TO_SCAN": "100", "FOUND_SLEEP_MILLISECS": "20",
+            ])
+        #expect(!host.exists("run/ksmtuned/state.new"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A file in the place of /run is one message, and the daemon goes on`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.remove("run")
+        host.write("", to: "run")
+        let daemon = try await RunningDaemon(host)
+        for pages in ["600", "900"] {
+            daemon.program.send(SIGUSR1)
+            try await daemon.until("it had decided") { host.knob("pages_to_scan") == pages }
+        }
+        #expect(
+            daemon.messages(with: "state") == [
+                host.filled(
+                    "cannot create ROOT/run/ksmtuned/state.new: Not a directory, so other programs cannot see the "
+                        + "decisions until that works")
+            ])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A full LOGFILE is told once, and a reload writes to it again`() async throws {
+        let host = FakeHost()
+        host.configure("LOGFILE=/log\n")
+        host.link("log", to: "/dev/full")
+        let program = try RunningProgram(.ksmtuned, [host.rootOption, "--debug"])
+        for count in 1...3 {
+            try await program.until("it had decided") { program.messages.count { $0.hasSuffix("stop ksm") } == count }
+            if count < 3 { program.send(SIGUSR1) }
+        }
+        #expect(program.messages.count { $0.contains("writing debug lines here until that works") } == 1)
+
+        host.remove("log")
+        program.send(SIGHUP)
+        try await program.until("it wrote to the file") { host.read("log")?.contains("stop ksm") ?? false }
+        #expect(program.messages.count { $0.hasSuffix("stop ksm") } == 3)
+        program.send(SIGTERM)
+        #expect(try await program.ended() == 0)
+    }
+}

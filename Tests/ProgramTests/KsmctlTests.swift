@@ -1,0 +1,132 @@
+import Foundation
+import HostFixtures
+import Testing
+
+@Suite struct KsmctlTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        var arguments: [String]
+        /// What `run` holds before and after.
+        var before: String
+        var after: String
+
+        var testDescription: String { "ksmctl \(arguments.joined(separator: " ")) with run=\(before)" }
+    }
+
+    @Test(arguments: [
+        Case(arguments: ["start"], before: "0", after: "1"),
+        Case(arguments: ["start"], before: "1", after: "1"),
+        Case(arguments: ["start"], before: "2", after: "1"),
+        Case(arguments: ["stop"], before: "1", after: "0"),
+        Case(arguments: ["stop"], before: "0", after: "0"),
+        Case(arguments: ["start", "stop"], before: "0", after: "1"),
+        Case(arguments: ["stop", "it", "now"], before: "1", after: "0"),
+        Case(arguments: ["start", ""], before: "0", after: "1"),
+    ])
+    func `Start and stop write run in silence, and words behind the first do not count`(_ test: Case) async throws {
+        let host = FakeHost()
+        host.write(test.before + "\n", to: "sys/kernel/mm/ksm/run")
+
+        let outcome = try await Program.ksmctl.run(test.arguments + ["--root", host.root.path])
+
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "")
+        #expect(outcome.error == "")
+        #expect(host.read("sys/kernel/mm/ksm/run") == test.after + "\n")
+        #expect(host.knob("pages_to_scan") == "100")
+        #expect(!host.exists("sys/kernel/mm/ksm/max_kernel_pages"))
+    }
+
+    @Test func `An option behind the first word does not count either, as in the original`() async throws {
+        let host = FakeHost()
+        let outcome = try await Program.ksmctl.run(["start", "--root", host.root.path, "--quickly", "-x"])
+        #expect(outcome.status == 0)
+        #expect(host.knob("run") == "1")
+    }
+
+    @Test(arguments: [[], [""], ["status"], ["START"], ["restart", "start"], ["starts"]])
+    func `Anything else is answered with the usage and status 1`(_ arguments: [String]) async throws {
+        let outcome = try await Program.ksmctl.run(arguments)
+        #expect(outcome.status == 1)
+        #expect(outcome.output == "")
+        #expect(outcome.error == "Usage: \(Program.ksmctl.url.path) {start|stop}\n")
+    }
+
+    @Test func `The version is that of the daemon`() async throws {
+        let tool = try await Program.ksmctl.run(["--version"])
+        let daemon = try await Program.ksmtuned.run(["--version"])
+        #expect(tool.status == 0)
+        #expect("ksmtuned \(tool.output)" == daemon.output)
+    }
+
+    @Test(arguments: ["start", "stop"])
+    func `Without KSM it says so and exits with 1`(_ word: String) async throws {
+        let host = FakeHost()
+        host.remove("sys")
+        let outcome = try await Program.ksmctl.run([word, "--root", host.root.path])
+        #expect(outcome.status == 1)
+        #expect(outcome.output == "")
+        #expect(
+            outcome.error
+                == host.filled(
+                    "ksmctl: cannot write ROOT/sys/kernel/mm/ksm/run: No such file or directory: this kernel has no KSM\n"
+                ))
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write every file: needs another user"))
+    func `Who may not write is told to be root`() async throws {
+        let host = FakeHost()
+        unsafe chmod(host.path("sys/kernel/mm/ksm/run"), 0o444)
+        let outcome = try await Program.ksmctl.run(["start", "--root", host.root.path])
+        #expect(outcome.status == 1)
+        #expect(outcome.error.hasSuffix("Permission denied: run it as root\n"))
+    }
+
+    // MARK: Kernels before 2.6.33
+
+    private static let half = String(sysconf(Int32(_SC_PHYS_PAGES)) / 2)
+
+    struct Limit: CustomTestStringConvertible, Sendable {
+        var setting: String?
+        /// `nil` for half of this machine's pages.
+        var pages: String?
+
+        var testDescription: String { setting.map { "KSM_MAX_KERNEL_PAGES=\($0)" } ?? "KSM_MAX_KERNEL_PAGES unset" }
+    }
+
+    @Test(arguments: [
+        Limit(setting: nil, pages: nil),
+        Limit(setting: "", pages: nil),
+        Limit(setting: "1000", pages: "1000"),
+        Limit(setting: "0", pages: "0"),
+        Limit(setting: "0x10", pages: "16"),
+        Limit(setting: "010", pages: "8"),
+        Limit(setting: "+7", pages: "7"),
+        Limit(setting: "many", pages: nil),
+        Limit(setting: "12many", pages: nil),
+        Limit(setting: "08", pages: nil),
+        Limit(setting: "0x", pages: nil),
+        Limit(setting: "-5", pages: nil),
+        Limit(setting: "99999999999999999999", pages: nil),
+    ])
+    func `A kernel with a limit of merged pages gets it before run`(_ limit: Limit) async throws {
+        let host = FakeHost()
+        host.write("2000\n", to: "sys/kernel/mm/ksm/max_kernel_pages")
+
+        let outcome = try await Program.ksmctl.run(
+            ["start", "--root", host.root.path],
+            environment: limit.setting.map { ["KSM_MAX_KERNEL_PAGES": $0] } ?? [:])
+
+        #expect(outcome.status == 0)
+        #expect(outcome.error == "")
+        #expect(host.knob("max_kernel_pages") == limit.pages ?? Self.half)
+        #expect(host.knob("run") == "1")
+    }
+
+    @Test func `Stop leaves the limit alone`() async throws {
+        let host = FakeHost()
+        host.write("2000\n", to: "sys/kernel/mm/ksm/max_kernel_pages")
+        _ = try await Program.ksmctl.run(
+            ["stop", "--root", host.root.path], environment: ["KSM_MAX_KERNEL_PAGES": "5"])
+        #expect(host.knob("max_kernel_pages") == "2000")
+    }
+}

@@ -1,0 +1,318 @@
+import Foundation
+import HostFixtures
+import Testing
+
+@Suite struct StartTests {
+    // MARK: Why it does not start
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        var rule: String
+        var status: Int32
+        /// Standard error, with `ROOT` for the tree.
+        var error: String
+        /// How the tree differs from one that works.
+        var differ: @Sendable (FakeHost) -> Void
+
+        var testDescription: String { rule }
+    }
+
+    private static let noKSM = "this kernel has no KSM (CONFIG_KSM), or hides it"
+    private static let noTotal =
+        "ksmtuned: cannot understand ROOT/proc/meminfo: it has no MemTotal line with a number above 0, "
+        + "so there is nothing to decide by\n"
+
+    @Test(arguments: [
+        Case(
+            rule: "no KSM", status: 69,
+            error: "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/run: No such file or directory: \(noKSM)\n",
+            differ: { $0.remove("sys/kernel/mm/ksm") }),
+        Case(
+            rule: "no sysfs", status: 69,
+            error: "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/run: No such file or directory: \(noKSM)\n",
+            differ: { $0.remove("sys") }),
+        Case(
+            rule: "no pages_to_scan", status: 69,
+            error: "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/pages_to_scan: No such file or directory: \(noKSM)\n",
+            differ: { $0.remove("sys/kernel/mm/ksm/pages_to_scan") }),
+        Case(
+            rule: "a folder in the place of sleep_millisecs", status: 69,
+            error: "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/sleep_millisecs: Is a directory: \(noKSM)\n",
+            differ: {
+                $0.remove("sys/kernel/mm/ksm/sleep_millisecs")
+                $0.createFolder("sys/kernel/mm/ksm/sleep_millisecs")
+            }),
+        Case(
+            rule: "no /proc/meminfo", status: 69,
+            error: "ksmtuned: cannot read ROOT/proc/meminfo: No such file or directory, so there is nothing to decide "
+                + "by\n",
+            differ: { $0.remove("proc/meminfo") }),
+        Case(
+            rule: "a folder in the place of /proc/meminfo", status: 69,
+            error: "ksmtuned: cannot read ROOT/proc/meminfo: Is a directory, so there is nothing to decide by\n",
+            differ: {
+                $0.remove("proc/meminfo")
+                $0.createFolder("proc/meminfo")
+            }),
+        Case(rule: "an empty /proc/meminfo", status: 69, error: noTotal, differ: { $0.write("", to: "proc/meminfo") }),
+        Case(
+            rule: "a /proc/meminfo without MemTotal", status: 69, error: noTotal,
+            differ: { $0.write("MemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\n", to: "proc/meminfo") }),
+        Case(
+            rule: "a MemTotal that is cut off", status: 69, error: noTotal,
+            differ: { $0.write("MemTotal:       1677", to: "proc/meminfo") }),
+        Case(
+            rule: "a MemTotal of zero", status: 69, error: noTotal,
+            differ: { $0.write("MemTotal: 0 kB\n", to: "proc/meminfo") }),
+        Case(
+            rule: "a MemTotal beyond 64 bits", status: 69, error: noTotal,
+            differ: { $0.write("MemTotal: 99999999999999999999 kB\n", to: "proc/meminfo") }),
+        Case(
+            rule: "a broken configuration, with every error", status: 78,
+            error: """
+                ksmtuned: ROOT/etc/ksmtuned.conf:1:1: error: 'if' is shell syntax, and this file is read, never run; \
+                write NAME=value lines only
+                ksmtuned: ROOT/etc/ksmtuned.conf:4:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more
+                ksmtuned: the configuration is refused, not starting
+
+                """,
+            differ: { $0.configure("if true; then\nKSM_NPAGES_MIN=1\nfi\nKSM_NPAGES_MAX=-1\n") }),
+        Case(
+            rule: "a folder in the place of the pid file", status: 78,
+            error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: Is a directory: see PIDFILE= in "
+                + "ksmtuned.conf(5)\n",
+            differ: { $0.createFolder("var/run/ksmtune.pid") }),
+        Case(
+            rule: "a pid file whose folder is missing and cannot be made", status: 78,
+            error: "ksmtuned: cannot create ROOT/srv/x.pid: No such file or directory: see PIDFILE= in "
+                + "ksmtuned.conf(5)\n",
+            differ: {
+                $0.configure("PIDFILE=/srv/x.pid\n")
+                $0.link("srv", to: "/nonexistent/folder")
+            }),
+        Case(
+            rule: "a pid file under a file", status: 78,
+            error: "ksmtuned: cannot create ROOT/srv/x.pid: Not a directory: see PIDFILE= in ksmtuned.conf(5)\n",
+            differ: {
+                $0.configure("PIDFILE=/srv/x.pid\n")
+                $0.write("", to: "srv")
+            }),
+        Case(
+            rule: "a device in the place of the pid file", status: 78,
+            error: "ksmtuned: cannot write ROOT/srv/x.pid: Invalid argument: see PIDFILE= in "
+                + "ksmtuned.conf(5)\n",
+            differ: {
+                $0.configure("PIDFILE=/srv/x.pid\n")
+                $0.createFolder("srv")
+                $0.link("srv/x.pid", to: "/dev/full")
+            }),
+    ])
+    func `What keeps it from starting is one message and an exit status`(_ test: Case) async throws {
+        let host = FakeHost()
+        test.differ(host)
+        let before = host.knobs
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+
+        #expect(outcome.error == host.filled(test.error))
+        #expect(outcome.output == "")
+        #expect(outcome.status == test.status)
+        #expect(host.knobs == before)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write every file: needs another user"))
+    func `Who may not write KSM's files is told so with status 77`() async throws {
+        let host = FakeHost()
+        unsafe chmod(host.path("sys/kernel/mm/ksm/run"), 0o444)
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(
+            outcome.error
+                == host.filled(
+                    "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/run: Permission denied: run it as root, or with "
+                        + "--dry-run\n"))
+        #expect(outcome.status == 77)
+    }
+
+    // MARK: One decision
+
+    @Test func `One decision is written, and what else was made is removed`() async throws {
+        let host = FakeHost()
+        host.runShort()
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+
+        #expect(outcome.status == 0)
+        #expect(host.knobs == ["1", "300", "10"])
+        #expect(!host.exists("var/run/ksmtune.pid"))
+        #expect(!host.exists("run/ksmtuned/state"))
+        #expect(!host.exists("run/ksmtuned/state.new"))
+        #expect(
+            outcome.error == """
+                ksmtuned: scanning 300 pages every 10 ms: 976.5 MiB free < 3.1 GiB threshold
+                ksmtuned: ready: 3.1 GiB threshold of 16.0 GiB, deciding every 60 s
+                ksmtuned: ended, KSM_ON_EXIT=keep
+
+                """)
+    }
+
+    @Test func `KSM_ON_EXIT is not applied after one decision`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.configure("KSM_ON_EXIT=stop\n")
+        _ = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(host.knobs == ["1", "300", "10"])
+    }
+
+    @Test func `With plenty of memory it writes 0 to run and nothing else`() async throws {
+        let host = FakeHost()
+        host.write("1\n", to: "sys/kernel/mm/ksm/run")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status == 0)
+        #expect(host.knobs == ["0", "100", "20"])
+    }
+
+    @Test func `The debug lines are the original's`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        let committed = (1 << 20) * sysconf(Int32(_SC_PAGESIZE)) / 1024
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once", "--debug"])
+
+        let lines = outcome.error.split(separator: "\n").map { $0.dropFirst("ksmtuned: ".count) }
+        #expect(
+            lines.prefix(7) == [
+                "total 16777216", "sleep 10", "thres 3355443", "committed \(committed) free 1000000",
+                "\(committed + 3_355_443) > 16777216, start ksm", "1000000 < 3355443, boost", "KSMCTL start 300 10",
+            ])
+    }
+
+    struct Size: CustomTestStringConvertible, Sendable {
+        var name: String
+        var total: Int64
+        var threshold: Int64
+
+        var testDescription: String { name }
+    }
+
+    @Test(arguments: [
+        Size(name: "3 TiB", total: 3 << 30, threshold: 644_245_094),
+        Size(name: "9 PiB", total: 9 << 40, threshold: 1_979_120_929_996),
+    ])
+    func `A huge host is a host`(_ size: Size) async throws {
+        let host = FakeHost(total: size.total)
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once", "--debug"])
+        #expect(outcome.status == 0)
+        #expect(outcome.error.contains("total \(size.total)\nksmtuned: sleep 10\nksmtuned: thres \(size.threshold)\n"))
+    }
+
+    @Test func `A 63-bit host is refused with a reason, not with a crash`() async throws {
+        let host = FakeHost(total: .max)
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status == 78)
+        #expect(outcome.error.contains("the arithmetic is beyond 64 bits"))
+    }
+
+    // MARK: A dry run
+
+    @Test(arguments: ["", "KSM_ON_EXIT=restore\nDEBUG=1\nLOGFILE=/var/log/ksmtuned\n"])
+    func `A dry run changes nothing at all`(_ configuration: String) async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.configure(configuration)
+        host.createFolder("var/log")
+        let before = host.everything
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--dry-run", "--once"])
+
+        #expect(host.everything == before)
+        #expect(outcome.status == 0)
+        let knobs = host.filled("ROOT/sys/kernel/mm/ksm")
+        let said = outcome.error.split(separator: "\n").filter { $0.contains("would write") }
+        #expect(
+            said == [
+                "ksmtuned: would write 300 to \(knobs)/pages_to_scan",
+                "ksmtuned: would write 10 to \(knobs)/sleep_millisecs", "ksmtuned: would write 1 to \(knobs)/run",
+            ])
+    }
+
+    @Test func `A dry run needs no KSM`() async throws {
+        let host = FakeHost()
+        host.remove("sys")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--dry-run", "--once"])
+        #expect(outcome.status == 0)
+        #expect(outcome.error.contains("this kernel has no KSM at"))
+    }
+
+    // MARK: Places that cannot be written
+
+    @Test func `A folder in the place of LOGFILE is one message, and the lines go to standard error`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/var/log\n")
+        host.createFolder("var/log")
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+
+        #expect(outcome.status == 0)
+        let lines = outcome.error.split(separator: "\n")
+        #expect(
+            lines.filter { $0.contains("var/log") } == [
+                Substring(
+                    host.filled(
+                        "ksmtuned: cannot open ROOT/var/log: Is a directory, writing debug lines here until that works")
+                )
+            ])
+        #expect(lines.contains("ksmtuned: total 16777216"))
+        #expect(host.knob("run") == "0")
+    }
+
+    @Test func `A full disk under LOGFILE is one message, and the lines go to standard error`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/log\n")
+        host.link("log", to: "/dev/full")
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+
+        #expect(outcome.status == 0)
+        let lines = outcome.error.split(separator: "\n")
+        #expect(
+            lines.filter { $0.contains("/log") } == [
+                Substring(
+                    host.filled(
+                        "ksmtuned: cannot write ROOT/log: No space left on device, writing debug lines here until that "
+                            + "works"))
+            ])
+        #expect(lines.contains("ksmtuned: total 16777216"))
+        #expect(lines.contains("ksmtuned: committed 0 free 8388608"))
+    }
+
+    @Test func `A pipe that nobody reads in the place of LOGFILE is not waited for`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/log\n")
+        host.makePipe("log")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status == 0)
+        #expect(outcome.error.contains("writing debug lines here until that works"))
+    }
+
+    @Test func `LOGFILE gets each line behind the date, and is appended to`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/var/log/ksmtuned\n")
+        host.write("before\n", to: "var/log/ksmtuned")
+
+        let outcome = try await Program.ksmtuned.run(
+            [host.rootOption, "--once"], environment: ["LC_ALL": "de_DE.UTF-8"])
+
+        #expect(outcome.status == 0)
+        let lines = try #require(host.read("var/log/ksmtuned")).split(separator: "\n")
+        #expect(lines.first == "before")
+        let date =
+            #/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ 123][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} UTC [0-9]{4}: /#
+        #expect(lines.dropFirst().allSatisfy { $0.firstMatch(of: date) != nil })
+        #expect(
+            lines.dropFirst().map { $0.replacing(date, with: "") } == [
+                "total 16777216", "sleep 10", "thres 3355443", "committed 0 free 8388608",
+                "3355443 < 16777216 and free > 3355443, stop ksm",
+            ])
+        #expect(outcome.error == "", "with LOGFILE standard error is for what needs attention")
+    }
+}
