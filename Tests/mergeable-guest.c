@@ -2,23 +2,27 @@
  * A stand-in for a virtual machine: a process that holds memory which KSM may merge.
  *
  *     cc -O2 -static -o qemu-system-x86_64 mergeable-guest.c
- *     ./qemu-system-x86_64 [--unique PERCENT] [--zero] MIB [ANYTHING...]
+ *     ./qemu-system-x86_64 [--unique PERCENT] [--zero] [--copies COUNT] MIB [ANYTHING...]
  *
  * It is compiled or copied under a virtual machine monitor's name, because the name of its process is what
  * ksmtuned goes by. Words after MIB are ignored: they make a command line (-enable-kvm). Needs no root.
  *
  * --unique PERCENT  that many of a hundred pages are like no other page, here or in another such process
  * --zero            the equal pages hold zeros (for use_zero_pages)
+ * --copies COUNT    fork so many times, for COUNT further processes of this resident size that cost next to no
+ *                   memory; nothing is mergeable then, since the pages are shared already
  *
  * It prints "ready" when all is filled, then sleeps until killed. Exit status 1 where memory or the kernel's
  * KSM is missing, 2 for wrong arguments.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -31,20 +35,22 @@ static long number(const char *text)
 
 int main(int argc, char **argv)
 {
-    long unique = 0, mib, at = 1;
+    long unique = 0, copies = 0, mib, at = 1;
     int fill = 42;
 
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (!strcmp(argv[at], "--unique") && at + 1 < argc)
             unique = number(argv[++at]);
+        else if (!strcmp(argv[at], "--copies") && at + 1 < argc)
+            copies = number(argv[++at]);
         else if (!strcmp(argv[at], "--zero"))
             fill = 0;
         else
             break;
     }
     mib = at < argc ? number(argv[at]) : -1;
-    if (mib < 1 || mib > 1L << 24 || unique < 0 || unique > 100) {
-        fprintf(stderr, "Usage: %s [--unique PERCENT] [--zero] MIB [ANYTHING...]\n", argv[0]);
+    if (mib < 1 || mib > 1L << 24 || unique < 0 || unique > 100 || copies < 0) {
+        fprintf(stderr, "Usage: %s [--unique PERCENT] [--zero] [--copies COUNT] MIB [ANYTHING...]\n", argv[0]);
         return 2;
     }
 
@@ -57,7 +63,7 @@ int main(int argc, char **argv)
     /* Huge pages would be split page by page while they are merged, and make the tests slow and their sums vague.
      * A kernel without them refuses, which is as good. */
     madvise(memory, pages * page, MADV_NOHUGEPAGE);
-    if (madvise(memory, pages * page, MADV_MERGEABLE)) {
+    if (!copies && madvise(memory, pages * page, MADV_MERGEABLE)) {
         perror("madvise(MADV_MERGEABLE)");
         return 1;
     }
@@ -75,6 +81,18 @@ int main(int argc, char **argv)
         if ((i + 1) * (size_t)unique / 100 != i * (size_t)unique / 100) {
             uint64_t word = seed + i;
             memcpy(here, &word, sizeof word);
+        }
+    }
+    for (; copies > 0; copies--) {
+        pid_t child = fork();
+        if (child < 0) {
+            perror("fork");
+            return 1;
+        }
+        if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;)
+                pause();
         }
     }
     puts("ready");
