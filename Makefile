@@ -24,7 +24,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-CHECKS := build lint unit release docs units oracle kernel e2e
+CHECKS := build lint embedded unit release docs units oracle kernel e2e
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -69,6 +69,9 @@ check-build:
 check-lint lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	@echo 'the format is the agreed one'
+
+check-embedded:
+	tools/check-embedded
 
 check-unit: check-build
 	$(SWIFT) test --skip-build $(DEBUG_BUILD)

@@ -136,7 +136,7 @@ package struct GuestTable: ~Copyable {
         while start < text.count {
             let line = text[start...].prefix { $0 != UInt8(ascii: "\n") }
             if line.starts(with: "Pss:".utf8) {
-                let blanks = line.dropFirst(4).prefix(while: \.isBlank).count
+                let blanks = line.dropFirst(4).prefix { $0.isBlank }.count
                 if let field = DecimalField(text.span, at: start + 4 + blanks) { return KiB(field.value) }
             }
             start = line.endIndex + 1

@@ -93,7 +93,7 @@ private struct ValueReader {
         let text = values[setting].text
         if text.isEmpty { return fallback }
         if let known = synonyms[text] ?? C.allCases.first(where: { $0.word == text }) { return known }
-        let words = C.allCases.map(\.word).filter { !$0.isEmpty }
+        let words = C.allCases.map { $0.word }.filter { !$0.isEmpty }
         refuse(setting, "is not one of its values", hint: "write " + words.joined(separator: ", "))
         return fallback
     }

@@ -21,11 +21,11 @@ package enum DecimalInteger {
         guard let first = digits.first else { throw .notANumber }
         if first == UInt8(ascii: "0"), let second = digits.dropFirst().first {
             if second == UInt8(ascii: "x") || second == UInt8(ascii: "X") { throw .hexadecimal }
-            guard digits.allSatisfy(\.isDigit) else { throw .notANumber }
+            guard digits.allSatisfy({ $0.isDigit }) else { throw .notANumber }
             let stripped = digits.drop { $0 == UInt8(ascii: "0") }
             throw .leadingZero(meant: sign + (stripped.isEmpty ? "0" : String(decoding: stripped, as: UTF8.self)))
         }
-        guard digits.allSatisfy(\.isDigit) else { throw .notANumber }
+        guard digits.allSatisfy({ $0.isDigit }) else { throw .notANumber }
         guard let number = Int64(sign + String(decoding: digits, as: UTF8.self)) else { throw .beyond64Bits }
         return number
     }

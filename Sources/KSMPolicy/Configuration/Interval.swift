@@ -23,7 +23,7 @@ package struct Interval: Equatable, Sendable {
     package init(parsing text: String) throws(ParseError) {
         var sum: Int64 = 0
         var words = 0
-        for word in text.utf8.split(whereSeparator: \.isBlank) {
+        for word in text.utf8.split(whereSeparator: { $0.isBlank }) {
             words += 1
             let length = try Self.nanoseconds(Array(word))
             let (total, overflow) = sum.addingReportingOverflow(length)
