@@ -1,14 +1,14 @@
 # A daemon that hangs, one that is killed, and what is left of the state found before its first start.
 fresh
 configure KSM_THRES_COEF=100 KSM_ON_EXIT=restore
-override WatchdogSec=2
+override WatchdogSec=4
 set_knobs 0 137 33
 # ksm.service writes run=1 before the daemon starts; the state to restore is the one that the daemon finds.
 systemctl start ksm; echo 0 > $ksm/run
 start || return
 check 'scanning' scanning
 pid=$(pid)
-now 'a daemon that waits feeds the watchdog' eval 'sleep 5; is MainPID '"$pid"' && is NRestarts 0'
+now 'a daemon that waits feeds the watchdog' eval 'sleep 6; is MainPID '"$pid"' && is NRestarts 0'
 mark
 systemctl kill -s STOP ksmtuned
 check 'a hung daemon is ended by the watchdog' systemd_said 'Watchdog timeout'
