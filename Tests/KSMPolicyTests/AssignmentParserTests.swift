@@ -315,6 +315,9 @@ import Testing
         Refused(
             rule: "a home folder", text: "A=~/x\n",
             messages: ["f:1:3: error: ~ is not expanded here; write the whole path, or quote it"]),
+        Refused(
+            rule: "a home folder behind a colon", text: "A=/x:~/y\n",
+            messages: ["f:1:6: error: ~ is not expanded here; write the whole path, or quote it"]),
         Refused(rule: "a background job", text: "A=1&\n", messages: [Refused.character("&", at: "1:4")]),
         Refused(rule: "a pipe", text: "A=1|b\n", messages: [Refused.character("|", at: "1:4")]),
         Refused(rule: "a file to write", text: "A=1>/etc/passwd\n", messages: [Refused.character(">", at: "1:4")]),
@@ -352,6 +355,10 @@ import Testing
                 "f:1:1: warning: KSM_NPAGES_MIN= has a space behind its equals sign: the line is ignored, as bash did; "
                     + "write KSM_NPAGES_MIN=5 without spaces"
             ], assignments: ["B=2"]),
+        Refused(
+            rule: "a value apart from its exported name, to which bash gave an empty value",
+            text: "KSM_NPAGES_MIN=5\nexport KSM_NPAGES_MIN= 6\n", messages: [Refused.command("6", at: "2:24")],
+            assignments: ["KSM_NPAGES_MIN=5"]),
         // Unknown names.
         Refused(
             rule: "an unknown name with the nearest known one", text: "A=1\nKSM_NPAGES_MAXIMUM=5\n",
@@ -421,7 +428,8 @@ import Testing
             "case",
             "esac", "=", "= ", "+=", " ", "\t", "\n", "\r\n", "\r", ";", "'", "\"", "\\", "\\\n", "$", "${", "}", "$(",
             ")",
-            "`", "#", "~", "&", "|", "<", "64", "-50", "08", "0x10", "99999999999999999999", "0.5", "5m",
+            "`", "#", "~", "&", "|", "<", "64", "-50", "08", "0x10", "99999999999999999999", "9223372036", ".9", "0.5",
+            "5m",
             "infinity", "ü", "\u{FEFF}", "\0", "[0]",
         ]
         var generator = SeededGenerator(seed: seed.value)

@@ -45,6 +45,15 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test func `An endless interval leaves the decisions to the signals`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_MONITOR_INTERVAL=infinity\n")
+        try await daemon.decide()
+        #expect(host.knobs == ["1", "600", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
     @Test func `MemTotal is read once, as the original did`() async throws {
         let host = FakeHost()
         let daemon = try await RunningDaemon(host)
@@ -178,6 +187,22 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test(
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/bin/sh"), "there is no /bin/sh to close them"),
+        arguments: [">&- 2>&-", "<&- >&- 2>&-", "2>&-"])
+    func `Closed standard streams do not turn the daemon's own files into its log`(_ closing: String) async throws {
+        let host = FakeHost()
+        host.runShort()
+        let program = try RunningProgram(
+            Program(path: "/bin/sh"),
+            ["-c", #"exec "$0" "$@" "# + closing, Program.ksmtuned.url.path, host.rootOption, "--debug"])
+        try await program.until("it had decided") { host.knob("run") == "1" && host.exists("run/ksmtuned/state") }
+
+        #expect(host.read("var/run/ksmtune.pid") == "\(program.pid)\n")
+        program.send(SIGTERM)
+        #expect(try await program.ended() == 0)
+    }
+
     // MARK: The end
 
     struct Ending: CustomTestStringConvertible, Sendable {
@@ -230,6 +255,66 @@ import Testing
         #expect(try await second.end() == 0)
 
         #expect(host.knobs == ["0", "100", "20"])
+    }
+
+    @Test func `A single decision between a crash and the next daemon does not lose what the first one found`()
+        async throws
+    {
+        let host = FakeHost()
+        host.runShort()
+        let first = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await first.end(SIGKILL) == -SIGKILL)
+
+        let once = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(once.status == 0)
+        let second = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await second.end() == 0)
+
+        #expect(host.knobs == ["0", "100", "20"])
+    }
+
+    @Test func `A run that refuses at the end is told, and the end is in order`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=stop\n")
+        host.link("sys/kernel/mm/ksm/run", to: "/dev/full")
+        #expect(try await daemon.end() == 0)
+        #expect(
+            daemon.messages.contains(
+                host.filled("cannot write ROOT/sys/kernel/mm/ksm/run: No space left on device, leaving KSM as it is")))
+        #expect(!host.exists("var/run/ksmtune.pid"))
+    }
+
+    @Test func `A last write that the kernel does not take is waited for until a second signal, and locks nobody out`()
+        async throws
+    {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=stop\n")
+        // The opening of a pipe waits for a reader, as a write to run waits for ksmd.
+        host.remove("sys/kernel/mm/ksm/run")
+        host.makePipe("sys/kernel/mm/ksm/run")
+        let manager = daemon.program
+        manager.send(SIGTERM)
+        try await Task.sleep(for: .milliseconds(200))
+        #expect(manager.isRunning)
+
+        #expect(try await daemon.end() == 0)
+        #expect(daemon.messages.contains("told to end again, not waiting for the kernel to take run=0"))
+        #expect(!host.exists("var/run/ksmtune.pid"))
+
+        try FileManager.default.moveItem(
+            atPath: host.path("sys/kernel/mm/ksm/run"), toPath: host.path("sys/kernel/mm/ksm/slow"))
+        host.write("1\n", to: "sys/kernel/mm/ksm/run")
+        let next = try await RunningDaemon(host)
+        #expect(try await next.end() == 0)
+
+        // Lets the child that writes come to its end.
+        let reader = unsafe open(host.path("sys/kernel/mm/ksm/slow"), O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        var byte: UInt8 = 0
+        try await next.until("the child had written") { unsafe Foundation.read(reader, &byte, 1) == 1 }
+        #expect(byte == UInt8(ascii: "0"))
     }
 
     @Test func `A state file that is not one is passed over`() async throws {

@@ -9,11 +9,15 @@ struct Program: Sendable {
     static let ksmtuned = Program(name: "ksmtuned")
     static let ksmctl = Program(name: "ksmctl")
 
-    let name: String
+    let url: URL
 
     /// Beside the test bundle, where `swift build` puts it.
-    var url: URL {
-        URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)
+    private init(name: String) {
+        url = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name)
+    }
+
+    init(path: String) {
+        url = URL(filePath: path)
     }
 
     /// What a program did until its end.
