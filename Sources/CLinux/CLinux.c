@@ -87,6 +87,10 @@ void linux_allow_all_descriptors(void) {
     }
 }
 
+void linux_return_large_blocks(void) {
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+}
+
 static int release_read_only_segments(struct dl_phdr_info *object, size_t size, void *page) {
     uintptr_t mask = ~(*(uintptr_t *)page - 1);
     for (int i = 0; i < object->dlpi_phnum; i++) {

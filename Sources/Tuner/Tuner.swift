@@ -140,7 +140,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
                 expect(pagesToScan: decision.pagesToScan, sleepMilliseconds: decision.sleepMilliseconds)
             }
             foreign.expected.run = nil
-            if (present.pagesToScan ?? 0) > Self.longestBatch {
+            if max(present.pagesToScan ?? 0, decision.pagesToScan) > Self.longestBatch {
                 pending = try control.beginWriting(run: run)
             } else {
                 try control.write(String(run), to: .run)

@@ -15,6 +15,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private let state: HostState
     private var isConfigurationRefused = false
     private var hasStateFailed = false
+    private var isDecisionDue = false
     private var isEnding = false
     /// Whether a service manager listens.
     private let isManaged = Notifier.isManaged
@@ -58,6 +59,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     }
 
     mutating func decide() {
+        isDecisionDue = tuner.pending != nil
         guard let (decision, guests) = tuner.step(&reporter) else { return }
         let saved = tuner.saved
         writeState(decision, guests, saved)
@@ -97,6 +99,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     mutating func finishWrite() {
         tuner.finishPending(&reporter)
+        // A decision that fell into the time of the write is made now.
+        if isDecisionDue && !isEnding { decide() }
     }
 
     mutating func signOfLife() {

@@ -48,6 +48,7 @@ struct Start {
         let waiter = try makeWaiter()
         let total = try readTotal()
         DescriptorLimit.raise()
+        ProcessMemory.prepare()
         let configuration = try loadConfiguration(total)
         if options.isDryRun {
             let log = log

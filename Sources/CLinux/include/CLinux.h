@@ -30,6 +30,10 @@ const char *const *linux_environment(void);
 /* Raises the soft limit of open descriptors to the hard one. */
 void linux_allow_all_descriptors(void);
 
+/* Has large blocks returned to the system when they are freed, always. By itself the C library raises its limit of
+ * what is large with each block that is freed. */
+void linux_return_large_blocks(void);
+
 /* Drops the pages that only start-up needed: clean file pages of the mapped programs from this process's page table
  * (they are mapped again when touched), and free heap. */
 void linux_release_startup_memory(void);
