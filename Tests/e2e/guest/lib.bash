@@ -34,7 +34,7 @@ check() {
 now() { local limit=0; check "$@"; }
 
 skip() { skipped=$((skipped + 1)); echo "skip $(uptime) $1: $2"; }
-note() { echo "     $*"; }
+note() { sed 's/^/     /' <<< "$*"; }
 
 # What a reader of a failure needs first.
 evidence() {
