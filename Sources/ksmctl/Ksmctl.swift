@@ -33,7 +33,7 @@ struct HostOptions: ParsableArguments {
     var root = "/"
 
     /// The original passed over what stands behind its first argument.
-    @Argument(help: .hidden)
+    @Argument(parsing: .allUnrecognized, help: .hidden)
     var ignored: [String] = []
 
     var paths: HostPaths { HostPaths(root: root) }

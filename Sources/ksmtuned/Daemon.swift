@@ -13,6 +13,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var tuner: Tuner<Control>
     private var reporter: Reporter
     private let state: HostState
+    /// Whether a daemon before this one had no orderly end, and left what it had found.
+    private let isStateInherited: Bool
     private var isConfigurationRefused = false
     private var hasStateFailed = false
     private var isDecisionDue = false
@@ -23,7 +25,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
-        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: HostState
+        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: HostState, isStateInherited: Bool
     ) {
         self.paths = paths
         self.files = files
@@ -32,6 +34,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.tuner = tuner
         self.reporter = reporter
         self.state = state
+        self.isStateInherited = isStateInherited
     }
 
     var interval: Interval { configuration.monitorInterval }
@@ -118,7 +121,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         if !options.isOnce, let run = tuner.leave(found: state.found, &reporter) {
             writeRun(run, &loop)
         }
-        if tuner.control.takesEffect { _ = unsafe unlink(paths.state) }
+        // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
+        let mustKeepState = options.isOnce && isStateInherited
+        if tuner.control.takesEffect && !mustKeepState { _ = unsafe unlink(paths.state) }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }
 

@@ -69,12 +69,13 @@ struct Start {
     private func live<Control: KSMControl>(
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
     ) throws(Refusal) {
-        let found = previousState()?.found ?? KnobValues(all: control)
-        let state = HostState(pid: getpid(), found: found)
+        let previous = previousState()
+        let state = HostState(pid: getpid(), found: previous?.found ?? KnobValues(all: control))
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
         let tuner = try makeTuner(control, configuration, policy)
         var daemon = Daemon(
-            paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state)
+            paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state,
+            isStateInherited: previous != nil)
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce {

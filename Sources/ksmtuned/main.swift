@@ -21,4 +21,5 @@ func main() -> ExitStatus {
     return .success
 }
 
+StandardStream.keepPlaces()
 exit(main().rawValue)

@@ -5,6 +5,15 @@ package enum StandardStream: Int32, Sendable {
     case output = 1
     case error = 2
 
+    /// Opens those that are closed, on nothing: else the next file that is opened would take the place of one, and
+    /// messages would be written into it.
+    package static func keepPlaces() {
+        for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+            // The lowest free number is the one that is closed.
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
+    }
+
     package func write(_ text: String) throws(KernelFileError) {
         var offset = 0
         let bytes = Array(text.utf8)
