@@ -54,6 +54,30 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test func `With batches that take long, run is written by a child, and no decision is lost`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_NPAGES_BOOST=200000\nKSM_NPAGES_MAX=4294967295\n")
+        for pages in ["400000", "600000", "800000"] {
+            host.write("0\n", to: "sys/kernel/mm/ksm/run")
+            try await daemon.decide()
+            try await daemon.until("run was written") { host.knobs == ["1", pages, "10"] }
+        }
+        #expect(daemon.messages(with: "cannot").isEmpty)
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A storm of signals is no harm`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        for number in 0..<200 { daemon.program.send(number % 7 == 0 ? SIGHUP : SIGUSR1) }
+        try await daemon.until("it had decided") { host.knob("pages_to_scan") != "300" }
+        #expect((2...201).contains(daemon.decisions))
+        #expect(try await daemon.end() == 0)
+        #expect(!host.exists("var/run/ksmtune.pid"))
+    }
+
     @Test func `MemTotal is read once, as the original did`() async throws {
         let host = FakeHost()
         let daemon = try await RunningDaemon(host)
