@@ -23,7 +23,7 @@ package struct AssignmentParser {
     ///   - text: The file's bytes. Line ends may be CRLF, and the last one may be missing.
     ///   - file: The name for diagnostics.
     package mutating func read(_ text: [UInt8], from file: String) {
-        var scanner = Scanner(text, file: file)
+        var scanner = ShellScanner(text, file: file)
         while !scanner.isAtEnd {
             readLine(&scanner)
         }
@@ -31,7 +31,7 @@ package struct AssignmentParser {
 
     // MARK: One line
 
-    private mutating func readLine(_ scanner: inout Scanner) {
+    private mutating func readLine(_ scanner: inout ShellScanner) {
         var pending: [Assignment] = []
         var isExporting = false
         while true {
@@ -96,7 +96,7 @@ package struct AssignmentParser {
 
     /// Says what a line is that is not an assignment, and passes it over.
     private mutating func diagnose(
-        _ name: String, from origin: Origin, behind pending: [Assignment], _ scanner: inout Scanner
+        _ name: String, from origin: Origin, behind pending: [Assignment], _ scanner: inout ShellScanner
     ) {
         let word = name + scanner.takeRestOfWord()
         scanner.skipBlanks()
@@ -149,7 +149,7 @@ package struct AssignmentParser {
 
     // MARK: One value
 
-    private func readValue(_ scanner: inout Scanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
+    private func readValue(_ scanner: inout ShellScanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
         var value: [UInt8] = []
         // Where a shell puts a home folder for a tilde: at the beginning, and behind a colon.
         var mayBeHome = true
@@ -183,7 +183,7 @@ package struct AssignmentParser {
         return String(decoding: value, as: UTF8.self)
     }
 
-    private func readSingleQuoted(_ scanner: inout Scanner, into value: inout [UInt8]) throws(Diagnostic) {
+    private func readSingleQuoted(_ scanner: inout ShellScanner, into value: inout [UInt8]) throws(Diagnostic) {
         let unclosed = scanner.problem("the quote is not closed on its line", hint: "add the closing '")
         scanner.advance()
         while let byte = scanner.peek, byte != UInt8(ascii: "\n") {
@@ -197,7 +197,7 @@ package struct AssignmentParser {
     }
 
     private func readDoubleQuoted(
-        _ scanner: inout Scanner, _ pending: [Assignment], into value: inout [UInt8]
+        _ scanner: inout ShellScanner, _ pending: [Assignment], into value: inout [UInt8]
     ) throws(Diagnostic) {
         let unclosed = scanner.problem("the quote is not closed on its line", hint: "add the closing \"")
         scanner.advance()
@@ -226,14 +226,14 @@ package struct AssignmentParser {
     }
 
     /// Takes a byte that stands for itself.
-    private func takeText(_ scanner: inout Scanner) throws(Diagnostic) -> UInt8? {
+    private func takeText(_ scanner: inout ShellScanner) throws(Diagnostic) -> UInt8? {
         guard scanner.peek != 0 else { throw scanner.problem("a zero byte", hint: "save the file as plain text") }
         return scanner.isAtEnd ? nil : scanner.take()
     }
 
     /// Takes `$NAME` or `${NAME}` and appends what it stands for: nothing where the name is not set.
     private func expand(
-        _ scanner: inout Scanner, _ pending: [Assignment], isQuoted: Bool, into value: inout [UInt8]
+        _ scanner: inout ShellScanner, _ pending: [Assignment], isQuoted: Bool, into value: inout [UInt8]
     ) throws(Diagnostic) {
         let never = "is never run"
         if scanner.peek == UInt8(ascii: "`") {
@@ -269,116 +269,3 @@ package struct AssignmentParser {
         value.append(contentsOf: text.utf8)
     }
 }
-
-/// A place in a file's bytes.
-private struct Scanner {
-    private let bytes: [UInt8]
-    private let file: String
-    private var offset = 0
-    private var line = 1
-    private var lineStart = 0
-
-    init(_ text: [UInt8], file: String) {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count)
-        // A byte order mark is no part of the text, and CRLF ends a line as LF does.
-        let start = text.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
-        for index in start..<text.count {
-            let isLineEnd = index + 1 == text.count || text[index + 1] == UInt8(ascii: "\n")
-            if text[index] == UInt8(ascii: "\r"), isLineEnd { continue }
-            bytes.append(text[index])
-        }
-        self.bytes = bytes
-        self.file = file
-    }
-
-    var isAtEnd: Bool { offset >= bytes.count }
-
-    var peek: UInt8? { isAtEnd ? nil : bytes[offset] }
-
-    var origin: Origin { .file(file, line: line, column: offset - lineStart + 1) }
-
-    /// Whether an unquoted word ends here.
-    var isAtWordEnd: Bool {
-        guard let byte = peek else { return true }
-        return byte.isBlank || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: ";")
-    }
-
-    func problem(_ message: String, hint: String) -> Diagnostic {
-        Diagnostic(.error, at: origin, message, hint: hint)
-    }
-
-    mutating func advance() {
-        guard let byte = peek else { return }
-        offset += 1
-        if byte == UInt8(ascii: "\n") {
-            line += 1
-            lineStart = offset
-        }
-    }
-
-    mutating func take() -> UInt8 {
-        let byte = bytes[offset]
-        advance()
-        return byte
-    }
-
-    /// Blanks, and a backslash that continues the line.
-    mutating func skipBlanks() {
-        while let byte = peek {
-            let isContinued =
-                byte == UInt8(ascii: "\\") && offset + 1 < bytes.count && bytes[offset + 1] == UInt8(ascii: "\n")
-            if isContinued {
-                advance()
-            } else if !byte.isBlank {
-                return
-            }
-            advance()
-        }
-    }
-
-    mutating func skipLine() {
-        while let byte = peek, byte != UInt8(ascii: "\n") {
-            advance()
-        }
-        advance()
-    }
-
-    /// Passes over a compound command up to the word that closes it, or to the end of the file.
-    mutating func skipBlock() {
-        var depth = 1
-        while !isAtEnd, depth > 0 {
-            skipBlanks()
-            switch takeRestOfWord() {
-            case "if", "for", "while", "until", "case", "select": depth += 1
-            case "fi", "done", "esac": depth -= 1
-            case "": advance()
-            case let word where word.hasPrefix("#"): skipLine()
-            default: break
-            }
-        }
-        skipLine()
-    }
-
-    /// `[A-Za-z_][A-Za-z0-9_]*`, or nothing.
-    mutating func takeName() -> String {
-        let start = offset
-        while let byte = peek {
-            let isLetter =
-                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
-            guard isLetter || byte == UInt8(ascii: "_") || byte.isDigit && offset > start else { break }
-            advance()
-        }
-        return String(decoding: bytes[start..<offset], as: UTF8.self)
-    }
-
-    mutating func takeRestOfWord() -> String {
-        let start = offset
-        while !isAtWordEnd {
-            advance()
-        }
-        return String(decoding: bytes[start..<offset], as: UTF8.self)
-    }
-}
-
-extension Diagnostic: Error {}

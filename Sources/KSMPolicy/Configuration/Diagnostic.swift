@@ -19,7 +19,7 @@ extension Origin: CustomStringConvertible {
 }
 
 /// Something to tell the author of a configuration: where, what, and what to write instead.
-package struct Diagnostic: Equatable, Sendable {
+package struct Diagnostic: Error, Equatable, Sendable {
     package enum Severity: Equatable, Sendable {
         /// The line or value has a meaning, perhaps not the meant one. The configuration can be used.
         case warning
