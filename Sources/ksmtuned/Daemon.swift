@@ -57,8 +57,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         Notifier.notify("READY=1")
         reporter.log.write(
             .info, .started,
-            "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding every "
-                + "\(configuration.monitorInterval)")
+            "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding "
+                + (interval == .endless ? "on signals only" : "every \(interval)"))
     }
 
     mutating func decide() {

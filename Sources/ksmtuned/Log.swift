@@ -32,7 +32,7 @@ struct Log {
 
     /// A line on standard error. One that cannot be written is lost: there is nobody to tell.
     static func writePlain(_ message: String) {
-        try? StandardStream.error.write("ksmtuned: \(message)\n")
+        try? StandardStream.error.write("ksmtuned: \(message.printable)\n")
     }
 }
 

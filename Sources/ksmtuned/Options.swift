@@ -74,7 +74,7 @@ struct Options: Equatable {
         Usage: ksmtuned [OPTION]...
         Tunes Kernel Samepage Merging by the host's memory and its guests.
 
-          --config FILE          read FILE and FILE.d/*.conf instead of /etc/ksmtuned.conf
+          --config FILE          read FILE, FILE.d/*.conf, not /etc/ksmtuned.conf
           --root DIR             take every path of the host under DIR
           --dry-run              decide and say what would be written; write nothing
           --once                 decide once, then exit
