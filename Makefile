@@ -30,7 +30,7 @@ CHECKS := build lint embedded unit release docs units oracle kernel e2e
 SECURITY_LIMIT ?= 14
 
 .NOTPARALLEL:
-.PHONY: all release run check $(CHECKS:%=check-%) format lint install uninstall clean help
+.PHONY: all release run check bench-daemon $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
 all: release
@@ -40,6 +40,7 @@ help:
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone'
 	@echo 'make release    build $(PROGRAMS)'
+	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
 	@echo 'make install    install under PREFIX=$(PREFIX); DESTDIR= for packages'
 	@echo 'make uninstall  remove what was installed, but for a changed configuration'
 	@echo 'make format     format the sources'
@@ -94,6 +95,9 @@ check-kernel: $(PROGRAMS)
 
 check-e2e: $(PROGRAMS)
 	Tests/e2e/check
+
+bench-daemon: $(PROGRAMS)
+	Benchmarks/daemon --daemon $(BUILD)/ksmtuned
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
