@@ -58,9 +58,7 @@ int linux_write_in_child(const char *path, const char *text, pid_t *child) {
     }
     /* The child may outlive the daemon: it must hold neither the lock of the pid file nor the daemon's name. */
     prctl(PR_SET_NAME, "ksmtuned-write");
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* The daemon's signals stay blocked: one that is sent to the whole unit must not undo a write under way. */
     if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
         for (int i = 4; i < 1024; i++) close(i);
     int file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);

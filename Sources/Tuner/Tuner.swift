@@ -56,6 +56,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             configuration.profile == self.configuration.profile
             && configuration.guestPattern == self.configuration.guestPattern
         if !isMatchingAlike { guests = try Self.guests(paths, configuration) }
+        // What another metric could not read is no news of this one.
+        if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
         self.configuration = configuration
         self.policy = policy
     }

@@ -55,6 +55,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             tuner.look(&reporter)
         }
         Notifier.notify("READY=1")
+        guard !options.isOnce else { return }
         reporter.log.write(
             .info, .started,
             "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding "
@@ -124,6 +125,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
         let mustKeepState = options.isOnce && isStateInherited
         if tuner.control.takesEffect && !mustKeepState { _ = unsafe unlink(paths.state) }
+        guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }
 

@@ -135,9 +135,9 @@ import Testing
         let configuration = host.path("etc/ksmtuned.conf")
         #expect(
             daemon.messages(with: configuration) == [
+                "\(configuration):2:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more",
                 "\(configuration):3:1: error: 'reboot' is not an assignment, and this file is read, never run; write "
                     + "NAME=value lines only",
-                "\(configuration):2:1: error: KSM_NPAGES_MAX=-1 is negative; write 0 or more",
             ])
         #expect(daemon.messages.contains("configuration refused, keeping the previous one"))
         #expect(!daemon.messages.contains("configuration reloaded"))

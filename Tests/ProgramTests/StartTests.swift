@@ -148,8 +148,6 @@ import Testing
         #expect(
             outcome.error == """
                 ksmtuned: scanning 300 pages every 10 ms: 976.5 MiB free < 3.1 GiB threshold
-                ksmtuned: ready: 3.1 GiB threshold of 16.0 GiB, deciding every 60 s
-                ksmtuned: ended, KSM_ON_EXIT=keep
 
                 """)
     }

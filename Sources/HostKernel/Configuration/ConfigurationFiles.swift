@@ -39,7 +39,8 @@ package struct ConfigurationFiles: Sendable {
         let environment = Self.environment()
         var parser = AssignmentParser(environment: environment)
         var diagnostics: [Diagnostic] = []
-        for path in [file] + dropIns(&diagnostics) {
+        let paths = [file] + dropIns(&diagnostics)
+        for path in paths {
             do throws(KernelFileError) {
                 if let text = try HostFile.readText(path) {
                     parser.read(text, from: path)
@@ -58,7 +59,22 @@ package struct ConfigurationFiles: Sendable {
         let configuration = Configuration(values, diagnostics: &diagnostics)
         Self.checkPattern(configuration, values, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
-        return LoadedConfiguration(configuration: configuration, values: values, diagnostics: diagnostics)
+        return LoadedConfiguration(
+            configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths))
+    }
+
+    /// As somebody would meet them who reads the files from the first line to the last.
+    private static func inOrder(_ diagnostics: [Diagnostic], of paths: [String]) -> [Diagnostic] {
+        func place(_ diagnostic: Diagnostic) -> (file: Int, line: Int, column: Int) {
+            guard case .file(let path, let line, let column) = diagnostic.origin else { return (-1, 0, 0) }
+            return (paths.firstIndex(of: path) ?? paths.count, line, column)
+        }
+        let placed = diagnostics.map { (place: place($0), diagnostic: $0) }.enumerated()
+        let sorted = placed.sorted { left, right in
+            left.element.place == right.element.place
+                ? left.offset < right.offset : left.element.place < right.element.place
+        }
+        return sorted.map { $0.element.diagnostic }
     }
 
     private static func checkPattern(

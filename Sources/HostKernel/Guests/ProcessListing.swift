@@ -100,6 +100,7 @@ internal import KSMPolicy
     /// Takes the entries whose names are numbers. A record is described in getdents(2).
     private mutating func collect(_ records: UnsafeRawBufferPointer, _ isAscending: inout Bool) {
         var offset = 0
+        var last = present.last?.pid ?? 0
         while offset < records.count {
             let inode = unsafe records.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let length = Int(unsafe records.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
@@ -112,7 +113,8 @@ internal import KSMPolicy
                 byte = unsafe records[index]
             }
             if byte == 0, pid > 0 {
-                if let last = present.last, last.pid >= pid { isAscending = false }
+                if pid <= last { isAscending = false }
+                last = pid
                 present.append(Entry(pid: pid, inode: inode))
             }
             offset += length
