@@ -7,6 +7,7 @@
 #include <link.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,6 +19,10 @@
 
 ssize_t linux_getdents64(int directory, void *buffer, size_t size) {
     return getdents64(directory, buffer, size);
+}
+
+int linux_exchange(const char *left, const char *right) {
+    return renameat2(AT_FDCWD, left, AT_FDCWD, right, RENAME_EXCHANGE);
 }
 
 int linux_signals_open(const int *signals, int count) {

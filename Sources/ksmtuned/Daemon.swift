@@ -16,6 +16,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// Whether a daemon before this one had no orderly end, and left what it had found.
     private let isStateInherited: Bool
     private var isConfigurationRefused = false
+    private var stateFile: PublishedFile
     private var hasStateFailed = false
     private var isDecisionDue = false
     private var isEnding = false
@@ -34,6 +35,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.tuner = tuner
         self.reporter = reporter
         self.state = state
+        stateFile = PublishedFile(paths.state)
         self.isStateInherited = isStateInherited
     }
 
@@ -124,7 +126,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         }
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
         let mustKeepState = options.isOnce && isStateInherited
-        if tuner.control.takesEffect && !mustKeepState { _ = unsafe unlink(paths.state) }
+        if tuner.control.takesEffect && !mustKeepState { stateFile.remove() }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }
@@ -181,7 +183,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             decision, guests: guests, saved: saved, time: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000,
             interval: configuration.monitorInterval)
         do throws(KernelFileError) {
-            try HostFile.replace(paths.state, with: text.span)
+            try stateFile.publish(text.span)
             hasStateFailed = false
         } catch {
             if !hasStateFailed {

@@ -66,17 +66,6 @@ import Testing
 }
 
 @Suite struct HostFileTests {
-    @Test func `replacing leaves either the old or the new`() throws {
-        let host = FakeHost()
-        host.write("old", to: "run/ksmtuned/state")
-        let text = Array("new".utf8)
-        try HostFile.replace(host.paths.state, with: text.span)
-        #expect(host.read("run/ksmtuned/state") == "new")
-        #expect(host.read("run/ksmtuned/state.new") == nil)
-        host.remove("run/ksmtuned")
-        #expect(throws: KernelFileError.self) { try HostFile.replace(host.paths.state, with: text.span) }
-    }
-
     @Test func `a text that is no regular file is refused without waiting`() throws {
         let host = FakeHost()
         #expect(try HostFile.readText(host.path("none")) == nil)
@@ -90,6 +79,73 @@ import Testing
         host.write(String(repeating: "x", count: 5000), to: "big")
         let error = #expect(throws: KernelFileError.self) { _ = try HostFile.read(host.path("big"), limit: 4096) }
         #expect(error?.errno == EFBIG)
+    }
+}
+
+@Suite struct PublishedFileTests {
+    private func publish(_ text: String, _ file: inout PublishedFile) throws {
+        let bytes = Array(text.utf8)
+        try file.publish(bytes.span)
+    }
+
+    @Test func `each text replaces the one before it as a whole`() throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        for text in ["a long first text", "short", "", "longer again", "x"] {
+            try publish(text, &file)
+            #expect(host.read("run/ksmtuned/state") == text)
+        }
+        file.remove()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: host.path("run/ksmtuned")) == [])
+    }
+
+    @Test func `what a reader has opened stays as it was at the next text`() throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        try publish("one", &file)
+        try publish("two", &file)
+        let reader = try #require(FileHandle(forReadingAtPath: host.paths.state))
+        try publish("three", &file)
+        #expect(try reader.readToEnd() == Data("two".utf8))
+    }
+
+    @Test func `a file that was removed or replaced comes back`() throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        for remove in ["run/ksmtuned/state", "run/ksmtuned/.state"] {
+            try publish("one", &file)
+            try publish("two", &file)
+            host.remove(remove)
+            try? publish("three", &file)
+            try publish("four", &file)
+            #expect(host.read("run/ksmtuned/state") == "four")
+        }
+    }
+
+    @Test func `a folder that is gone is an error, and its return the end of it`() throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        try publish("one", &file)
+        host.remove("run/ksmtuned")
+        do throws(KernelFileError) {
+            let bytes = Array("two".utf8)
+            try file.publish(bytes.span)
+            Issue.record("a file was published in a folder that is gone")
+        } catch {
+            #expect(error.isMissing)
+        }
+        host.createFolder("run/ksmtuned")
+        try publish("three", &file)
+        #expect(host.read("run/ksmtuned/state") == "three")
+    }
+
+    @Test func `a text that a crash left is replaced`() throws {
+        let host = FakeHost()
+        host.write("a long text of another daemon", to: "run/ksmtuned/state")
+        host.write("a longer text of another daemon", to: "run/ksmtuned/.state")
+        var file = PublishedFile(host.paths.state)
+        try publish("mine", &file)
+        #expect(host.read("run/ksmtuned/state") == "mine")
     }
 }
 

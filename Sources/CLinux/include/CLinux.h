@@ -11,6 +11,9 @@ ssize_t linux_getdents64(int directory, void *buffer, size_t size);
 /* Blocks the signals for good and returns a descriptor that tells of them, or -1. */
 int linux_signals_open(const int *signals, int count);
 
+/* renameat2(2) with RENAME_EXCHANGE: each name gets the other's file. */
+int linux_exchange(const char *left, const char *right);
+
 /* The signals that came since the last call, as bits 1 << number; 0 for none. */
 uint64_t linux_signals_take(int descriptor);
 

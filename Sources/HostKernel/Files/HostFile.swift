@@ -15,15 +15,6 @@ package enum HostFile {
         try file.writeAll(text.utf8.span, path: path)
     }
 
-    /// Replaces a file's contents so that a reader sees either the old or the new, never a part.
-    package static func replace(_ path: String, with bytes: Span<UInt8>) throws(KernelFileError) {
-        let temporary = path + ".new"
-        let file = try FileDescriptor(
-            opening: temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o644, for: .create)
-        try file.writeAll(bytes, path: temporary)
-        guard unsafe rename(temporary, path) == 0 else { throw KernelFileError(.replace, path, errno: errno) }
-    }
-
     /// Creates a folder and those above it. That one exists already is fine.
     package static func createFolder(_ path: String) {
         var end = path.utf8.startIndex
