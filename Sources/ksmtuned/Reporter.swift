@@ -8,6 +8,8 @@ struct Reporter: StepObserver, ~Copyable {
     var log: Log
     private var isDebugging = false
     private var logFile: LogFile?
+    /// Where it should be; `nil` where debug lines go to the log.
+    private var logFilePlace: String?
     private var hasLogFileFailed = false
     /// What was told last, since a change is told and a cycle is not.
     private var told: (action: Decision.Action, reason: Decision.Reason)?
@@ -21,6 +23,7 @@ struct Reporter: StepObserver, ~Copyable {
 
     mutating func willApply(_ decision: Decision, guests: Int) {
         guard isDebugging else { return }
+        openLogFile()
         for line in DebugLines.beforeWriting(decision) {
             debug(line, Journal.DecisionFields(decision: decision, guests: guests))
         }
@@ -63,19 +66,24 @@ struct Reporter: StepObserver, ~Copyable {
     ) {
         isDebugging = debugging
         logFile = nil
+        logFilePlace = place
         hasLogFileFailed = false
         log.plainLimit = .info
         guard isDebugging else { return }
-        if let place {
-            do throws(KernelFileError) {
-                logFile = try LogFile(place)
-                log.plainLimit = .notice
-            } catch {
-                tellLogFileFailed(error)
-            }
-        }
+        openLogFile()
         let announced = configuration.profile == .proxmox ? configuration.guestMetric : nil
         for line in DebugLines.header(policy, announcing: announced) { debug(line, nil) }
+    }
+
+    /// Opens the log file if it should be open and is not.
+    private mutating func openLogFile() {
+        guard let place = logFilePlace, logFile == nil else { return }
+        do throws(KernelFileError) {
+            logFile = try LogFile(place)
+            log.plainLimit = .notice
+        } catch {
+            tellLogFileFailed(error)
+        }
     }
 
     private mutating func debug(_ line: String, _ fields: Journal.DecisionFields?) {

@@ -60,8 +60,15 @@ struct Start {
         } else {
             try checkKSM()
             let pidFile = try takePIDFile(configuration)
-            HostFile.createFolder(paths.runtime)
-            try live(KSMDirectory(paths), waiter, configuration, total)
+            do throws(Refusal) {
+                let lock = try takeKSM()
+                HostFile.createFolder(paths.runtime)
+                try live(KSMDirectory(paths), waiter, configuration, total)
+                _ = consume lock
+            } catch {
+                pidFile.remove()
+                throw error
+            }
             pidFile.remove()
         }
     }
@@ -154,6 +161,19 @@ struct Start {
                     status: .alreadyRunning, message: "another ksmtuned runs \(who), as \(path) says, not starting")
             }
         }
+    }
+
+    /// The pid file can be another one, or be removed; KSM is one.
+    private func takeKSM() throws(Refusal) -> FileDescriptor {
+        do throws(KernelFileError) {
+            if let lock = try KSMDirectory(paths).lock() { return lock }
+        } catch {
+            throw Refusal(status: .unavailable, message: "\(error)", errno: error.errno)
+        }
+        let who = previousState().map { "with pid \($0.pid)" } ?? "already"
+        throw Refusal(
+            status: .alreadyRunning,
+            message: "another ksmtuned runs \(who) and controls \(paths.ksm), not starting")
     }
 
     /// What a daemon left that ended without an orderly end: the values found before it are the operator's.

@@ -137,6 +137,19 @@ import Testing
         #expect(table.measure(by: .rsz).committed == .zero)
     }
 
+    @Test func `a guest that has ended and waits for its parent is no guest`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        host.write("0 0 0 0 0 0 0\n", to: "proc/10/statm")
+        for metric in GuestMetric.allCases {
+            let sum = table.measure(by: metric)
+            #expect(sum.guests == 0)
+            #expect(sum.fallback == nil)
+        }
+    }
+
     @Test func `an absurd size is the largest amount, not a negative one`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 1)

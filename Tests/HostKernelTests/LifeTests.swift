@@ -23,6 +23,18 @@ import Testing
         first.remove()
     }
 
+    @Test func `a file that was removed by hand and taken by another is left to that one`() throws {
+        let host = FakeHost()
+        let path = host.path("run/x.pid")
+        let first = try PIDFile(path)
+        host.remove("run/x.pid")
+        let second = try PIDFile(path)
+        first.remove()
+        #expect(host.read("run/x.pid") == "\(getpid())\n")
+        second.remove()
+        #expect(host.read("run/x.pid") == nil)
+    }
+
     @Test func `what a dead daemon left is overwritten`() throws {
         let host = FakeHost()
         host.write("123456789\n", to: "run/x.pid")

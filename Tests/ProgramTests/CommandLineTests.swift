@@ -180,7 +180,7 @@ import Testing
             outcome.error
                 == host.filled(
                     "ROOT/none.conf:1:1: error: cannot read ROOT/none.conf: No such file or directory; "
-                        + "make it a readable file, or remove it\n"))
+                        + "name a file that exists\n"))
         #expect(outcome.status == 78)
     }
 

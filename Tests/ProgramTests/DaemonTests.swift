@@ -203,6 +203,24 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test func `A second daemon with a pid file of its own is refused too, and leaves none`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host)
+        let other = host.path("other.conf")
+        host.write("PIDFILE=/run/other.pid\n", to: "other.conf")
+
+        let second = try await Program.ksmtuned.run([host.rootOption, "--config", other])
+
+        #expect(second.status == 75)
+        #expect(
+            second.error
+                == host.filled(
+                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid) and controls "
+                        + "ROOT/sys/kernel/mm/ksm, not starting\n"))
+        #expect(!host.exists("run/other.pid"))
+        #expect(try await daemon.end() == 0)
+    }
+
     @Test func `A pid file that a daemon left behind is no obstacle`() async throws {
         let host = FakeHost()
         host.write("1\nnonsense that is longer than a pid", to: "var/run/ksmtune.pid")
@@ -603,8 +621,9 @@ import Testing
                 "PAGES_TO_SCAN": "600", "SLEEP_MILLISECS": "10", "SAVED_KIB": "\(256 * page)", "FOUND_RUN": "0",
                 "FOUND_PAGES_TO_SCAN": "100", "FOUND_SLEEP_MILLISECS": "20",
             ])
-        #expect(!host.exists("run/ksmtuned/state.new"))
         #expect(try await daemon.end() == 0)
+        #expect(!host.exists("run/ksmtuned/state"))
+        #expect(!host.exists("run/ksmtuned/.state"))
     }
 
     @Test func `A file in the place of /run is one message, and the daemon goes on`() async throws {
@@ -620,7 +639,7 @@ import Testing
         #expect(
             daemon.messages(with: "state") == [
                 host.filled(
-                    "cannot create ROOT/run/ksmtuned/state.new: Not a directory, so other programs cannot see the "
+                    "cannot create ROOT/run/ksmtuned/state: Not a directory, so other programs cannot see the "
                         + "decisions until that works")
             ])
         #expect(try await daemon.end() == 0)

@@ -144,7 +144,7 @@ import Testing
         #expect(host.knobs == ["1", "300", "10"])
         #expect(!host.exists("var/run/ksmtune.pid"))
         #expect(!host.exists("run/ksmtuned/state"))
-        #expect(!host.exists("run/ksmtuned/state.new"))
+        #expect(!host.exists("run/ksmtuned/.state"))
         #expect(
             outcome.error == """
                 ksmtuned: scanning 300 pages every 10 ms: 976.5 MiB free < 3.1 GiB threshold

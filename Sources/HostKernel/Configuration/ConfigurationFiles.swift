@@ -51,7 +51,7 @@ package struct ConfigurationFiles: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         .error, at: .file(path, line: 1, column: 1), error.description,
-                        hint: "make it a readable file, or remove it"))
+                        hint: error.isMissing ? "name a file that exists" : "make it a readable file, or remove it"))
             }
         }
         diagnostics += parser.diagnostics

@@ -112,7 +112,7 @@ package struct GuestTable: ~Copyable {
         return matcher.verdict == .matches
     }
 
-    /// The second number of `statm`; `nil` once the process is gone.
+    /// The second number of `statm`; `nil` once the process has ended.
     private func residentPages(_ guest: Guest) -> Int64? {
         var number = guest.statm
         if number < 0 { number = Self.open(listing.folderNumber, guest.pid, "statm") }
@@ -122,7 +122,8 @@ package struct GuestTable: ~Copyable {
             let got = unsafe pread(number, buffer.baseAddress!, buffer.count, 0)
             guard got > 0 else { return nil }
             let text = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
-            guard let size = DecimalField(text, at: 0), size.end < text.count else { return nil }
+            // A process that ended and waits for its parent has no memory at all.
+            guard let size = DecimalField(text, at: 0), size.value > 0, size.end < text.count else { return nil }
             return DecimalField(text, at: size.end + 1)?.value
         }
     }

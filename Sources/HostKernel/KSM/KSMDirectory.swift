@@ -3,9 +3,11 @@ internal import KSMPolicy
 
 /// The kernel's KSM files, or those of a tree that stands for them.
 package struct KSMDirectory: KSMControl {
+    private let folder: String
     private let files: [KernelFile]
 
     package init(_ paths: HostPaths) {
+        folder = paths.ksm
         files = KSMFile.allCases.map { KernelFile("\(paths.ksm)/\($0.name)", isHeld: !paths.isStandIn) }
     }
 
@@ -47,6 +49,18 @@ package struct KSMDirectory: KSMControl {
 
     package func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
         try ChildWrite("\(value)\n", to: path(.run))
+    }
+
+    /// Takes the host's KSM for this process, until it ends: two daemons with two pid files must not share it.
+    ///
+    /// - Returns: The lock, to be held, or `nil` where another process has it.
+    package func lock() throws(KernelFileError) -> FileDescriptor? {
+        let folder = try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY, for: .lock)
+        guard flock(folder.number, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw KernelFileError(.lock, self.folder, errno: errno) }
+            return nil
+        }
+        return folder
     }
 
     /// Makes sure that the daemon can do its work here, without changing anything.

@@ -51,7 +51,9 @@ package struct PIDFile: ~Copyable {
     }
 
     /// Removes the file, at the end of an orderly life. The lock goes with the process.
+    ///
+    /// If somebody removed it before, the file of that name may be another daemon's, and stays.
     package borrowing func remove() {
-        _ = unsafe unlink(path)
+        if Self.isAt(path, file.number) { _ = unsafe unlink(path) }
     }
 }
