@@ -8,7 +8,8 @@ package enum StandardStream: Int32, Sendable {
     /// Opens those that are closed, on nothing: else the next file that is opened would take the place of one, and
     /// messages would be written into it.
     package static func keepPlaces() {
-        for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+        var status = stat()
+        for number: Int32 in 0...2 where unsafe fstat(number, &status) < 0 {
             // The lowest free number is the one that is closed.
             _ = unsafe open("/dev/null", O_RDWR)
         }
