@@ -197,12 +197,10 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         try control.write(String(pages), to: .pagesToScan)
     }
 
-    /// Whether every merged page would find memory or swap of its own.
+    /// Whether every merged page would find memory or swap of its own. What cannot be read counts as none.
     private func unmergeFits(_ observer: inout some StepObserver & ~Copyable) -> Bool {
-        guard let sharing = (try? control.read(.pagesSharing)) ?? nil, let info = try? memory.read() else {
-            return true
-        }
-        let needed = GuestTable.kibibytes(pages: sharing)
+        guard let needed = saved else { return true }
+        let info = (try? memory.read()) ?? MemoryInfo()
         let available = (info.available ?? .zero) + (info.swapFree ?? .zero)
         if needed < available { return true }
         observer.note(.unmergeDoesNotFit(needed: needed, available: available))
@@ -213,5 +211,4 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package var saved: KiB? {
         control.savedPages().map { GuestTable.kibibytes(pages: $0) }
     }
-
 }

@@ -232,6 +232,16 @@ private struct Recorder: StepObserver {
         #expect(available == KiB(Self.total / 2))
     }
 
+    @Test func `unmerging is not dared where free memory cannot be read`() throws {
+        var control = RecordingControl()
+        control.values[.pagesSharing] = 1
+        var tuner = try tuner(control) { $0.onExit = .unmerge }
+        var recorder = Recorder()
+        host.remove("proc/meminfo")
+        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        #expect(recorder.notices.count == 1)
+    }
+
     @Test func `a refusal at the end is told, and the rest is done`() throws {
         var control = RecordingControl()
         control.refusals[.sleepMilliseconds] = 5
