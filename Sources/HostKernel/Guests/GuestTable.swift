@@ -42,10 +42,11 @@ package struct GuestTable: ~Copyable {
     package mutating func refresh() throws(KernelFileError) {
         var looked: [(pid: Int32, isGuest: Bool)] = []
         let folder = listing.folderNumber
-        // Borrowed by the closure, which does not escape.
-        let proc = proc
+        let known = guests
         try listing.refresh { pid in
-            looked.append((pid, Self.isGuest(pid, folder, proc, matcher)))
+            let isGuest = Self.isGuest(pid, folder, matcher)
+            // Nearly every process is no guest and never was: nothing of it is kept.
+            if isGuest || known.contains(where: { $0.pid == pid }) { looked.append((pid, isGuest)) }
         }
         // A pid that is looked at again may have changed its name, or be another process than before.
         guests.removeAll { guest in
@@ -88,8 +89,7 @@ package struct GuestTable: ~Copyable {
 
     // MARK: Looking at one process
 
-    private static func isGuest(_ pid: Int32, _ folder: Int32, _ proc: String, _ matcher: borrowing NameMatcher) -> Bool
-    {
+    private static func isGuest(_ pid: Int32, _ folder: Int32, _ matcher: borrowing NameMatcher) -> Bool {
         guard var comm = read(folder, pid, "comm", limit: 64) else { return false }
         // The name itself may hold line breaks; only the last one is the kernel's.
         if comm.last == UInt8(ascii: "\n") { comm.removeLast() }

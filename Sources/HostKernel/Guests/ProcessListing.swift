@@ -84,6 +84,8 @@ internal import KSMPolicy
 
     private mutating func list() throws(KernelFileError) {
         present.removeAll(keepingCapacity: true)
+        // As many as the last time and some more, in one allocation.
+        present.reserveCapacity(known.count + known.count / 8)
         guard lseek(folder.number, 0, SEEK_SET) == 0 else { throw KernelFileError(.list, path, errno: errno) }
         var isAscending = true
         while true {
