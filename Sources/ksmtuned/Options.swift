@@ -1,3 +1,5 @@
+import KSMPolicy
+
 /// The command line.
 struct Options: Equatable {
     enum Task: Equatable {
@@ -49,7 +51,7 @@ struct Options: Equatable {
             case "--help", "-h": task = .showHelp
             default:
                 let kind = argument.hasPrefix("-") ? "option" : "argument"
-                throw Refusal(message: "unknown \(kind) '\(argument.printableASCII)'")
+                throw Refusal(message: "unknown \(kind) '\(argument.printable)'")
             }
         }
     }
@@ -87,11 +89,4 @@ struct Options: Equatable {
         See ksmtuned(8) and ksmtuned.conf(5).
 
         """
-}
-
-extension String {
-    /// For a message of one line about an argument.
-    fileprivate var printableASCII: String {
-        String(decoding: utf8.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
-    }
 }

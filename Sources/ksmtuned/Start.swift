@@ -52,7 +52,7 @@ struct Start {
         let configuration = try loadConfiguration(total)
         if options.isDryRun {
             let log = log
-            if access(KSMDirectory(paths).path(.run)) != 0 {
+            if unsafe access(KSMDirectory(paths).path(.run), F_OK) != 0 {
                 log.write(.notice, .failed, "this kernel has no KSM at \(paths.ksm), going on as if it had")
             }
             let control = DryRun(paths) { log.write(.notice, .debugLine, $0) }
@@ -180,9 +180,5 @@ struct Start {
     private func previousState() -> HostState? {
         guard let text = (try? HostFile.readText(paths.state)) ?? nil else { return nil }
         return HostState(parsing: text)
-    }
-
-    private func access(_ path: String) -> Int32 {
-        unsafe Glibc.access(path, F_OK)
     }
 }

@@ -46,6 +46,11 @@ package struct FileDescriptor: ~Copyable {
 
     /// Writes all of `bytes`, in one call where the file takes them in one.
     package borrowing func writeAll(_ bytes: Span<UInt8>, path: String) throws(KernelFileError) {
+        try Self.writeAll(bytes, to: number, path: path)
+    }
+
+    /// Writes all of `bytes` to a descriptor that somebody else owns.
+    static func writeAll(_ bytes: Span<UInt8>, to number: Int32, path: String) throws(KernelFileError) {
         var failure: Int32 = 0
         unsafe bytes.withUnsafeBytes { buffer in
             var offset = 0

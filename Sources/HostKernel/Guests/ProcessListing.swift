@@ -66,11 +66,6 @@ internal import KSMPolicy
         swap(&known, &present)
     }
 
-    /// Forgets every process, so that the next listing looks at all.
-    package mutating func forget() {
-        known.removeAll(keepingCapacity: true)
-    }
-
     /// Whether the last listing had this process.
     package func contains(_ pid: Int32) -> Bool {
         var low = 0
