@@ -1,0 +1,211 @@
+/*
+ * A fake guest for Benchmarks/policies: a process whose memory KSM may merge, in known shares, and which measures
+ * what merging costs it.
+ *
+ *     cc -O2 -o qemu-system-x86_64 guest.c
+ *     ./qemu-system-x86_64 [OPTION...] MIB [ANYTHING...]
+ *
+ * It is compiled or linked under a virtual machine monitor's name: by that ksmtuned knows guests. Words after MIB are
+ * ignored; they make a command line.
+ *
+ * --same PERCENT   pages that hold the same in every guest, and within a guest all differ
+ * --zero PERCENT   pages of zeros; what is left of a hundred is like no other page anywhere
+ * --fill SECONDS   fill the memory over that time (0: at once)
+ * --rewrite PERCENT SECONDS
+ *                  that share of all pages, always the same ones, gets new contents, like no other page's, again and
+ *                  again, once in SECONDS each. They never hold anything mergeable.
+ * --busy           all other pages that are like no other get new contents too, each once in 20 seconds
+ * --huge           huge pages (MADV_HUGEPAGE); otherwise small ones on every host
+ * --timed PERCENT  200 times a second write one byte to a random page and take the time; only to that share of the
+ *                  pages, since the write, of the value that is there already, ends the merging of its page until
+ *                  ksmd meets it twice again. 1 is the default, 0 writes nothing. With --busy only pages that are like
+ *                  no other are timed, so that nothing mergeable comes anew.
+ *
+ * "ready" is printed when the memory is filled; at SIGTERM "writes COUNT p50 MICROSECONDS p99 MICROSECONDS", and it
+ * ends. Exit status 1 where memory or the kernel's KSM is missing, 2 for wrong arguments.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STEP = 5000000 /* nanoseconds */, BUSY_SECONDS = 20, MOST_TIMES = 1 << 22 };
+enum kind { SAME, ZERO, UNIQUE };
+
+static size_t page, pages;
+static char *memory;
+static double same = 0, zero = 0, rewrite = 0, rewrite_seconds = 1, fill_seconds = 0, timed = 1;
+static int busy, huge;
+static uint64_t state;                          /* of the random numbers of this guest alone */
+static uint32_t times[MOST_TIMES];              /* nanoseconds of each timed write */
+static size_t count;
+static volatile sig_atomic_t ended;
+
+static void end(int signal) { ended = signal; }
+
+/* splitmix64: small, fast, and every seed gives a good sequence. */
+static uint64_t next(uint64_t *seed)
+{
+    uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static void fill(size_t i, uint64_t *seed)
+{
+    uint64_t *word = (uint64_t *)(memory + i * page);
+    for (size_t n = 0; n < page / sizeof *word; n++)
+        word[n] = next(seed);
+}
+
+/* 61 shares no factor with 100, so every hundred pages have each remainder once: the shares are exact and mixed. */
+static int rewritten(size_t i) { return i / 100 * 61 % 100 < rewrite; }
+static enum kind kind(size_t i)
+{
+    size_t at = i * 61 % 100;
+    return rewritten(i) ? UNIQUE : at < same ? SAME : at < same + zero ? ZERO : UNIQUE;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void wait_step(void) { nanosleep(&(struct timespec){ 0, STEP }, NULL); }
+
+static void fill_all(void)
+{
+    double began = now();
+    for (size_t i = 0; i < pages && !ended; i++) {
+        uint64_t seed = i;
+        if (kind(i) == SAME)
+            fill(i, &seed);
+        else if (kind(i) == UNIQUE)
+            fill(i, &state);
+        else
+            memory[i * page] = 0;               /* takes a page; reading alone would not */
+        while (fill_seconds > 0 && (double)i / pages > (now() - began) / fill_seconds && !ended)
+            wait_step();
+    }
+}
+
+/* The next pages for which `wanted` holds, as many as `due` says; from the start again behind the last. */
+static void renew(double due, size_t *at, double *done, int (*wanted)(size_t))
+{
+    for (size_t seen = 0; *done < due && seen < pages; seen++, *at = (*at + 1) % pages)
+        if (wanted(*at)) {
+            fill(*at, &state);
+            *done += 1;
+        }
+}
+static int unique_only(size_t i) { return kind(i) == UNIQUE && !rewritten(i); }
+
+static void write_timed(void)
+{
+    size_t stride = 100 / timed, n = pages / stride;
+    size_t i = next(&state) % (n ? n : 1) * stride;
+    if (busy)
+        while (i < pages && kind(i) != UNIQUE)
+            i++;
+    if (i >= pages || count == MOST_TIMES)
+        return;
+    volatile char *byte = memory + i * page + next(&state) % page;
+    char value = *byte;
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    *byte = value;
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    times[count++] = (after.tv_sec - before.tv_sec) * 1000000000l + after.tv_nsec - before.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double number(const char *text)
+{
+    char *rest;
+    double value = text ? strtod(text, &rest) : -1;
+    if (!text || !*text || *rest || value < 0) {
+        fprintf(stderr, "A number is missing or wrong: %s\n", text ? text : "at the end");
+        exit(2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        const char *option = argv[at];
+        if (!strcmp(option, "--busy")) busy = 1;
+        else if (!strcmp(option, "--huge")) huge = 1;
+        else if (!strcmp(option, "--same")) same = number(argv[++at]);
+        else if (!strcmp(option, "--zero")) zero = number(argv[++at]);
+        else if (!strcmp(option, "--fill")) fill_seconds = number(argv[++at]);
+        else if (!strcmp(option, "--timed")) timed = number(argv[++at]);
+        else if (!strcmp(option, "--rewrite")) {
+            rewrite = number(argv[++at]);
+            rewrite_seconds = at < argc ? number(argv[++at]) : 0;
+        } else {
+            fprintf(stderr, "No such option: %s\n", option);
+            return 2;
+        }
+    }
+    page = (size_t)sysconf(_SC_PAGESIZE);
+    pages = (size_t)(at < argc ? number(argv[at]) * 1048576 / page : 0);
+    if (!pages || same + zero > 100 || rewrite > 100 || rewrite_seconds <= 0 || timed > 100) {
+        fprintf(stderr, "Usage: %s [OPTION...] MIB [ANYTHING...]\n", argv[0]);
+        return 2;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);           /* nothing is left where its parent is killed */
+    sigaction(SIGTERM, &(struct sigaction){ .sa_handler = end }, NULL);
+    if (getrandom(&state, sizeof state, 0) != sizeof state)
+        state = (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL);
+
+    /* Aligned for huge pages. */
+    size_t edge = 2 << 20;
+    memory = mmap(NULL, pages * page + edge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        return 1;
+    }
+    memory += -(uintptr_t)memory & (edge - 1);
+    madvise(memory, pages * page, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    if (madvise(memory, pages * page, MADV_MERGEABLE)) {
+        perror("madvise(MADV_MERGEABLE)");
+        return 1;
+    }
+    fill_all();
+    puts("ready");
+    fflush(stdout);
+
+    size_t rewrite_at = 0, busy_at = 0;
+    double began = now(), rewrites = 0, writes = 0;
+    double per_second = pages * rewrite / 100 / rewrite_seconds;
+    double busy_per_second = pages * (100 - rewrite) / 100 * (100 - same - zero) / 100 / BUSY_SECONDS;
+    while (!ended) {
+        wait_step();
+        if (timed > 0)
+            write_timed();
+        if (rewrite > 0)
+            renew((now() - began) * per_second, &rewrite_at, &rewrites, rewritten);
+        if (busy)
+            renew((now() - began) * busy_per_second, &busy_at, &writes, unique_only);
+    }
+    qsort(times, count, sizeof *times, ascending);
+    printf("writes %zu p50 %.2f p99 %.2f\n", count, times[count / 2] / 1e3, times[count * 99 / 100] / 1e3);
+    return 0;
+}
