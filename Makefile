@@ -30,7 +30,7 @@ CHECKS := build lint embedded unit release docs units oracle kernel e2e
 SECURITY_LIMIT ?= 14
 
 .NOTPARALLEL:
-.PHONY: all release run check bench-daemon $(CHECKS:%=check-%) format lint install uninstall clean help
+.PHONY: all release run check bench bench-short bench-daemon $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
 all: release
@@ -40,6 +40,8 @@ help:
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone'
 	@echo 'make release    build $(PROGRAMS)'
+	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
+	@echo 'make bench-short  the three that tell most, under 5 minutes'
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
 	@echo 'make install    install under PREFIX=$(PREFIX); DESTDIR= for packages'
 	@echo 'make uninstall  remove what was installed, but for a changed configuration'
@@ -95,6 +97,11 @@ check-kernel: $(PROGRAMS)
 
 check-e2e: $(PROGRAMS)
 	Tests/e2e/check
+
+# These need root and an idle KSM, and say so.
+bench bench-short: $(PROGRAMS)
+	@tools/install-dependencies bench
+	Benchmarks/policies --daemon $(BUILD)/ksmtuned $(if $(filter bench-short,$@),--short)
 
 bench-daemon: $(PROGRAMS)
 	Benchmarks/daemon --daemon $(BUILD)/ksmtuned
