@@ -56,3 +56,36 @@ package enum ExitAction: String, Choice {
 
     package var word: String { rawValue }
 }
+
+/// Which rule decides. `KSM_POLICY=`
+package enum PolicyKind: String, Choice {
+    /// The original's: ``ClassicPolicy``.
+    case classic
+    /// Scans when memory has come that no pass has seen, and stops when nothing is left to gain: ``AdaptivePolicy``.
+    case adaptive
+    /// Hands the pace to the kernel's scan-time advisor: ``AdvisorPolicy``.
+    case advisor
+
+    package var word: String { rawValue }
+}
+
+/// When the adaptive policy may scan. `KSM_ADAPTIVE_START=`
+package enum AdaptiveStart: String, Choice {
+    case always
+    /// Only while the classic rule would scan: the guests have committed the host, or free memory is short.
+    case threshold
+
+    package var word: String { rawValue }
+}
+
+/// What is on or off. `KSM_RETUNE_ON_GUESTS=`, `KSM_SMART_SCAN=` and others
+package enum Switch: String, Choice {
+    case yes, no
+
+    package var word: String { rawValue }
+
+    /// Other words for the two, those of the kernel's files among them.
+    static let synonyms: [String: Switch] = [
+        "1": .yes, "on": .yes, "true": .yes, "0": .no, "off": .no, "false": .no,
+    ]
+}

@@ -24,6 +24,25 @@ extension Configuration {
         freeMetric = reader.choice(.freeMetric, FreeMetric.cached)
         firstDecision = reader.choice(.firstDecision, FirstDecision.start)
         onExit = reader.choice(.onExit, ExitAction.keep)
+        policy = reader.choice(.policy, PolicyKind.classic)
+        retuneOnGuests = reader.isOn(.retuneOnGuests)
+        pressure = reader.pressure(.pressure)
+        cpuMaximum = reader.integer(.cpuMaximum, in: 1...100)
+        hostCPUMaximum = reader.integer(.hostCPUMaximum, in: 1...100)
+        probeCPU = reader.integer(.probeCPU, in: 1...100)
+        idleStep = reader.interval(.idleStep)
+        burstStep = reader.interval(.burstStep)
+        yieldMinimum = reader.integer(.yieldMinimum, in: 0...1_000_000)
+        adaptiveStart = reader.choice(.adaptiveStart, AdaptiveStart.always)
+        advisorScanTime = reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max))
+        advisorCPUMaximum = reader.integer(.advisorCPUMaximum, in: 1...100)
+        advisorPagesMinimum = reader.integer(.advisorPagesMinimum, in: 1...Int64(UInt32.max))
+        advisorPagesMaximum = reader.integer(.advisorPagesMaximum, in: 1...Int64(UInt32.max))
+        mergeAcrossNodes = reader.switch(.mergeAcrossNodes)
+        maxPageSharing = reader.optionalInteger(.maxPageSharing, in: 2...Int64(Int32.max))
+        useZeroPages = reader.switch(.useZeroPages)
+        smartScan = reader.switch(.smartScan)
+        allowsUnmerge = reader.isOn(.allowUnmerge)
         reader.warnOfOddities(self)
         diagnostics += reader.diagnostics
     }
@@ -60,8 +79,12 @@ private struct ValueReader {
         do {
             let number = try DecimalInteger.parse(values[setting].text)
             if range.contains(number) { return number }
-            if number < 0 {
+            if number < 0 && range.lowerBound == 0 {
                 refuse(setting, "is negative", hint: "write 0 or more")
+            } else if number < range.lowerBound || range.upperBound < Int64(Int32.max) {
+                refuse(
+                    setting, "is not within \(range.lowerBound) to \(range.upperBound)",
+                    hint: "write a number in that range")
             } else if range.upperBound == Int64(UInt32.max) {
                 refuse(setting, "is beyond the 32 bits of the kernel's file", hint: "write \(UInt32.max) or less")
             } else {
@@ -87,6 +110,37 @@ private struct ValueReader {
             }
         }
         return max(range.lowerBound, 0)
+    }
+
+    mutating func optionalInteger(_ setting: Setting, in range: ClosedRange<Int64>) -> Int64? {
+        values[setting].text.isEmpty ? nil : integer(setting, in: range)
+    }
+
+    /// `nil` where it is not set.
+    mutating func `switch`(_ setting: Setting) -> Switch? {
+        values[setting].text.isEmpty ? nil : choice(setting, Switch.no, synonyms: Switch.synonyms)
+    }
+
+    mutating func isOn(_ setting: Setting) -> Bool { self.switch(setting) == .yes }
+
+    mutating func pressure(_ setting: Setting) -> PressureThreshold? {
+        let text = values[setting].text
+        if text == "off" { return nil }
+        do throws(PressureThreshold.ParseError) {
+            return try PressureThreshold(parsing: text)
+        } catch {
+            switch error {
+            case .notAThreshold:
+                refuse(setting, "is not a threshold", hint: "write one such as \"some 150ms/1s\", or off")
+            case .windowOutOfRange:
+                refuse(setting, "has a window that the kernel does not take", hint: "write 500ms to 10s behind the /")
+            case .stallOutOfRange:
+                refuse(
+                    setting, "has a time that is none or longer than its window",
+                    hint: "write a time above 0 and not above the one behind the /")
+            }
+            return nil
+        }
     }
 
     mutating func choice<C: Choice>(_ setting: Setting, _ fallback: C, synonyms: [String: C] = [:]) -> C {
