@@ -17,6 +17,21 @@ package struct Decision: Equatable, Sendable {
         case shortage
         /// The guests have committed the host, but free memory is not below the threshold: scan with less effort.
         case easing
+
+        // The adaptive policy's.
+
+        /// No pass would pay.
+        case nothingToGain
+        /// Guests still fill their memory: wait until it has settled.
+        case filling
+        /// Memory came that no pass has seen, or the last pass paid.
+        case newMemory
+        /// Memory that had changed has had time to settle.
+        case settled
+        /// Whether anything changed that no counter tells of.
+        case probing
+        /// The operator asked.
+        case requested
     }
 
     package var action: Action
@@ -32,6 +47,10 @@ package struct Decision: Equatable, Sendable {
     package var threshold: KiB
     /// The pages per scan before this decision.
     package var previousPagesToScan: Int64
+    /// The time until the next decision, in nanoseconds; `nil` for the configured interval.
+    package var pause: Int64?
+    /// What the adaptive policy goes by; `nil` for the others.
+    package var scan: ScanReport?
 
     /// What the guests would hold if the reserve were theirs too. It is compared with the total.
     package var committedWithThreshold: KiB {
@@ -56,6 +75,12 @@ extension Decision.Reason {
         case .plenty: "plenty"
         case .shortage: "shortage"
         case .easing: "easing"
+        case .nothingToGain: "nothing-to-gain"
+        case .filling: "filling"
+        case .newMemory: "new-memory"
+        case .settled: "settled"
+        case .probing: "probing"
+        case .requested: "requested"
         }
     }
 }

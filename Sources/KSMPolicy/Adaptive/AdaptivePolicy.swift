@@ -1,0 +1,387 @@
+/// Scans when memory has come that no pass has seen, as hard as it may, and stops when nothing is left to gain.
+///
+/// Every merge takes two passes of ksmd: the first hashes a page, the second compares it. Their CPU time is about the
+/// same whoever drives, so what a policy can win is the time before them, and the CPU time after them. Both come down
+/// to one question, asked at the end of each pass and at each look between: would a pass pay? It does when what it
+/// can be expected to merge is more than ``Configuration/yieldMinimum`` per second of ksmd's CPU time. What is
+/// expected is learnt from the passes before.
+///
+/// A value without any call to the system: the same samples always give the same decisions.
+package struct AdaptivePolicy: Sendable {
+    /// The classic rule, for `KSM_ADAPTIVE_START=threshold` and for the amounts that a decision tells of.
+    package private(set) var classic: ClassicPolicy
+    private var settings: Settings
+
+    package private(set) var phase = Phase.idle
+    private var ledger = GuestLedger()
+    private var meter: PassMeter?
+    private var throttle = ScanThrottle()
+    private var lastPass: ScanPass?
+    /// When the last pass ended.
+    private var restedSince: Int64 = 0
+    private var lastStep: (now: Int64, cpu: Int64?)?
+    private var lastGuestLook: Int64?
+    /// When the kernel last announced memory pressure.
+    private var lastShortage: Int64?
+    private var isFilling = false
+    private var cpuPressure = 0.0
+    private var pagesToScan: Int64 = 0
+    private var sleepMilliseconds: Int64 = 0
+
+    /// The share of changed pages that proved mergeable when they were compared, learnt.
+    private var changedYield = Law.firstChangedYield
+    /// What a pass costs with smart_scan, and without it.
+    private var costOfPass = PassCost(factor: 1)
+    private var costOfFullPass = PassCost(factor: 1)
+    private var probeInterval = Law.firstProbe
+    /// When it was last asked whether guests are busy.
+    private var lastActivityLook: Int64 = 0
+
+    /// The numbers of the law that are no settings. Times are in seconds.
+    package enum Law {
+        /// Growth below this is not worth a scan.
+        static let leastGrowth = KiB(16 * 1024)
+        /// Changed memory below this is not worth a pass.
+        static let leastChange = KiB(4 * 1024)
+        /// A guest that fills its memory is waited for so long at most.
+        static let longestWait = 15.0
+        /// Between two looks at guests that fill their memory.
+        static let growthStep = 0.25
+        /// Guests fill their memory while they grow by this share, or amount, per second.
+        static let fillingShare = 0.01
+        static let fillingAmount = KiB(8 * 1024)
+        /// Below this share of available memory there is no waiting.
+        static let shortAvailable = 0.05
+        /// What has stayed unmerged is likely to stay: after this time a pass may cost twice as much for it.
+        static let patience = 15.0
+        static let longestPatience = 3600.0
+        static let mostPasses = 12
+        static let firstProbe = 60.0
+        static let longestProbe = 3600.0
+        static let firstChangedYield = 0.25
+        static let leastChangedYield = 1.0 / 256
+        /// While memory is short a pass may cost this many times as much.
+        static let shortageWorth = 4.0
+        /// How long memory counts as short after the kernel said so.
+        static let shortageLasts = 10.0
+        /// Guests are looked at this often while ksmd scans.
+        static let guestStep = 1.0
+    }
+
+    private struct Settings {
+        /// Of one CPU.
+        var share: Double
+        var probeShare: Double
+        /// In nanoseconds.
+        var idleStep: Int64
+        var burstStep: Int64
+        /// In bytes per CPU second.
+        var yieldMinimum: Double
+        var start: AdaptiveStart
+        /// Whether smart_scan is the policy's to change.
+        var changesSmartScan: Bool
+        var pageSize: Double
+
+        init(_ configuration: Configuration, cpus: Int, pageSize: Int) {
+            share = min(
+                Double(configuration.cpuMaximum), Double(configuration.hostCPUMaximum) * Double(max(cpus, 1))) / 100
+            probeShare = min(Double(configuration.probeCPU) / 100, share)
+            idleStep = configuration.idleStep.nanoseconds
+            burstStep = configuration.burstStep.nanoseconds
+            yieldMinimum = Double(configuration.yieldMinimum) * 1_048_576
+            start = configuration.adaptiveStart
+            changesSmartScan = configuration.smartScan == nil
+            self.pageSize = Double(pageSize)
+        }
+    }
+
+    /// What ksmd is made to do.
+    package enum Phase: Equatable, Sendable {
+        case idle
+        /// Guests still fill their memory: what is hashed now changes before it is compared.
+        case waiting(since: Int64)
+        case scanning(Scan)
+    }
+
+    /// Passes in a row.
+    package struct Scan: Equatable, Sendable {
+        package enum Kind: Equatable, Sendable {
+            /// For new memory, or since the pass before it paid.
+            case burst
+            /// For memory that had changed when it was last looked at, and has had time to settle.
+            case recheck
+            /// Whether anything changed that no counter tells of.
+            case probe
+            /// Because the operator asked.
+            case request
+        }
+        package var kind: Kind
+        /// Passes that have ended.
+        package var passes = 0
+        var savedAtStart: Int64
+        var cpuAtStart: Int64?
+    }
+
+    /// - Parameters:
+    ///   - configuration: That of `classic`.
+    ///   - cpus: How many the host has.
+    ///   - pageSize: Of the host, in bytes.
+    package init(_ configuration: Configuration, classic: ClassicPolicy, cpus: Int, pageSize: Int) {
+        self.classic = classic
+        settings = Settings(configuration, cpus: cpus, pageSize: pageSize)
+    }
+
+    /// Goes on by other settings, with all that was learnt.
+    package mutating func adopt(_ configuration: Configuration, classic: ClassicPolicy, cpus: Int) {
+        self.classic = classic
+        settings = Settings(configuration, cpus: cpus, pageSize: Int(settings.pageSize))
+    }
+
+    // MARK: A step
+
+    /// What the next sample should hold.
+    package struct Wants: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// ``AdaptiveSample/guests`` and ``AdaptiveSample/available``.
+        package static let guests = Wants(rawValue: 1)
+        /// ``AdaptiveSample/isGuestBusy``.
+        package static let activity = Wants(rawValue: 2)
+        /// ``AdaptiveSample/cpuPressure``.
+        package static let cpuPressure = Wants(rawValue: 4)
+    }
+
+    /// What a sample at this time should hold: a steady step reads no more than it needs.
+    package func wants(at now: Int64) -> Wants {
+        switch phase {
+        case .idle:
+            let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
+            return isProbeDue && lastPass != nil ? [.guests, .activity] : .guests
+        case .waiting: return .guests
+        case .scanning:
+            let isDue = lastGuestLook.map { seconds(from: $0, to: now) >= Law.guestStep } ?? true
+            return isDue ? [.guests, .cpuPressure] : []
+        }
+    }
+
+    /// Decides what KSM should do until the next sample.
+    package mutating func decide(_ sample: AdaptiveSample) -> Decision {
+        takeIn(sample)
+        let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
+        let reason = isPermitted ? follow(sample) : stop(sample, for: .plenty)
+        lastStep = (sample.now, sample.counters.cpu)
+        return decision(sample, reason)
+    }
+
+    private mutating func takeIn(_ sample: AdaptiveSample) {
+        if sample.isUnderPressure { lastShortage = sample.now }
+        if let pressure = sample.cpuPressure { cpuPressure = pressure }
+        guard let guests = sample.guests else { return }
+        let isFirst = lastGuestLook == nil
+        ledger.update(guests)
+        if isFirst {
+            // What ksmd knows already was the work of a daemon before this one, or of the boot's settings.
+            let known = Double(sample.counters.seen + sample.counters.zero) * settings.pageSize / 1024
+            ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
+            restedSince = sample.now
+            lastActivityLook = sample.now
+            isFilling = ledger.unscanned >= Law.leastGrowth
+        } else if let last = lastGuestLook, sample.now > last {
+            let rate = Double(ledger.lastGrowth.count) / seconds(from: last, to: sample.now)
+            isFilling =
+                rate >= max(Double(Law.fillingAmount.count), Double(ledger.resident.count) * Law.fillingShare)
+        }
+        lastGuestLook = sample.now
+        if let available = sample.available, available < Law.shortAvailable { lastShortage = sample.now }
+    }
+
+    private mutating func follow(_ sample: AdaptiveSample) -> Decision.Reason {
+        switch phase {
+        case .idle: return rest(sample)
+        case .waiting(let since):
+            let isOver = !isFilling || isShort(sample.now) || seconds(from: since, to: sample.now) >= Law.longestWait
+            return isOver || sample.isRequested ? begin(.burst, sample) : .filling
+        case .scanning(let scan): return go(on: scan, sample)
+        }
+    }
+
+    // MARK: At rest
+
+    private mutating func rest(_ sample: AdaptiveSample) -> Decision.Reason {
+        if sample.isRequested { return begin(.request, sample) }
+        let rested = seconds(from: restedSince, to: sample.now)
+        let patience =
+            (1 + min(rested, Law.longestPatience) / Law.patience) * (isShort(sample.now) ? Law.shortageWorth : 1)
+        let grown = bytes(ledger.unscanned)
+        if ledger.unscanned >= Law.leastGrowth, pays(grown, 2 * costOfPass.estimate(sample.counters) / patience) {
+            guard isFilling, !isShort(sample.now) else { return begin(.burst, sample) }
+            phase = .waiting(since: sample.now)
+            return .filling
+        }
+        let changed = changedYield * bytes(lastPass?.left ?? 0)
+        if bytes(lastPass?.left ?? 0) >= bytes(Law.leastChange), rested >= Law.patience,
+            pays(changed + grown, costOfFullPass.estimate(sample.counters) / patience)
+        {
+            return begin(.recheck, sample)
+        }
+        if let isBusy = sample.isGuestBusy {
+            lastActivityLook = sample.now
+            if isBusy { return begin(.probe, sample) }
+        }
+        return .nothingToGain
+    }
+
+    private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
+        let scan = Scan(kind: kind, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
+        phase = .scanning(scan)
+        meter = PassMeter(sample.counters)
+        lastStep = nil
+        ledger.beginPass()
+        setPace(for: scan, sample)
+        return scan.kind.reason
+    }
+
+    // MARK: While ksmd scans
+
+    private mutating func go(on scan: Scan, _ sample: AdaptiveSample) -> Decision.Reason {
+        var scan = scan
+        if sample.isRequested { scan.kind = .request }
+        if let pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
+            scan.passes += 1
+            learn(from: pass, scan, sample)
+            // A pass that begins here sees all that is there now.
+            ledger.endPass(seen: KiB(Int64(bytes(pass.fresh) / 1024)))
+            ledger.beginPass()
+            ledger.forgetGone()
+            lastPass = pass
+            restedSince = sample.now
+            guard anotherPassPays(pass, scan, sample.counters) else {
+                close(scan, sample)
+                return stop(sample, for: .nothingToGain)
+            }
+            if scan.kind == .probe || scan.kind == .recheck { scan.kind = .burst }
+        }
+        phase = .scanning(scan)
+        setPace(for: scan, sample)
+        return scan.kind.reason
+    }
+
+    /// Whether what a further pass can be expected to merge is worth its CPU time.
+    private func anotherPassPays(_ pass: ScanPass, _ scan: Scan, _ counters: ScanCounters) -> Bool {
+        if scan.passes >= Law.mostPasses { return false }
+        // What the operator asked for has to be hashed and compared.
+        if scan.kind == .request && scan.passes < 2 { return true }
+        let fresh = min(pass.fresh, pass.left)
+        // A probe that smart_scan let look at a part speaks for the whole.
+        let changed = Double(pass.left - fresh) / (scan.kind == .probe ? max(pass.looked, 0.05) : 1)
+        let expected =
+            bytes(fresh) + changedYield * changed * settings.pageSize + bytes(ledger.unscanned)
+        let cost = scan.isFull ? costOfFullPass : costOfPass
+        return expected >= bytes(Law.leastChange) && pays(expected, cost.estimate(counters))
+    }
+
+    private mutating func learn(from pass: ScanPass, _ scan: Scan, _ sample: AdaptiveSample) {
+        if let cpu = pass.cpu, scan.passes > 1 || scan.kind != .burst {
+            if scan.isFull {
+                costOfFullPass.learn(sample.counters, cpu: cpu)
+            } else {
+                costOfPass.learn(sample.counters, cpu: cpu)
+            }
+        }
+        // What the pass before left and had not seen for the first time is what this one compared.
+        guard let before = lastPass, before.left - before.fresh > max(before.fresh, 256) else { return }
+        let yield = Double(max(pass.gained, 0)) / Double(before.left)
+        changedYield = min(max((changedYield + 3 * yield) / 4, Law.leastChangedYield), 1)
+    }
+
+    /// A probe that led to something makes the next one come soon.
+    private mutating func close(_ scan: Scan, _ sample: AdaptiveSample) {
+        guard let began = scan.cpuAtStart, let ended = sample.counters.cpu else { return }
+        let gained = bytes(sample.counters.saved - scan.savedAtStart)
+        if pays(gained, Double(ended - began) / 1e9) {
+            probeInterval = Law.firstProbe
+        } else if scan.kind == .probe {
+            probeInterval = min(probeInterval * 2, Law.longestProbe)
+        }
+    }
+
+    private mutating func stop(_ sample: AdaptiveSample, for reason: Decision.Reason) -> Decision.Reason {
+        phase = .idle
+        meter = nil
+        lastActivityLook = max(lastActivityLook, restedSince)
+        return reason
+    }
+
+    private mutating func setPace(for scan: Scan, _ sample: AdaptiveSample) {
+        var share = scan.isGentle ? settings.probeShare : settings.share
+        if !isShort(sample.now) {
+            // Whoever waits for a CPU goes first.
+            share *= min(max(1.25 - cpuPressure, 0.25), 1)
+        }
+        let elapsed = lastStep.map { seconds(from: $0.now, to: sample.now) } ?? 0
+        var used: Double?
+        if let before = lastStep?.cpu, let cpu = sample.counters.cpu { used = Double(cpu - before) / 1e9 }
+        let pace = throttle.pace(share: share, elapsed: elapsed, used: used)
+        pagesToScan = pace.pagesToScan
+        sleepMilliseconds = pace.sleepMilliseconds
+    }
+
+    // MARK: The decision
+
+    private func decision(_ sample: AdaptiveSample, _ reason: Decision.Reason) -> Decision {
+        var decision = Decision(
+            action: .stop, reason: reason, pagesToScan: pagesToScan, sleepMilliseconds: sleepMilliseconds,
+            memory: sample.memory, total: classic.total, threshold: classic.threshold,
+            previousPagesToScan: pagesToScan)
+        var report = ScanReport(unscanned: ledger.unscanned, changed: kibibytes(lastPass?.left ?? 0))
+        report.cpuShare = throttle.measured
+        switch phase {
+        case .idle: decision.pause = settings.idleStep
+        case .waiting: decision.pause = min(Int64(Law.growthStep * 1e9), settings.idleStep)
+        case .scanning(let scan):
+            decision.action = .scan
+            decision.pause = settings.burstStep
+            report.pass = scan.passes + 1
+            if settings.changesSmartScan { report.smartScan = !scan.isFull }
+        }
+        decision.scan = report
+        return decision
+    }
+
+    // MARK: Arithmetic
+
+    private func pays(_ bytes: Double, _ cpuSeconds: Double) -> Bool {
+        bytes >= settings.yieldMinimum * cpuSeconds
+    }
+
+    private func isShort(_ now: Int64) -> Bool {
+        lastShortage.map { seconds(from: $0, to: now) < Law.shortageLasts } ?? false
+    }
+
+    private func bytes(_ pages: Int64) -> Double { Double(pages) * settings.pageSize }
+
+    private func bytes(_ amount: KiB) -> Double { Double(amount.count) * 1024 }
+
+    private func kibibytes(_ pages: Int64) -> KiB { KiB(Int64(bytes(pages) / 1024)) }
+
+    private func seconds(from start: Int64, to end: Int64) -> Double { Double(end - start) / 1e9 }
+}
+
+extension AdaptivePolicy.Scan {
+    /// Whether smart_scan is off, so that what it passes over is compared as well.
+    var isFull: Bool { kind == .recheck }
+
+    /// Whether it takes the share of a probe.
+    var isGentle: Bool { kind == .recheck || kind == .probe }
+}
+
+extension AdaptivePolicy.Scan.Kind {
+    var reason: Decision.Reason {
+        switch self {
+        case .burst: .newMemory
+        case .recheck: .settled
+        case .probe: .probing
+        case .request: .requested
+        }
+    }
+}

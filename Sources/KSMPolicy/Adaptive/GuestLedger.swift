@@ -1,0 +1,118 @@
+/// What one guest holds.
+package struct GuestMemory: Equatable, Sendable {
+    /// What tells the guest from every other, also from a later one with the same pid.
+    package var id: UInt64
+    package var resident: KiB
+
+    package init(id: UInt64, resident: KiB) {
+        self.id = id
+        self.resident = resident
+    }
+}
+
+/// Keeps account of how much memory of the guests no pass has seen.
+///
+/// It is kept per guest: where one guest ends and another begins, the sum of all stays as it was.
+package struct GuestLedger: Sendable {
+    private struct Entry {
+        var id: UInt64
+        var resident: KiB
+        /// What it held when the present pass began.
+        var atPassStart: KiB
+        /// What it held when the last whole pass began: all of that has been seen.
+        var scanned: KiB
+        /// The share of its growth that KSM finds mergeable, learnt: a monitor's own memory grows too.
+        var hitRate: Double
+        var isPresent: Bool
+    }
+
+    /// A guest whose growth was never mergeable may yet load something that is.
+    static let leastHitRate = 1.0 / 8
+
+    private var entries: [Entry] = []
+    /// What passes saw of growth that came while they were under way, and that the next will expect to see.
+    private var seenAhead = KiB.zero
+    /// What came in the last update, of all guests that grew.
+    package private(set) var lastGrowth = KiB.zero
+    /// Whether guests ended since ``forgetGone()``: what they shared is counted until the next pass.
+    package private(set) var hasLost = false
+
+    package init() {}
+
+    package var resident: KiB {
+        var sum = KiB.zero
+        for entry in entries { sum = sum + entry.resident }
+        return sum
+    }
+
+    package var guests: Int { entries.count }
+
+    /// What the guests hold and no pass has seen, as far as it is likely to be mergeable.
+    package var unscanned: KiB {
+        var sum = 0.0
+        for entry in entries {
+            sum += Double(max(entry.resident.count - entry.scanned.count, 0)) * entry.hitRate
+        }
+        return KiB(Int64(sum))
+    }
+
+    /// Takes what the guests hold now, all of them.
+    package mutating func update(_ guests: [GuestMemory]) {
+        for index in entries.indices { entries[index].isPresent = false }
+        var growth: Int64 = 0
+        var next = 0
+        for guest in guests {
+            // They come in the same order each time, but for those that came or went.
+            if next >= entries.count || entries[next].id != guest.id {
+                next = entries.firstIndex { $0.id == guest.id } ?? entries.count
+            }
+            if next == entries.count {
+                entries.append(
+                    Entry(
+                        id: guest.id, resident: .zero, atPassStart: .zero, scanned: .zero, hitRate: 1, isPresent: true))
+            }
+            growth += max(guest.resident.count - entries[next].resident.count, 0)
+            entries[next].resident = guest.resident
+            // What was given back and comes again is new.
+            entries[next].scanned = min(entries[next].scanned, guest.resident)
+            entries[next].atPassStart = min(entries[next].atPassStart, guest.resident)
+            entries[next].isPresent = true
+            next += 1
+        }
+        lastGrowth = KiB(growth)
+        let count = entries.count
+        entries.removeAll { !$0.isPresent }
+        if entries.count < count { hasLost = true }
+    }
+
+    /// Takes it that KSM has seen this share of all that the guests hold: the work of a daemon before this one.
+    package mutating func assumeScanned(share: Double) {
+        for index in entries.indices {
+            entries[index].scanned = KiB(Int64(Double(entries[index].resident.count) * min(max(share, 0), 1)))
+        }
+    }
+
+    /// A pass begins: it will see what is there now.
+    package mutating func beginPass() {
+        for index in entries.indices { entries[index].atPassStart = entries[index].resident }
+    }
+
+    /// A whole pass has ended.
+    ///
+    /// - Parameter seen: How much memory was seen for the first time since the pass before it ended.
+    package mutating func endPass(seen: KiB) {
+        var expected: Int64 = 0
+        for entry in entries { expected += max(entry.atPassStart.count - entry.scanned.count, 0) }
+        let found = (seen + seenAhead).count
+        seenAhead = KiB(max(found - expected, 0))
+        let hitRate = expected > 0 ? min(Double(max(found, 0)) / Double(expected), 1) : 1
+        for index in entries.indices where entries[index].atPassStart > entries[index].scanned {
+            entries[index].hitRate = max((entries[index].hitRate + 3 * hitRate) / 4, Self.leastHitRate)
+            entries[index].scanned = entries[index].atPassStart
+        }
+    }
+
+    package mutating func forgetGone() {
+        hasLost = false
+    }
+}

@@ -1,0 +1,28 @@
+/// KSM's own counters at one moment; see `Documentation/admin-guide/mm/ksm.rst`. Amounts are in pages.
+package struct ScanCounters: Equatable, Sendable {
+    /// Passes over all mergeable memory since the last unmerging. `full_scans`
+    package var passes: Int64 = 0
+    /// Pages that stand for several. `pages_shared`
+    package var shared: Int64 = 0
+    /// Pages that are saved, since a shared one stands for them. `pages_sharing`
+    package var sharing: Int64 = 0
+    /// Pages that were compared and are like no other. `pages_unshared`
+    package var unshared: Int64 = 0
+    /// Pages that were seen once, changed since they were seen, or were skipped in this pass. `pages_volatile`
+    package var volatile: Int64 = 0
+    /// Pages that became the kernel's zero page. `ksm_zero_pages`, 0 where the kernel does not count them.
+    package var zero: Int64 = 0
+    /// Pages passed over because they were unlike all others several times, counted since boot. `pages_skipped`, 0
+    /// where the kernel skips none.
+    package var skipped: Int64 = 0
+    /// The time that ksmd has been on a CPU, in nanoseconds; `nil` where it cannot be told.
+    package var cpu: Int64?
+
+    package init() {}
+
+    /// Pages that KSM knows of.
+    package var seen: Int64 { shared + sharing + unshared + volatile }
+
+    /// Pages of memory that merging saves.
+    package var saved: Int64 { sharing + zero }
+}
