@@ -20,6 +20,13 @@ uint64_t linux_signals_take(int descriptor);
 /* ppoll(2) for up to `nanoseconds`, for ever if negative. Unlike poll(2)'s, its time-out has no coarse unit. */
 int linux_wait(struct pollfd *descriptors, unsigned count, int64_t nanoseconds);
 
+/* Opens a non-blocking netlink(7) socket that hears the kernel announce virtual machines of KVM, and returns it, or -1.
+ * Takes no capability. The kernel lets `receive_buffer` bytes be at most net.core.rmem_max. */
+int linux_uevents_open(int receive_buffer);
+
+/* Takes one message. Returns its length, 0 for one that is not from the kernel, or -1 (EAGAIN: there is none). */
+ssize_t linux_uevent_take(int socket, void *buffer, size_t size);
+
 /* Starts a child that writes `text` into the file `path` and ends. Returns a descriptor that becomes readable when
  * the child has ended, or -1; `*child` receives its pid. */
 int linux_write_in_child(const char *path, const char *text, pid_t *child);

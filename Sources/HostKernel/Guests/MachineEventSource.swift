@@ -1,0 +1,63 @@
+internal import CLinux
+internal import Glibc
+
+/// Hears the kernel announce virtual machines: a netlink(7) socket of the family NETLINK_KOBJECT_UEVENT.
+///
+/// It takes no capability. Machines that were there before are not announced.
+package struct MachineEventSource: ~Copyable {
+    private let socket: FileDescriptor
+    /// Whether the numbers of the kernel's messages are the numbers of `/proc`. In a PID namespace of its own they
+    /// would name other processes.
+    private let knowsProcesses: Bool
+
+    /// A message takes at most 1,280 bytes of the buffer, a machine sends two, so a thousand machines fit that come and
+    /// go while a decision is made. The kernel allows less, `net.core.rmem_max`, where nobody raised it: 208 KiB.
+    package static var receiveBuffer: Int32 { 4 << 20 }
+
+    /// The inode number of the first PID namespace, the same on every host: PROC_PID_INIT_INO in
+    /// `include/linux/proc_ns.h`.
+    private static var firstNamespace: UInt64 { 0xEFFF_FFFC }
+
+    /// - Throws: ``KernelFileError`` where there is no such socket: in some containers, or by a unit's
+    ///   `RestrictAddressFamilies=`.
+    package init(receiveBuffer: Int32 = Self.receiveBuffer) throws(KernelFileError) {
+        let number = linux_uevents_open(receiveBuffer)
+        guard number >= 0 else { throw KernelFileError(.open, "the kernel's uevents (netlink)", errno: errno) }
+        socket = FileDescriptor(adopting: number)
+        var namespace = stat()
+        knowsProcesses =
+            unsafe stat("/proc/self/ns/pid", &namespace) == 0 && UInt64(namespace.st_ino) == Self.firstNamespace
+    }
+
+    /// Becomes readable when there is something to take.
+    package var descriptor: Int32 { socket.number }
+
+    /// Takes all that is there, without waiting.
+    ///
+    /// Only the kernel's own messages count. Where the kernel had to drop some, or they name processes of another
+    /// PID namespace, the result is lossy.
+    ///
+    /// - Throws: ``KernelFileError`` where the socket is of no use any more.
+    package borrowing func take(into heard: inout MachineEvents) throws(KernelFileError) {
+        var failure: Int32 = 0
+        // The kernel limits the fields of a message to 2,048 bytes.
+        unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            while failure == 0 {
+                let length = unsafe linux_uevent_take(socket.number, buffer.baseAddress, buffer.count)
+                guard length >= 0 else {
+                    failure = errno
+                    // The kernel had no room or no memory for a message; what it has kept comes after this.
+                    if failure == ENOBUFS || failure == ENOMEM { heard.isLossy = true }
+                    if failure == ENOBUFS || failure == ENOMEM || failure == EINTR { failure = 0 }
+                    continue
+                }
+                let message = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<length]))
+                guard let event = MachineEvent(parsing: message) else { continue }
+                if knowsProcesses { heard.events.append(event) } else { heard.isLossy = true }
+            }
+        }
+        guard failure == EAGAIN else {
+            throw KernelFileError(.read, "the kernel's uevents (netlink)", errno: failure)
+        }
+    }
+}
