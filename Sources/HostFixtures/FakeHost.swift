@@ -93,7 +93,13 @@ package final class FakeHost {
     package func setProcess(_ pid: Int, comm: String, resident: Int64, commandLine: [String] = []) {
         write(comm + "\n", to: "proc/\(pid)/comm")
         write("\(resident * 2) \(resident) 10 10 0 10 0\n", to: "proc/\(pid)/statm")
+        write("Name:\t?\nTgid:\t\(pid)\nPid:\t\(pid)\n", to: "proc/\(pid)/status")
         write(commandLine.map { $0 + "\0" }.joined(), to: "proc/\(pid)/cmdline")
+    }
+
+    /// Adds a thread: `/proc` has its folder, and does not list it.
+    package func setThread(_ thread: Int, of pid: Int) {
+        write("Name:\t?\nTgid:\t\(pid)\nPid:\t\(thread)\n", to: "proc/\(thread)/status")
     }
 
     package func removeProcess(_ pid: Int) {

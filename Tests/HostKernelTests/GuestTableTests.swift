@@ -182,6 +182,183 @@ import Testing
         }
     }
 
+    // MARK: Announced machines
+
+    private func created(_ creators: Int32...) -> MachineEvents {
+        MachineEvents(creators.map { MachineEvent(.create, by: $0) })
+    }
+
+    private func destroyed(_ creators: Int32...) -> MachineEvents {
+        MachineEvents(creators.map { MachineEvent(.destroy, by: $0) })
+    }
+
+    private func pids(_ table: borrowing GuestTable) -> [Int32] {
+        var pids: [Int32] = []
+        table.residents { pid, _, _ in pids.append(pid) }
+        return pids.sorted()
+    }
+
+    @Test func `an announced process is a guest at once, whatever its name, and stays one`() throws {
+        let host = FakeHost()
+        var table = try table(host)
+        try table.refresh()
+        host.setProcess(10, comm: "my-vmm", resident: 1000)
+        table.announce(created(10))
+        #expect(table.measure(by: .rsz).committed == KiB(1000 * Self.page))
+        for _ in 0..<3 {
+            try table.refresh()
+            #expect(pids(table) == [10])
+        }
+    }
+
+    @Test func `a process that is announced by one of its threads is counted once`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "cloud-hyperviso", resident: 1000)
+        host.setThread(12, of: 10)
+        var table = try table(host)
+        table.announce(created(12))
+        try table.refresh()
+        #expect(pids(table) == [10])
+        host.setProcess(20, comm: "my-vmm", resident: 1)
+        host.setThread(22, of: 20)
+        table.announce(created(22))
+        #expect(pids(table) == [10, 20])
+        // By then the thread may have ended.
+        host.removeProcess(22)
+        table.announce(destroyed(22))
+        #expect(pids(table) == [10])
+    }
+
+    @Test(arguments: [Profile.upstream, .debian, .proxmox])
+    func `an exact profile goes by names only, and sees an announced one of its own at once`(profile: Profile) throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        var table = try table(host, profile: profile)
+        table.announce(created(10))
+        #expect(pids(table) == [])
+        host.setProcess(11, comm: "kvm", resident: 1)
+        host.setProcess(12, comm: "qemu-kvm", resident: 1)
+        table.announce(created(11, 12))
+        #expect(pids(table) == (profile == .upstream ? [12] : profile == .proxmox ? [11] : []))
+    }
+
+    @Test func `an expression goes by names only`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        host.setProcess(11, comm: "kvm", resident: 1)
+        var table = try table(host, pattern: "^my-")
+        table.announce(created(10, 11))
+        #expect(pids(table) == [10])
+    }
+
+    @Test func `who has no name of a guest is one as long as it has a machine`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        host.setProcess(11, comm: "kvm", resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        table.announce(created(10, 10, 11))
+        table.announce(destroyed(10))
+        #expect(pids(table) == [10, 11])
+        table.announce(destroyed(10, 11))
+        #expect(pids(table) == [11])
+        try table.refresh()
+        #expect(pids(table) == [11])
+    }
+
+    @Test func `a destroyed machine whose process has ended is forgotten at once`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.setProcess(11, comm: "kvm", resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        table.announce(created(10))
+        host.write("0 0 0 0 0 0 0\n", to: "proc/10/statm")
+        host.write("0 0 0 0 0 0 0\n", to: "proc/11/statm")
+        table.announce(destroyed(10, 11, 12))
+        host.write("1 1 0 0 0 0 0\n", to: "proc/10/statm")
+        host.write("1 1 0 0 0 0 0\n", to: "proc/11/statm")
+        #expect(pids(table) == [])
+    }
+
+    @Test func `an announced process that has ended already is nobody`() throws {
+        let host = FakeHost()
+        var table = try table(host)
+        try table.refresh()
+        table.announce(created(10, .max))
+        #expect(pids(table) == [])
+    }
+
+    @Test func `a pid that comes back as another process is no guest by what was announced before`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        table.announce(created(10))
+        try table.refresh()
+        host.removeProcess(10)
+        host.setProcess(10, comm: "bash", resident: 1)
+        try table.refresh()
+        #expect(pids(table) == [])
+    }
+
+    @Test func `the order of events counts where a pid comes back at once`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        var table = try table(host)
+        table.announce(created(10))
+        host.removeProcess(10)
+        host.setProcess(10, comm: "my-vmm", resident: 77)
+        table.announce(MachineEvents([MachineEvent(.destroy, by: 10), MachineEvent(.create, by: 10)]))
+        #expect(table.measure(by: .rsz).committed == KiB(77 * Self.page))
+    }
+
+    @Test func `after lost events who had a machine stays a guest until it ends`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        var table = try table(host)
+        try table.refresh()
+        table.announce(created(10))
+        table.announce(MachineEvents(isLossy: true))
+        table.announce(destroyed(10))
+        #expect(pids(table) == [10])
+        host.removeProcess(10)
+        try table.refresh()
+        #expect(pids(table) == [])
+    }
+
+    @Test func `residents are told with an identity that no other guest ever has`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 5)
+        var table = try table(host)
+        var told: [[Int64]] = []
+        for _ in 0..<3 {
+            try table.refresh()
+            table.residents { told.append([Int64($0), $1, $2]) }
+        }
+        #expect(told == .init(repeating: [10, told[0][1], 5], count: 3))
+        host.removeProcess(10)
+        host.setProcess(10, comm: "kvm", resident: 5)
+        try table.refresh()
+        table.residents { told.append([Int64($0), $1, $2]) }
+        #expect(told.count == 4)
+        #expect(told[3][1] != told[0][1])
+    }
+
+    @Test func `guests that have ended are forgotten without a listing, others stay`() throws {
+        let host = FakeHost()
+        for pid in 1...5 { host.setProcess(pid, comm: "kvm", resident: 1) }
+        var table = try table(host)
+        try table.refresh()
+        host.write("0 0 0 0 0 0 0\n", to: "proc/2/statm")
+        host.write("0 0 0 0 0 0 0\n", to: "proc/5/statm")
+        // What cannot be told is no end.
+        host.write("", to: "proc/3/statm")
+        table.forgetGone()
+        for pid in [2, 3, 5] { host.write("1 1 0 0 0 0 0\n", to: "proc/\(pid)/statm") }
+        #expect(pids(table) == [1, 3, 4])
+    }
+
     @Test func `a child that is renamed on the real proc is seen and forgotten`() throws {
         let paths = HostPaths()
         var table = try GuestTable(
@@ -204,6 +381,8 @@ import Testing
         kill(child.processIdentifier, SIGKILL)
         child.waitUntilExit()
         #expect(table.measure(by: .rsz).guests == 0)
+        table.forgetGone()
+        #expect(pids(table) == [])
         try table.refresh()
         #expect(table.measure(by: .rsz).guests == 0)
     }

@@ -3,13 +3,23 @@ package import KSMPolicy
 
 /// The host's guests, and what they hold.
 ///
+/// A guest is a process with a guest's name, or one that has a virtual machine, as the kernel announced.
+///
 /// One descriptor of `statm` is held per guest. It stays bound to its process: a zombie reads zeros, and one that is
 /// gone gives ESRCH, so a reused pid cannot be mistaken. A tick reads each once, without opening anything.
 package struct GuestTable: ~Copyable {
     private struct Guest {
-        var pid: Int32
+        let pid: Int32
+        /// Which guest this is among all that this table ever had; another process of the same pid has another.
+        let identity: Int64
         /// An open `statm`, or -1 where there were no descriptors left; then it is opened at each reading.
-        var statm: Int32
+        let statm: Int32
+        /// Whether its name says that it is a guest.
+        var isNamed: Bool
+        /// The creator of each machine that was announced and that it still has.
+        var machines: [Int32] = []
+        /// Whether events were lost, so that it may have machines or not, whatever ``machines`` says.
+        var isUncertain = false
     }
 
     /// What the guests hold together.
@@ -24,6 +34,7 @@ package struct GuestTable: ~Copyable {
     private let matcher: NameMatcher
     private let proc: String
     private var guests: [Guest] = []
+    private var lastIdentity: Int64 = 0
 
     package init(_ paths: HostPaths, matcher: consuming NameMatcher) throws(KernelFileError) {
         listing = try ProcessListing(paths)
@@ -40,23 +51,128 @@ package struct GuestTable: ~Copyable {
 
     /// Finds guests that came and forgets guests that went, by one listing of `/proc`.
     package mutating func refresh() throws(KernelFileError) {
-        var looked: [(pid: Int32, isGuest: Bool)] = []
+        var looked: [(pid: Int32, isNamed: Bool)] = []
         let folder = listing.folderNumber
         let known = guests
         try listing.refresh { pid in
-            let isGuest = Self.isGuest(pid, folder, matcher)
+            let isNamed = Self.isNamed(pid, folder, matcher)
             // Nearly every process is no guest and never was: nothing of it is kept.
-            if isGuest || known.contains(where: { $0.pid == pid }) { looked.append((pid, isGuest)) }
+            if isNamed || known.contains(where: { $0.pid == pid }) { looked.append((pid, isNamed)) }
         }
         // A pid that is looked at again may have changed its name, or be another process than before.
-        guests.removeAll { guest in
-            let isGone = !listing.contains(guest.pid) || looked.contains { $0.pid == guest.pid }
-            if isGone, guest.statm >= 0 { close(guest.statm) }
-            return isGone
+        for index in guests.indices.reversed() {
+            guard listing.contains(guests[index].pid) else {
+                forget(index)
+                continue
+            }
+            guard let again = looked.firstIndex(where: { $0.pid == guests[index].pid }) else { continue }
+            guests[index].isNamed = looked[again].isNamed
+            if isSameProcess(guests[index]) && counts(guests[index]) {
+                looked.remove(at: again)
+            } else {
+                forget(index)
+            }
         }
-        for (pid, isGuest) in looked where isGuest {
-            guests.append(Guest(pid: pid, statm: Self.open(folder, pid, "statm")))
+        for (pid, isNamed) in looked where isNamed { add(pid, isNamed: true) }
+    }
+
+    private mutating func add(_ pid: Int32, isNamed: Bool) {
+        lastIdentity += 1
+        let statm = Self.open(listing.folderNumber, pid, "statm")
+        guests.append(Guest(pid: pid, identity: lastIdentity, statm: statm, isNamed: isNamed))
+    }
+
+    private mutating func forget(_ index: Int) {
+        let guest = guests.remove(at: index)
+        if guest.statm >= 0 { close(guest.statm) }
+    }
+
+    private func counts(_ guest: Guest) -> Bool {
+        guest.isNamed || matcher.countsAnnounced && (!guest.machines.isEmpty || guest.isUncertain)
+    }
+
+    // MARK: Announced machines
+
+    /// Takes what the kernel announced: whoever creates a machine is a guest at once, without a listing.
+    ///
+    /// A guest with no guest's name is one while it has a machine. After lost events nobody knows that, so those that
+    /// had one stay guests until they end.
+    package mutating func announce(_ announced: MachineEvents) {
+        if announced.isLossy {
+            for index in guests.indices where !guests[index].machines.isEmpty { guests[index].isUncertain = true }
         }
+        for event in announced.events {
+            switch event.kind {
+            case .create: created(by: event.creator)
+            case .destroy: destroyed(by: event.creator)
+            }
+        }
+    }
+
+    private mutating func created(by creator: Int32) {
+        // None if it has ended already.
+        guard let pid = process(of: creator) else { return }
+        var index = guests.firstIndex { $0.pid == pid }
+        if let known = index, !isSameProcess(guests[known]) {
+            forget(known)
+            index = nil
+        }
+        if index == nil {
+            let isNamed = Self.isNamed(pid, listing.folderNumber, matcher)
+            guard isNamed || matcher.countsAnnounced else { return }
+            add(pid, isNamed: isNamed)
+        }
+        guests[index ?? guests.endIndex - 1].machines.append(creator)
+    }
+
+    private mutating func destroyed(by creator: Int32) {
+        // A machine that was there before this table: its creator is most often the first thread of its process.
+        let index =
+            guests.firstIndex { $0.machines.contains(creator) } ?? guests.firstIndex { $0.pid == creator }
+        guard let index else { return }
+        if let machine = guests[index].machines.firstIndex(of: creator) { guests[index].machines.remove(at: machine) }
+        if !counts(guests[index]) || read(guests[index]) == .ended { forget(index) }
+    }
+
+    /// The pid of a thread's process.
+    private func process(of thread: Int32) -> Int32? {
+        guard let status = Self.read(listing.folderNumber, thread, "status", limit: 4096) else { return nil }
+        var start = 0
+        for end in status.indices where status[end] == UInt8(ascii: "\n") {
+            let line = status.span.extracting(start..<end)
+            start = end + 1
+            guard line.hasPrefix("Tgid:\t") else { continue }
+            return DecimalField(line, at: 6).flatMap { Int32(exactly: $0.value) }
+        }
+        return nil
+    }
+
+    /// Whether the guest's pid is still the process that it was. A held descriptor pins the inode of its process's
+    /// file, and another process has another.
+    private func isSameProcess(_ guest: Guest) -> Bool {
+        var held = stat()
+        var present = stat()
+        guard guest.statm >= 0, unsafe fstat(guest.statm, &held) == 0,
+            unsafe fstatat(listing.folderNumber, "\(guest.pid)/statm", &present, 0) == 0
+        else { return false }
+        return held.st_ino == present.st_ino
+    }
+
+    // MARK: What guests hold
+
+    /// Reads how much memory each guest holds, in pages of the host's size, merged ones included.
+    ///
+    /// - Parameter body: Called once for each guest that has not ended, with its pid and its identity: a number that no
+    ///   other guest of this table ever had, so that a pid that came back as another guest can be told.
+    package func residents(_ body: (_ pid: Int32, _ identity: Int64, _ pages: Int64) -> Void) {
+        for guest in guests {
+            if case .resident(let pages) = read(guest) { body(guest.pid, guest.identity, pages) }
+        }
+    }
+
+    /// Forgets the guests that have ended, without a listing: one read for each guest.
+    package mutating func forgetGone() {
+        for index in guests.indices.reversed() where read(guests[index]) == .ended { forget(index) }
     }
 
     /// Adds up what the guests hold.
@@ -65,7 +181,7 @@ package struct GuestTable: ~Copyable {
     package mutating func measure(by metric: GuestMetric) -> Measurement {
         var sum = Measurement()
         for guest in guests {
-            guard let resident = residentPages(guest) else { continue }
+            guard case .resident(let resident) = read(guest) else { continue }
             var held = Self.kibibytes(pages: resident)
             if metric != .rsz {
                 do throws(KernelFileError) {
@@ -89,7 +205,7 @@ package struct GuestTable: ~Copyable {
 
     // MARK: Looking at one process
 
-    private static func isGuest(_ pid: Int32, _ folder: Int32, _ matcher: borrowing NameMatcher) -> Bool {
+    private static func isNamed(_ pid: Int32, _ folder: Int32, _ matcher: borrowing NameMatcher) -> Bool {
         guard var comm = read(folder, pid, "comm", limit: 64) else { return false }
         // The name itself may hold line breaks; only the last one is the kernel's.
         if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
@@ -112,19 +228,29 @@ package struct GuestTable: ~Copyable {
         return matcher.verdict == .matches
     }
 
-    /// The second number of `statm`; `nil` once the process has ended.
-    private func residentPages(_ guest: Guest) -> Int64? {
+    private enum Reading: Equatable {
+        /// In pages.
+        case resident(Int64)
+        case ended
+        /// It cannot be told now.
+        case unknown
+    }
+
+    /// The second number of `statm`.
+    private func read(_ guest: Guest) -> Reading {
         var number = guest.statm
         if number < 0 { number = Self.open(listing.folderNumber, guest.pid, "statm") }
-        guard number >= 0 else { return nil }
+        guard number >= 0 else { return errno == ENOENT ? .ended : .unknown }
         defer { if guest.statm < 0 { close(number) } }
         return unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
             let got = unsafe pread(number, buffer.baseAddress!, buffer.count, 0)
-            guard got > 0 else { return nil }
+            guard got > 0 else { return got < 0 && errno == ESRCH ? .ended : .unknown }
             let text = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+            guard let size = DecimalField(text, at: 0) else { return .unknown }
             // A process that ended and waits for its parent has no memory at all.
-            guard let size = DecimalField(text, at: 0), size.value > 0, size.end < text.count else { return nil }
-            return DecimalField(text, at: size.end + 1)?.value
+            if size.value == 0 { return .ended }
+            guard size.end < text.count, let resident = DecimalField(text, at: size.end + 1) else { return .unknown }
+            return .resident(resident.value)
         }
     }
 

@@ -9,6 +9,7 @@ package struct NameMatcher: ~Copyable {
     /// - Throws: ``Pattern/Refusal`` for a pattern that regcomp(3) does not take.
     package init(profile: Profile, pattern: String?) throws(Pattern.Refusal) {
         names = GuestNames(profile)
+        countsAnnounced = profile == .union && pattern == nil
         if let pattern {
             self.pattern = try Pattern(pattern)
         } else {
@@ -22,6 +23,10 @@ package struct NameMatcher: ~Copyable {
         case .none: names.matches(comm: comm)
         }
     }
+
+    /// Whether a process counts that no name tells, because the kernel announced a virtual machine of it. An exact
+    /// variant and the operator's expression go by names only.
+    package let countsAnnounced: Bool
 
     /// Whether the command line must be read for a process whose `comm` says nothing.
     package var needsCommandLine: Bool {
