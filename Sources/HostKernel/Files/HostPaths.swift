@@ -4,6 +4,7 @@
 package struct HostPaths: Sendable {
     private let prefix: String
     package let meminfo: String
+    package let memoryPressure: String
     package let proc: String
     package let ksm: String
     package let configuration: String
@@ -16,6 +17,7 @@ package struct HostPaths: Sendable {
         while prefix.utf8.last == UInt8(ascii: "/") { prefix.removeLast() }
         self.prefix = String(prefix)
         meminfo = prefix + "/proc/meminfo"
+        memoryPressure = prefix + "/proc/pressure/memory"
         proc = prefix + "/proc"
         ksm = prefix + "/sys/kernel/mm/ksm"
         configuration = prefix + "/etc/ksmtuned.conf"
