@@ -3,19 +3,36 @@ package import KSMPolicy
 
 /// What the loop drives: the daemon, or a recorder in a test.
 package protocol LoopHost: ~Copyable {
-    var interval: Interval { get }
+    /// The time until the next decision if nothing else happens, in nanoseconds, as it is after the last decision;
+    /// `Int64.max` is never.
+    var pause: Int64 { get }
+    /// Whether a guest that comes or goes is a reason to decide.
+    var retunesOnGuests: Bool { get }
+    /// The memory pressure that is a reason to decide; `nil` for none.
+    var pressure: PressureThreshold? { get }
     /// The longest time between two signs of life, in nanoseconds; `Int64.max` where nobody watches.
     var watchdogPeriod: Int64 { get }
     var pendingWrite: ChildWrite? { get }
 
     mutating func decide()
     mutating func reload()
-    mutating func finishWrite()
+    /// - Returns: Whether a decision fell into the time of the write, and is due now.
+    mutating func finishWrite() -> Bool
+    /// Hears of guests, whether or not they are a reason to decide.
+    mutating func machinesChanged(_ events: MachineEvents)
+    mutating func note(_ notice: SourceNotice)
     mutating func signOfLife()
 }
 
-/// The daemon's life between start and end: waits in one place for time, signals and slow writes.
+/// The daemon's life between start and end: waits in one place for time, signals, slow writes, guests and pressure.
 package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
+    /// From the first guest that comes or goes to the decision, in nanoseconds: a host that starts a hundred guests
+    /// decides once, and a guest that has just started has begun to fill its memory.
+    package static var gathering: Int64 { 1_000_000_000 }
+    /// The least time from any decision to one that pressure brings about, in nanoseconds: what the last one did must
+    /// have its effect.
+    package static var pressureRest: Int64 { 1_000_000_000 }
+
     private var waiter: W
 
     package init(_ waiter: consuming W) {
@@ -24,19 +41,33 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
 
     /// Runs until a signal ends it.
     ///
-    /// Each decision begins a whole new interval, whatever brought it about.
+    /// Each decision begins a whole new pause, whatever brought it about. Events can only bring the next one nearer.
     package mutating func run(_ host: inout some LoopHost & ~Copyable) {
-        var nextDecision = after(host.interval.nanoseconds)
+        waiter.watchPressure(host.pressure)
+        var lastDecision = waiter.now
+        var nextDecision = after(host.pause)
         var nextSign = after(host.watchdogPeriod)
         while true {
+            for notice in waiter.takeNotices() { host.note(notice) }
             let wakeup = waiter.wait(until: min(nextDecision, nextSign), or: host.pendingWrite)
             if wakeup.contains(.terminate) { return }
-            if wakeup.contains(.written) { host.finishWrite() }
-            if wakeup.contains(.reload) { host.reload() }
-            let isAsked = wakeup.contains(.reload) || wakeup.contains(.retune)
-            if isAsked || waiter.now >= nextDecision {
+            var isDue = wakeup.contains(.reload) || wakeup.contains(.retune)
+            if wakeup.contains(.written), host.finishWrite() { isDue = true }
+            if wakeup.contains(.reload) {
+                host.reload()
+                waiter.watchPressure(host.pressure)
+            }
+            if wakeup.contains(.guests) {
+                host.machinesChanged(waiter.takeMachineEvents())
+                if host.retunesOnGuests { nextDecision = min(nextDecision, after(Self.gathering)) }
+            }
+            if wakeup.contains(.pressure) {
+                nextDecision = min(nextDecision, max(waiter.now, lastDecision + Self.pressureRest))
+            }
+            if isDue || waiter.now >= nextDecision {
                 host.decide()
-                nextDecision = after(host.interval.nanoseconds)
+                lastDecision = waiter.now
+                nextDecision = after(host.pause)
             }
             if waiter.now >= nextSign {
                 host.signOfLife()

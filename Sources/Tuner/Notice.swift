@@ -18,6 +18,8 @@ package enum Notice: Equatable, Sendable {
     case stillWriting
     /// Unmerging would need more memory than there is.
     case unmergeDoesNotFit(needed: KiB, available: KiB)
+    /// Events do not come, or come in another way than was asked for.
+    case source(SourceNotice)
 }
 
 extension Notice: CustomStringConvertible {
@@ -42,6 +44,7 @@ extension Notice: CustomStringConvertible {
         case .unmergeDoesNotFit(let needed, let available):
             "unmerging needs \(needed), and only \(available) of memory and swap are free: "
                 + "stopping the scan, the pages stay merged"
+        case .source(let notice): notice.description
         }
     }
 }

@@ -101,6 +101,11 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         }
     }
 
+    /// Hears of guests that the kernel announced.
+    package mutating func machinesChanged(_ events: MachineEvents) {
+        guests.announce(events)
+    }
+
     private mutating func sample(
         _ observer: inout some StepObserver & ~Copyable
     ) -> (memory: MemorySample, guests: Int)? {

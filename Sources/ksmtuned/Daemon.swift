@@ -39,7 +39,13 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.isStateInherited = isStateInherited
     }
 
-    var interval: Interval { configuration.monitorInterval }
+    private var interval: Interval { configuration.monitorInterval }
+
+    var pause: Int64 { interval.nanoseconds }
+
+    var retunesOnGuests: Bool { configuration.retuneOnGuests }
+
+    var pressure: PressureThreshold? { configuration.pressure }
 
     /// Half of what the manager allows, as sd_watchdog_enabled(3) advises.
     let watchdogPeriod = (Notifier.watchdogNanoseconds ?? .max) / 2
@@ -103,10 +109,17 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         return true
     }
 
-    mutating func finishWrite() {
+    mutating func finishWrite() -> Bool {
         tuner.finishPending(&reporter)
-        // A decision that fell into the time of the write is made now.
-        if isDecisionDue && !isEnding { decide() }
+        return isDecisionDue
+    }
+
+    mutating func machinesChanged(_ events: MachineEvents) {
+        tuner.machinesChanged(events)
+    }
+
+    mutating func note(_ notice: SourceNotice) {
+        reporter.note(.source(notice))
     }
 
     mutating func signOfLife() {
@@ -120,7 +133,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     mutating func end(_ loop: inout Loop<Waiter>) {
         isEnding = true
         Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
-        if let write = tuner.pending, loop.runToEnd(of: write, &self) { finishWrite() }
+        if let write = tuner.pending, loop.runToEnd(of: write, &self) { _ = finishWrite() }
         if !options.isOnce, let run = tuner.leave(found: state.found, &reporter) {
             writeRun(run, &loop)
         }

@@ -53,6 +53,7 @@ struct Reporter: StepObserver, ~Copyable {
         case .displacedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
         case .stillWriting: log.write(.notice, .failed, notice.description)
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
+        case .source: log.write(.notice, .failed, notice.description)
         }
     }
 

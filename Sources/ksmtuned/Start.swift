@@ -94,7 +94,7 @@ struct Start {
 
     private func makeWaiter() throws(Refusal) -> Waiter {
         do throws(KernelFileError) {
-            return try Waiter()
+            return try Waiter(paths)
         } catch {
             throw Refusal(status: .unavailable, message: "\(error), so signals cannot be heard", errno: error.errno)
         }

@@ -3,11 +3,16 @@ import KSMPolicy
 import Testing
 import Tuner
 
+private typealias Script = [(wakeup: Wakeup, after: Int64?)]
+
 /// Wakes the loop as the script says, and never sleeps.
 private struct ScriptedWaiter: Waiting {
     /// What happens, and how long after the wait began; `nil` waits for the deadline.
-    var script: [(wakeup: Wakeup, after: Int64?)]
+    var script: Script
     var now: Int64 = 0
+    var notices: [SourceNotice] = []
+    /// Each machine is created by the next number.
+    var creators: Int32 = 0
 
     mutating func wait(until deadline: Int64, or write: ChildWrite?) -> Wakeup {
         guard !script.isEmpty else { return .terminate }
@@ -15,26 +20,66 @@ private struct ScriptedWaiter: Waiting {
         now = max(now, after.map { now + $0 } ?? deadline)
         return wakeup
     }
+
+    mutating func takeMachineEvents() -> MachineEvents {
+        creators += 1
+        return MachineEvents([MachineEvent(.create, by: creators)])
+    }
+
+    mutating func watchPressure(_ threshold: PressureThreshold?) {
+        guard let threshold else { return }
+        notices.append(.otherPressure(asked: threshold, inForce: threshold))
+    }
+
+    mutating func takeNotices() -> [SourceNotice] {
+        defer { notices = [] }
+        return notices
+    }
 }
 
 private struct RecordingHost: LoopHost {
-    var interval = Interval(nanoseconds: 60)
+    var pause: Int64 = 60
+    var retunesOnGuests = true
+    var pressure: PressureThreshold?
     var watchdogPeriod = Int64.max
     var pendingWrite: ChildWrite?
+    /// Whether a decision falls into the time of each write.
+    var isDueAfterWrite = false
+    /// What the pause is after each decision, as far as told.
+    var pauses: [Int64] = []
+    /// What each reload changes, as far as told.
+    var reloads: [@Sendable (inout RecordingHost) -> Void] = []
     var events: [String] = []
 
-    mutating func decide() { events.append("decide") }
-    mutating func reload() { events.append("reload") }
-    mutating func finishWrite() { events.append("finish") }
+    mutating func decide() {
+        events.append("decide")
+        if !pauses.isEmpty { pause = pauses.removeFirst() }
+    }
+    mutating func reload() {
+        events.append("reload")
+        if !reloads.isEmpty { reloads.removeFirst()(&self) }
+    }
+    mutating func finishWrite() -> Bool {
+        events.append("finish")
+        return isDueAfterWrite
+    }
+    mutating func machinesChanged(_ events: MachineEvents) {
+        self.events += events.events.map { "guest \($0.creator)" }
+    }
+    mutating func note(_ notice: SourceNotice) {
+        if case .otherPressure(let asked, _) = notice { events.append("watch \(asked.word)") }
+    }
     mutating func signOfLife() { events.append("alive") }
 }
 
 @Suite struct LoopTests {
     private func events(
-        _ script: [(wakeup: Wakeup, after: Int64?)], watchdog: Int64 = .max
+        _ script: Script, watchdog: Int64 = .max,
+        _ change: (inout RecordingHost) -> Void = { _ in }
     ) -> [String] {
         var host = RecordingHost()
         host.watchdogPeriod = watchdog
+        change(&host)
         var loop = Loop(ScriptedWaiter(script: script))
         loop.run(&host)
         return host.events
@@ -64,6 +109,125 @@ private struct RecordingHost: LoopHost {
         #expect(events([([.written, .retune], 1)]) == ["finish", "decide"])
     }
 
+    @Test func `a decision that fell into the time of a write is made after it, once, and begins a new pause`() {
+        let due: (inout RecordingHost) -> Void = { $0.isDueAfterWrite = true }
+        #expect(events([(.written, 59), ([], 59)], due) == ["finish", "decide"])
+        #expect(events([(.written, 59), ([], 60)], due) == ["finish", "decide", "decide"])
+        #expect(events([([.written, .reload], 60)], due) == ["finish", "reload", "decide"])
+        #expect(events([(.written, 59)]) == ["finish"])
+    }
+
+    @Test func `the pause is the one after the decision`() {
+        #expect(events([([], nil), ([], 4), ([], 1)]) { $0.pauses = [5] } == ["decide", "decide"])
+    }
+
+    // MARK: Guests
+
+    private static let second: Int64 = 1_000_000_000
+    private static let minute = 60 * second
+
+    private func guestEvents(
+        _ script: Script, _ change: (inout RecordingHost) -> Void = { _ in }
+    ) -> [String] {
+        events(script) {
+            $0.pause = Self.minute
+            change(&$0)
+        }
+    }
+
+    @Test func `a guest brings a decision one second later`() {
+        #expect(guestEvents([(.guests, 1), ([], Self.second - 1)]) == ["guest 1"])
+        #expect(guestEvents([(.guests, 1), ([], Self.second)]) == ["guest 1", "decide"])
+        #expect(guestEvents([(.guests, 1), ([], nil)]) == ["guest 1", "decide"])
+    }
+
+    @Test func `a hundred guests within a second are one decision, and are all told`() {
+        let storm: Script = .init(repeating: (.guests, Self.second / 101), count: 100)
+        let told = (1...100).map { "guest \($0)" }
+        #expect(guestEvents(storm) == told)
+        let second: Script = [([], nil)]
+        #expect(guestEvents(storm + second) == told + ["decide"])
+        let short: Script = [([], nil), ([], Self.minute - 1)]
+        #expect(guestEvents(storm + short) == told + ["decide"])
+        let whole: Script = [([], nil), ([], Self.minute)]
+        #expect(guestEvents(storm + whole) == told + ["decide", "decide"])
+    }
+
+    @Test func `guests that go on coming bring a decision each second, not none`() {
+        let storm: Script = .init(repeating: (.guests, Self.second / 2), count: 9)
+        #expect(guestEvents(storm).count { $0 == "decide" } == 3)
+    }
+
+    @Test func `a guest does not put off the decision that comes anyway`() {
+        #expect(guestEvents([(.guests, Self.minute - 5), ([], 5)]) == ["guest 1", "decide"])
+    }
+
+    @Test func `USR1 does not wait for the second, and takes the guests in`() {
+        #expect(guestEvents([(.guests, 1), (.retune, 1), ([], Self.second)]) == ["guest 1", "decide"])
+        #expect(guestEvents([([.guests, .retune], 1), ([], Self.second)]) == ["guest 1", "decide"])
+    }
+
+    @Test func `guests that are no reason to decide are told all the same`() {
+        #expect(guestEvents([(.guests, 1), ([], 10 * Self.second)]) { $0.retunesOnGuests = false } == ["guest 1"])
+    }
+
+    @Test func `a reload brings the switch into force`() {
+        let script: Script = [(.guests, 1), (.reload, 1), (.guests, 1), ([], nil)]
+        #expect(
+            guestEvents(script) {
+                $0.retunesOnGuests = false
+                $0.reloads = [{ $0.retunesOnGuests = true }]
+            } == ["guest 1", "reload", "decide", "guest 2", "decide"])
+    }
+
+    @Test func `a guest that comes during a slow write is told before its end`() {
+        #expect(
+            guestEvents([(.guests, 1), (.written, 1), ([], nil)]) { $0.isDueAfterWrite = true }
+                == ["guest 1", "finish", "decide", "decide"])
+        #expect(
+            guestEvents([([.guests, .written], 1), ([], nil)]) == ["finish", "guest 1", "decide"])
+    }
+
+    @Test func `an endless pause decides when a guest comes`() {
+        #expect(guestEvents([(.guests, 1 << 40), ([], nil)]) { $0.pause = .max } == ["guest 1", "decide"])
+    }
+
+    // MARK: Pressure
+
+    @Test func `pressure decides at once, and begins a whole new pause`() {
+        let late = 30 * Self.second
+        #expect(guestEvents([(.pressure, late)]) == ["decide"])
+        #expect(guestEvents([(.pressure, late), ([], Self.minute - 1)]) == ["decide"])
+        #expect(guestEvents([(.pressure, late), ([], Self.minute)]) == ["decide", "decide"])
+    }
+
+    @Test func `pressure waits until a second has passed since the last decision, and is not forgotten`() {
+        #expect(guestEvents([(.pressure, 1), ([], Self.second - 2)]) == [])
+        #expect(guestEvents([(.pressure, 1), ([], nil)]) == ["decide"])
+        #expect(guestEvents([(.retune, 5), (.pressure, Self.second - 1)]) == ["decide"])
+        #expect(guestEvents([(.retune, 5), (.pressure, Self.second)]) == ["decide", "decide"])
+    }
+
+    @Test func `pressure that lasts decides once a second, however often it is reported`() {
+        let pressed: Script = .init(repeating: (.pressure, Self.second / 10), count: 100)
+        #expect(guestEvents(pressed) == .init(repeating: "decide", count: 10))
+    }
+
+    @Test func `pressure takes in the guests that came before it`() {
+        let late = 30 * Self.second
+        #expect(guestEvents([(.guests, late), (.pressure, 1), ([], Self.second)]) == ["guest 1", "decide"])
+    }
+
+    @Test func `pressure is watched from the start, and by another threshold after a reload`() {
+        let other = PressureThreshold(.full, stall: 1, window: 1_000_000)
+        let script: Script = [(.reload, 1), (.reload, 1)]
+        #expect(
+            guestEvents(script) {
+                $0.pressure = Configuration().pressure
+                $0.reloads = [{ $0.pressure = other }, { $0.pressure = nil }]
+            } == ["watch some 150ms/1s", "reload", "decide", "watch full 1us/1s", "reload", "decide"])
+    }
+
     @Test func `signs of life come in their own time, and decide nothing`() {
         #expect(events([([], nil), ([], nil), ([], nil)], watchdog: 25) == ["alive", "alive", "decide"])
         #expect(events([(.retune, 10), ([], nil)], watchdog: 25) == ["decide", "alive"])
@@ -71,7 +235,7 @@ private struct RecordingHost: LoopHost {
 
     @Test func `an endless interval decides only on a signal`() {
         var host = RecordingHost()
-        host.interval = .endless
+        host.pause = .max
         var loop = Loop(ScriptedWaiter(script: [([], 1 << 40), (.retune, 1)]))
         loop.run(&host)
         #expect(host.events == ["decide"])

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import KSMPolicy
 
 /// What ended a wait. Several can have come at once.
 package struct Wakeup: OptionSet, Sendable {
@@ -17,9 +18,24 @@ package struct Wakeup: OptionSet, Sendable {
     package static let retune = Wakeup(rawValue: 4)
     /// A child that writes to the kernel has ended.
     package static let written = Wakeup(rawValue: 8)
+    /// Virtual machines were created or destroyed.
+    package static let guests = Wakeup(rawValue: 16)
+    /// The host waits for memory.
+    package static let pressure = Wakeup(rawValue: 32)
 }
 
-/// Waits for time, for signals, and for a child that writes; the only place of the daemon that sleeps.
+/// What a source of events has to say of itself. None of it keeps the daemon from its work: time and signals remain.
+package enum SourceNotice: Equatable, Sendable {
+    /// Virtual machines are not announced, or no more.
+    case noMachineEvents(KernelFileError)
+    /// Memory pressure is not reported, or no more.
+    case noPressure(KernelFileError)
+    /// The kernel refused the window that was asked for, and took another.
+    case otherPressure(asked: PressureThreshold, inForce: PressureThreshold)
+}
+
+/// Waits for time, for signals, for a child that writes, for virtual machines, and for memory pressure; the only place
+/// of the daemon that sleeps.
 package protocol Waiting: ~Copyable {
     /// Monotonic time in nanoseconds, which does not count while the host is suspended.
     var now: Int64 { get }
@@ -30,6 +46,15 @@ package protocol Waiting: ~Copyable {
     ///   - deadline: In the time of ``now``. A deadline in the past still takes what has happened.
     ///   - write: A child to wait for as well.
     mutating func wait(until deadline: Int64, or write: ChildWrite?) -> Wakeup
+
+    /// Takes what ``Wakeup/guests`` was about.
+    mutating func takeMachineEvents() -> MachineEvents
+
+    /// Waits for this much memory pressure from now on, `nil` for none. The same again changes nothing.
+    mutating func watchPressure(_ threshold: PressureThreshold?)
+
+    /// Takes what there is to tell of the sources since the last call.
+    mutating func takeNotices() -> [SourceNotice]
 }
 
 /// The real waiter, on ppoll(2) and signalfd(2).
@@ -37,15 +62,26 @@ package protocol Waiting: ~Copyable {
 /// The signals stay blocked for the daemon's whole life and are taken here as values, so none can interrupt a write
 /// half-way, and none can be lost between two waits.
 package struct Waiter: Waiting, ~Copyable {
+    private let paths: HostPaths
     private let signals: FileDescriptor
+    private var machines: MachineEventSource?
+    private var heard = MachineEvents()
+    private var pressure: PressureTrigger?
+    private var watched: PressureThreshold?
+    private var notices: [SourceNotice] = []
 
-    package init() throws(KernelFileError) {
+    /// - Parameter paths: In a tree that stands for a host nothing but time and signals is waited for: the machine's own
+    ///   guests and its own memory are not that host's.
+    package init(_ paths: HostPaths) throws(KernelFileError) {
+        self.paths = paths
         let numbers = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
         let descriptor = unsafe linux_signals_open(numbers, Int32(numbers.count))
         guard descriptor >= 0 else { throw KernelFileError(.open, "signalfd", errno: errno) }
         signals = FileDescriptor(adopting: descriptor)
         // A reader of standard error or of a log pipe that went away must not end the daemon.
         _ = signal(SIGPIPE, SIG_IGN)
+        // Before the first look at the processes, so that no machine comes between the two.
+        if !paths.isStandIn { listenToMachines() }
     }
 
     package var now: Int64 { Self.now }
@@ -61,11 +97,14 @@ package struct Waiter: Waiting, ~Copyable {
         // The place for further descriptors: an entry here, a word in `Wakeup`.
         var entries = (
             pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: write?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
+            pollfd(fd: write?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: machines?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: pressure?.descriptor ?? -1, events: Int16(POLLPRI), revents: 0)
         )
         let timeout = deadline == .max ? -1 : max(deadline - now, 0)
         _ = unsafe withUnsafeMutableBytes(of: &entries) { entries in
-            unsafe linux_wait(entries.bindMemory(to: pollfd.self).baseAddress, 2, timeout)
+            let entries = unsafe entries.bindMemory(to: pollfd.self)
+            unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)
         }
         var wakeup: Wakeup = []
         if entries.0.revents != 0 {
@@ -75,6 +114,91 @@ package struct Waiter: Waiting, ~Copyable {
             if taken & 1 << SIGUSR1 != 0 { wakeup.insert(.retune) }
         }
         if entries.1.revents != 0 { wakeup.insert(.written) }
+        if entries.2.revents != 0 { hearMachines() }
+        if !heard.isEmpty { wakeup.insert(.guests) }
+        if entries.3.revents & Int16(POLLERR) != 0 {
+            // It would be ready for ever.
+            pressure = nil
+            notices.append(
+                .noPressure(
+                    KernelFileError(.read, paths.memoryPressure, errno: 0, detail: "the kernel dropped the trigger")))
+        } else if entries.3.revents != 0 {
+            // The poll itself took the event: the next one comes after a whole window.
+            wakeup.insert(.pressure)
+        }
         return wakeup
+    }
+
+    // MARK: Virtual machines
+
+    private mutating func listenToMachines() {
+        do throws(KernelFileError) {
+            machines = try MachineEventSource()
+        } catch {
+            notices.append(.noMachineEvents(error))
+        }
+    }
+
+    /// Empties the socket at once, whoever is interested: one that stays readable would keep the daemon awake.
+    private mutating func hearMachines() {
+        do throws(KernelFileError) {
+            try machines?.take(into: &heard)
+        } catch {
+            machines = nil
+            heard.isLossy = true
+            notices.append(.noMachineEvents(error))
+        }
+    }
+
+    package mutating func takeMachineEvents() -> MachineEvents {
+        defer { heard = MachineEvents() }
+        return heard
+    }
+
+    // MARK: Memory pressure
+
+    package mutating func watchPressure(_ threshold: PressureThreshold?) {
+        guard !paths.isStandIn, threshold != watched else { return }
+        watched = threshold
+        pressure = nil
+        guard let threshold else { return }
+        do throws(KernelFileError) {
+            let trigger = try PressureTrigger(paths, threshold)
+            if trigger.threshold != threshold {
+                notices.append(.otherPressure(asked: threshold, inForce: trigger.threshold))
+            }
+            pressure = consume trigger
+        } catch {
+            notices.append(.noPressure(error))
+        }
+    }
+
+    /// Waits for a trigger that somebody else has set.
+    package mutating func watchPressure(_ trigger: consuming PressureTrigger) {
+        pressure = consume trigger
+    }
+
+    // MARK: Notices
+
+    package mutating func takeNotices() -> [SourceNotice] {
+        defer { notices = [] }
+        return notices
+    }
+}
+
+extension SourceNotice: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noMachineEvents(let error):
+            "\(error), so guests that start or end are seen at the next decision, not at once"
+        case .noPressure(let error):
+            error.isMissing || error.errno == EOPNOTSUPP
+                ? "this kernel has no pressure stall information at \(error.path) (CONFIG_PSI, psi=1), "
+                    + "so memory pressure is seen at the next decision, not at once"
+                : "\(error), so memory pressure is seen at the next decision, not at once"
+        case .otherPressure(let asked, let inForce):
+            "memory pressure counts from \(inForce.word) on, not \(asked.word): "
+                + "without CAP_SYS_RESOURCE the kernel takes only windows that are a multiple of 2 s"
+        }
     }
 }
