@@ -14,7 +14,7 @@ package struct KSMDirectory: KSMControl {
     package var takesEffect: Bool { true }
 
     package func path(_ file: KSMFile) -> String {
-        files[file.index].path
+        files[file.rawValue].path
     }
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
@@ -36,7 +36,7 @@ package struct KSMDirectory: KSMControl {
 
     private func readText(_ file: KSMFile) throws(KernelFileError) -> [UInt8]? {
         do throws(KernelFileError) {
-            return try files[file.index].read(limit: 256)
+            return try files[file.rawValue].read(limit: 256)
         } catch {
             if error.isMissing { return nil }
             throw error

@@ -1,28 +1,54 @@
 /// The files under `/sys/kernel/mm/ksm`, by the kernel's own names; see
 /// `Documentation/admin-guide/mm/ksm.rst`.
-package enum KSMFile: String, CaseIterable, Sendable {
+package enum KSMFile: Int, CaseIterable, Sendable {
     /// 0 stopped, 1 running, 2 stopped and unmerged.
     case run
-    case pagesToScan = "pages_to_scan"
-    case sleepMilliseconds = "sleep_millisecs"
-    case advisorMode = "advisor_mode"
-    case pagesSharing = "pages_sharing"
-    case zeroPages = "ksm_zero_pages"
+    case pagesToScan
+    case sleepMilliseconds
+    case advisorMode
+    case advisorTargetScanTime
+    case advisorMaxCPU
+    case advisorMinPagesToScan
+    case advisorMaxPagesToScan
+    case mergeAcrossNodes
+    case maxPageSharing
+    case useZeroPages
+    case smartScan
     /// Only in kernels before 2.6.33.
-    case maxKernelPages = "max_kernel_pages"
+    case maxKernelPages
 
-    package var name: String { rawValue }
+    // Counters.
 
-    /// The place among all cases.
-    var index: Int {
+    case fullScans
+    case pagesShared
+    case pagesSharing
+    case pagesUnshared
+    case pagesVolatile
+    case pagesSkipped
+    case zeroPages
+
+    package var name: String {
         switch self {
-        case .run: 0
-        case .pagesToScan: 1
-        case .sleepMilliseconds: 2
-        case .advisorMode: 3
-        case .pagesSharing: 4
-        case .zeroPages: 5
-        case .maxKernelPages: 6
+        case .run: "run"
+        case .pagesToScan: "pages_to_scan"
+        case .sleepMilliseconds: "sleep_millisecs"
+        case .advisorMode: "advisor_mode"
+        case .advisorTargetScanTime: "advisor_target_scan_time"
+        case .advisorMaxCPU: "advisor_max_cpu"
+        case .advisorMinPagesToScan: "advisor_min_pages_to_scan"
+        case .advisorMaxPagesToScan: "advisor_max_pages_to_scan"
+        case .mergeAcrossNodes: "merge_across_nodes"
+        case .maxPageSharing: "max_page_sharing"
+        case .useZeroPages: "use_zero_pages"
+        case .smartScan: "smart_scan"
+        case .maxKernelPages: "max_kernel_pages"
+        case .fullScans: "full_scans"
+        case .pagesShared: "pages_shared"
+        case .pagesSharing: "pages_sharing"
+        case .pagesUnshared: "pages_unshared"
+        case .pagesVolatile: "pages_volatile"
+        case .pagesSkipped: "pages_skipped"
+        case .zeroPages: "ksm_zero_pages"
         }
     }
 }
