@@ -15,6 +15,10 @@ package protocol LoopHost: ~Copyable {
     var pendingWrite: ChildWrite? { get }
 
     mutating func decide()
+    /// The operator asks, before the decision that follows.
+    mutating func request()
+    /// The kernel announces memory pressure, before the decision that follows.
+    mutating func memoryIsShort()
     mutating func reload()
     /// - Returns: Whether a decision fell into the time of the write, and is due now.
     mutating func finishWrite() -> Bool
@@ -51,6 +55,7 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             for notice in waiter.takeNotices() { host.note(notice) }
             let wakeup = waiter.wait(until: min(nextDecision, nextSign), or: host.pendingWrite)
             if wakeup.contains(.terminate) { return }
+            if wakeup.contains(.retune) { host.request() }
             var isDue = wakeup.contains(.reload) || wakeup.contains(.retune)
             if wakeup.contains(.written), host.finishWrite() { isDue = true }
             if wakeup.contains(.reload) {
@@ -62,6 +67,7 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
                 if host.retunesOnGuests { nextDecision = min(nextDecision, after(Self.gathering)) }
             }
             if wakeup.contains(.pressure) {
+                host.memoryIsShort()
                 nextDecision = min(nextDecision, max(waiter.now, lastDecision + Self.pressureRest))
             }
             if isDue || waiter.now >= nextDecision {

@@ -9,21 +9,24 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package static var longestBatch: Int64 { 100_000 }
 
     package private(set) var policy: ClassicPolicy
+    /// The adaptive policy, while it decides.
+    var adaptive: AdaptivePolicy?
     package var control: Control
     /// A write that the kernel has not finished.
     package private(set) var pending: ChildWrite?
 
-    private var configuration: Configuration
-    private let paths: HostPaths
-    private let memory: MemoryReader
-    private var guests: GuestTable
+    var configuration: Configuration
+    let paths: HostPaths
+    let memory: MemoryReader
+    var guests: GuestTable
     private var pagesToScan: Int64 = 0
-    private var foreign = ForeignWrites()
+    var eyes: AdaptiveEyes
+    var foreign = ForeignWrites()
 
-    private var memoryCondition = Condition(.memory)
-    private var guestsCondition = Condition(.guests)
-    private var metricCondition = Condition(.metric)
-    private var knobsCondition = Condition(.knobs)
+    var memoryCondition = Condition(.memory)
+    var guestsCondition = Condition(.guests)
+    var metricCondition = Condition(.metric)
+    var knobsCondition = Condition(.knobs)
 
     /// - Parameters:
     ///   - configuration: A configuration that fits this host.
@@ -37,6 +40,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         self.policy = policy
         memory = MemoryReader(paths)
         guests = try Self.guests(paths, configuration)
+        eyes = AdaptiveEyes(paths)
+        choosePolicy()
     }
 
     private static func guests(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) -> GuestTable
@@ -60,6 +65,20 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
         self.configuration = configuration
         self.policy = policy
+        choosePolicy()
+    }
+
+    private mutating func choosePolicy() {
+        guard configuration.policy == .adaptive else {
+            adaptive = nil
+            return
+        }
+        let cpus = Host.cpus
+        if adaptive == nil {
+            adaptive = AdaptivePolicy(configuration, classic: policy, cpus: cpus, pageSize: Host.pageSize)
+        } else {
+            adaptive?.adopt(configuration, classic: policy, cpus: cpus)
+        }
     }
 
     /// Looks at the host without deciding anything, so that what is wrong is known at once.
@@ -71,13 +90,21 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     ///
     /// - Returns: The decision with the number of guests, or `nil` where the host could not be read or the kernel is
     ///   still busy with the last write. Then KSM stays as it is.
+    ///
+    /// - Parameter now: Monotonic time in nanoseconds.
     package mutating func step(
-        _ observer: inout some StepObserver & ~Copyable
+        at now: Int64, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard pending == nil else {
             observer.note(.stillWriting)
             return nil
         }
+        return adaptive == nil ? classicStep(&observer) : adaptiveStep(at: now, &observer)
+    }
+
+    private mutating func classicStep(
+        _ observer: inout some StepObserver & ~Copyable
+    ) -> (decision: Decision, guests: Int)? {
         guard let (sample, guests) = sample(&observer) else { return nil }
         let decision = policy.decide(sample, previous: pagesToScan)
         pagesToScan = decision.pagesToScan
@@ -101,6 +128,16 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         }
     }
 
+    /// The operator asks for a decision; by the adaptive policy that is a scan.
+    package mutating func request() {
+        eyes.isRequested = true
+    }
+
+    /// The kernel announces memory pressure.
+    package mutating func memoryIsShort() {
+        eyes.isUnderPressure = true
+    }
+
     /// Hears of guests that the kernel announced.
     package mutating func machinesChanged(_ events: MachineEvents) {
         guests.announce(events)
@@ -109,27 +146,40 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     private mutating func sample(
         _ observer: inout some StepObserver & ~Copyable
     ) -> (memory: MemorySample, guests: Int)? {
-        var free: KiB?
+        let info = readMemory(&observer)
+        guard refreshGuests(&observer), let info else { return nil }
+        let measured = guests.measure(by: configuration.guestMetric)
+        if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
+        return (
+            MemorySample(free: info.free(by: configuration.freeMetric), committed: measured.committed), measured.guests
+        )
+    }
+
+    /// The host's memory, with every line that the configured metric needs; `nil` where it cannot be read.
+    mutating func readMemory(_ observer: inout some StepObserver & ~Copyable) -> MemoryInfo? {
+        var info: MemoryInfo?
         var failure: KernelFileError?
         do throws(KernelFileError) {
-            free = try memory.free(by: configuration.freeMetric)
+            info = try memory.read(for: configuration.freeMetric)
         } catch {
             failure = error
         }
         if let notice = memoryCondition.settle(failure) { observer.note(notice) }
+        return info
+    }
 
-        failure = nil
+    /// Finds guests that came and forgets guests that went.
+    ///
+    /// - Returns: Whether the processes could be listed.
+    mutating func refreshGuests(_ observer: inout some StepObserver & ~Copyable) -> Bool {
+        var failure: KernelFileError?
         do throws(KernelFileError) {
             try guests.refresh()
         } catch {
             failure = error
         }
         if let notice = guestsCondition.settle(failure) { observer.note(notice) }
-        guard failure == nil, let free else { return nil }
-
-        let measured = guests.measure(by: configuration.guestMetric)
-        if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
-        return (MemorySample(free: free, committed: measured.committed), measured.guests)
+        return failure == nil
     }
 
     /// Writes pages, sleep, run, in the original's order, each every time. After a refusal nothing further is
@@ -159,7 +209,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         if let notice = knobsCondition.settle(failure) { observer.note(notice) }
     }
 
-    private mutating func expect(pagesToScan: Int64, sleepMilliseconds: Int64) {
+    mutating func expect(pagesToScan: Int64, sleepMilliseconds: Int64) {
         guard control.takesEffect else { return }
         foreign.expected.pagesToScan = pagesToScan
         foreign.expected.sleepMilliseconds = sleepMilliseconds
@@ -177,6 +227,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         found: KnobValues, _ observer: inout some StepObserver & ~Copyable
     ) -> Int64? {
         do throws(KernelFileError) {
+            try putBackSmartScan()
             if configuration.onExit == .restore { try restorePace(found) }
             if found.advisorMode == .scanTime, try control.readAdvisorMode() == AdvisorMode.none {
                 try control.write(AdvisorMode.scanTime.word, to: .advisorMode)
@@ -186,7 +237,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         }
         let run: Int64? =
             switch configuration.onExit {
-            case .keep: nil
+            // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
+            case .keep: adaptive != nil && foreign.expected.run == 1 ? 0 : nil
             case .stop: 0
             case .restore: found.run
             case .unmerge: 2

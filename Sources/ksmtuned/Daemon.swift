@@ -19,6 +19,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var stateFile: PublishedFile
     private var hasStateFailed = false
     private var isDecisionDue = false
+    /// What the last decision said of the time until the next one.
+    private var policyPause: Int64?
+    private var lastTold: (action: Decision.Action, reason: Decision.Reason, at: Int64)?
     private var isEnding = false
     /// Whether a service manager listens.
     private let isManaged = Notifier.isManaged
@@ -41,7 +44,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     private var interval: Interval { configuration.monitorInterval }
 
-    var pause: Int64 { interval.nanoseconds }
+    var pause: Int64 { policyPause ?? interval.nanoseconds }
 
     var retunesOnGuests: Bool { configuration.retuneOnGuests }
 
@@ -72,11 +75,32 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     mutating func decide() {
         isDecisionDue = tuner.pending != nil
-        guard let (decision, guests) = tuner.step(&reporter) else { return }
+        let now = Waiter.now
+        guard let (decision, guests) = tuner.step(at: now, &reporter) else {
+            if policyPause != nil { policyPause = 1_000_000_000 }
+            return
+        }
+        policyPause = decision.pause
+        guard isWorthTelling(decision, at: now) else { return }
         let saved = tuner.saved
         writeState(decision, guests, saved)
         tellStatus(decision, guests, saved)
     }
+
+    /// A step of the adaptive policy is told if it is another than before, or after a while.
+    private mutating func isWorthTelling(_ decision: Decision, at now: Int64) -> Bool {
+        if decision.pause != nil, let told = lastTold, told.action == decision.action, told.reason == decision.reason,
+            now - told.at < (decision.action == .scan ? 1_000_000_000 : 10_000_000_000)
+        {
+            return false
+        }
+        lastTold = (decision.action, decision.reason, now)
+        return true
+    }
+
+    mutating func request() { tuner.request() }
+
+    mutating func memoryIsShort() { tuner.memoryIsShort() }
 
     mutating func reload() {
         Notifier.notify("RELOADING=1\nMONOTONIC_USEC=\(Waiter.now / 1000)")

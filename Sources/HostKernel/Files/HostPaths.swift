@@ -7,6 +7,8 @@ package struct HostPaths: Sendable {
     package let memoryPressure: String
     package let proc: String
     package let ksm: String
+    package let cpuPressure: String
+    package let vmstat: String
     package let configuration: String
     /// The folder of what the daemon tells other programs.
     package let runtime: String
@@ -20,6 +22,8 @@ package struct HostPaths: Sendable {
         memoryPressure = prefix + "/proc/pressure/memory"
         proc = prefix + "/proc"
         ksm = prefix + "/sys/kernel/mm/ksm"
+        cpuPressure = prefix + "/proc/pressure/cpu"
+        vmstat = prefix + "/proc/vmstat"
         configuration = prefix + "/etc/ksmtuned.conf"
         runtime = prefix + "/run/ksmtuned"
         state = prefix + "/run/ksmtuned/state"

@@ -46,7 +46,7 @@ package struct GuestTable: ~Copyable {
         for guest in guests where guest.statm >= 0 { close(guest.statm) }
     }
 
-    /// The processes of the last listing, for the curious.
+    /// The processes of the last listing: what the next will cost is in proportion.
     package var processes: Int { listing.count }
 
     /// Finds guests that came and forgets guests that went, by one listing of `/proc`.
@@ -78,7 +78,7 @@ package struct GuestTable: ~Copyable {
 
     private mutating func add(_ pid: Int32, isNamed: Bool) {
         lastIdentity += 1
-        let statm = Self.open(listing.folderNumber, pid, "statm")
+        let statm = ProcessFile.open(listing.folderNumber, pid, "statm")
         guests.append(Guest(pid: pid, identity: lastIdentity, statm: statm, isNamed: isNamed))
     }
 
@@ -136,7 +136,7 @@ package struct GuestTable: ~Copyable {
 
     /// The pid of a thread's process.
     private func process(of thread: Int32) -> Int32? {
-        guard let status = Self.read(listing.folderNumber, thread, "status", limit: 4096) else { return nil }
+        guard let status = ProcessFile.read(listing.folderNumber, thread, "status", limit: 4096) else { return nil }
         var start = 0
         for end in status.indices where status[end] == UInt8(ascii: "\n") {
             let line = status.span.extracting(start..<end)
@@ -170,6 +170,34 @@ package struct GuestTable: ~Copyable {
         }
     }
 
+    /// Reads how much CPU time each guest has had, in clock ticks, all its threads together.
+    ///
+    /// - Parameter body: Called once for each guest that has not ended, with its identity as in ``residents(_:)``.
+    package func activity(_ body: (_ identity: Int64, _ ticks: Int64) -> Void) {
+        for guest in guests {
+            guard let stat = ProcessFile.read(listing.folderNumber, guest.pid, "stat", limit: 2048),
+                let ticks = Self.ticks(stat.span)
+            else { continue }
+            body(guest.identity, ticks)
+        }
+    }
+
+    /// The 14th and 15th field of `stat`; see proc_pid_stat(5). The second is a name that may hold anything.
+    private static func ticks(_ text: Span<UInt8>) -> Int64? {
+        guard var index = text.indices.last(where: { text[$0] == UInt8(ascii: ")") }) else { return nil }
+        var field = 2
+        var sum: Int64 = 0
+        while field < 15 {
+            while index < text.count, text[index] != UInt8(ascii: " ") { index += 1 }
+            index += 1
+            field += 1
+            guard field >= 14 else { continue }
+            guard let number = DecimalField(text, at: index) else { return nil }
+            sum += number.value
+        }
+        return sum
+    }
+
     /// Forgets the guests that have ended, without a listing: one read for each guest.
     package mutating func forgetGone() {
         for index in guests.indices.reversed() where read(guests[index]) == .ended { forget(index) }
@@ -187,7 +215,7 @@ package struct GuestTable: ~Copyable {
                 do throws(KernelFileError) {
                     held = try metric == .pss ? proportional(guest) : unmerged(guest, resident: resident)
                 } catch {
-                    if error.isVanished && !Self.exists(listing.folderNumber, guest.pid) { continue }
+                    if error.isVanished && !ProcessFile.exists(listing.folderNumber, guest.pid) { continue }
                     sum.fallback = sum.fallback ?? error
                 }
             }
@@ -206,7 +234,7 @@ package struct GuestTable: ~Copyable {
     // MARK: Looking at one process
 
     private static func isNamed(_ pid: Int32, _ folder: Int32, _ matcher: borrowing NameMatcher) -> Bool {
-        guard var comm = read(folder, pid, "comm", limit: 64) else { return false }
+        guard var comm = ProcessFile.read(folder, pid, "comm", limit: 64) else { return false }
         // The name itself may hold line breaks; only the last one is the kernel's.
         if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
         if matcher.matches(comm: comm.span) { return true }
@@ -214,7 +242,7 @@ package struct GuestTable: ~Copyable {
     }
 
     private static func hasGuestCommandLine(_ folder: Int32, _ pid: Int32) -> Bool {
-        let number = open(folder, pid, "cmdline")
+        let number = ProcessFile.open(folder, pid, "cmdline")
         guard number >= 0 else { return false }
         let file = FileDescriptor(adopting: number)
         var matcher = CommandLineMatcher()
@@ -239,7 +267,7 @@ package struct GuestTable: ~Copyable {
     /// The second number of `statm`.
     private func read(_ guest: Guest) -> Reading {
         var number = guest.statm
-        if number < 0 { number = Self.open(listing.folderNumber, guest.pid, "statm") }
+        if number < 0 { number = ProcessFile.open(listing.folderNumber, guest.pid, "statm") }
         guard number >= 0 else { return errno == ENOENT ? .ended : .unknown }
         defer { if guest.statm < 0 { close(number) } }
         return unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
@@ -279,21 +307,5 @@ package struct GuestTable: ~Copyable {
             throw KernelFileError(.understand, path, errno: 0, detail: "it holds no number")
         }
         return Self.kibibytes(pages: max(resident - merging.value, 0))
-    }
-
-    // MARK: Files of a process
-
-    private static func open(_ folder: Int32, _ pid: Int32, _ name: String) -> Int32 {
-        unsafe openat(folder, "\(pid)/\(name)", O_RDONLY | O_CLOEXEC)
-    }
-
-    private static func exists(_ folder: Int32, _ pid: Int32) -> Bool {
-        unsafe faccessat(folder, "\(pid)", F_OK, 0) == 0
-    }
-
-    private static func read(_ folder: Int32, _ pid: Int32, _ name: String, limit: Int) -> [UInt8]? {
-        let number = open(folder, pid, name)
-        guard number >= 0 else { return nil }
-        return try? FileDescriptor(adopting: number).readToEnd(limit: limit, path: name)
     }
 }

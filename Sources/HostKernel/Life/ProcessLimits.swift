@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 
 /// The limit of open descriptors: one is held per guest, and systemd's soft limit is 1,024.
 package enum DescriptorLimit {
@@ -20,4 +21,16 @@ package enum ProcessMemory {
     package static func releaseStartup() {
         linux_release_startup_memory()
     }
+}
+
+/// What does not change while the host runs.
+package enum Host {
+    /// In bytes.
+    package static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
+
+    /// The CPUs that are switched on.
+    package static var cpus: Int { max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) }
+
+    /// Clock ticks per second, the unit of CPU times in `/proc`.
+    package static var ticksPerSecond: Int { max(sysconf(Int32(_SC_CLK_TCK)), 1) }
 }

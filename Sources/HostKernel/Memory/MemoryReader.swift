@@ -24,12 +24,14 @@ package struct MemoryReader {
         return total
     }
 
-    /// Free memory by `metric`.
-    package func free(by metric: FreeMetric) throws(KernelFileError) -> KiB {
+    /// The host's memory.
+    ///
+    /// - Throws: ``KernelFileError`` also for a file without a line that the metric needs.
+    package func read(for metric: FreeMetric) throws(KernelFileError) -> MemoryInfo {
         let memory = try read()
         if let missing = memory.missingLine(for: metric) {
             throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no \(missing) line with a number")
         }
-        return memory.free(by: metric)
+        return memory
     }
 }

@@ -118,6 +118,8 @@ package struct AdaptivePolicy: Sendable {
         package var kind: Kind
         /// Passes that have ended.
         package var passes = 0
+        /// Whether smart_scan is off, so that what it passes over is compared as well.
+        var isFull = false
         var savedAtStart: Int64
         var cpuAtStart: Int64?
     }
@@ -159,7 +161,8 @@ package struct AdaptivePolicy: Sendable {
             return isProbeDue && lastPass != nil ? [.guests, .activity] : .guests
         case .waiting: return .guests
         case .scanning:
-            let isDue = lastGuestLook.map { seconds(from: $0, to: now) >= Law.guestStep } ?? true
+            let pause = max(Int64(Law.guestStep * 1e9), lookPause)
+            let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             return isDue ? [.guests, .cpuPressure] : []
         }
     }
@@ -232,7 +235,7 @@ package struct AdaptivePolicy: Sendable {
     }
 
     private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
-        let scan = Scan(kind: kind, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
+        let scan = Scan(kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
         phase = .scanning(scan)
         meter = PassMeter(sample.counters)
         lastStep = nil
@@ -336,17 +339,20 @@ package struct AdaptivePolicy: Sendable {
         var report = ScanReport(unscanned: ledger.unscanned, changed: kibibytes(lastPass?.left ?? 0))
         report.cpuShare = throttle.measured
         switch phase {
-        case .idle: decision.pause = settings.idleStep
-        case .waiting: decision.pause = min(Int64(Law.growthStep * 1e9), settings.idleStep)
+        case .idle: decision.pause = max(settings.idleStep, lookPause)
+        case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
         case .scanning(let scan):
             decision.action = .scan
             decision.pause = settings.burstStep
             report.pass = scan.passes + 1
-            if settings.changesSmartScan { report.smartScan = !scan.isFull }
+            if settings.changesSmartScan { report.smartScan = scan.isFull ? false : nil }
         }
         decision.scan = report
         return decision
     }
+
+    /// A look at a guest takes 5 microseconds, and a thousandth of a CPU is enough for all of them.
+    private var lookPause: Int64 { Int64(ledger.guests) * 5_000_000 }
 
     // MARK: Arithmetic
 
@@ -368,9 +374,6 @@ package struct AdaptivePolicy: Sendable {
 }
 
 extension AdaptivePolicy.Scan {
-    /// Whether smart_scan is off, so that what it passes over is compared as well.
-    var isFull: Bool { kind == .recheck }
-
     /// Whether it takes the share of a probe.
     var isGentle: Bool { kind == .recheck || kind == .probe }
 }

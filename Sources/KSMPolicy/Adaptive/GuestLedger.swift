@@ -1,10 +1,10 @@
 /// What one guest holds.
 package struct GuestMemory: Equatable, Sendable {
     /// What tells the guest from every other, also from a later one with the same pid.
-    package var id: UInt64
+    package var id: Int64
     package var resident: KiB
 
-    package init(id: UInt64, resident: KiB) {
+    package init(id: Int64, resident: KiB) {
         self.id = id
         self.resident = resident
     }
@@ -15,7 +15,7 @@ package struct GuestMemory: Equatable, Sendable {
 /// It is kept per guest: where one guest ends and another begins, the sum of all stays as it was.
 package struct GuestLedger: Sendable {
     private struct Entry {
-        var id: UInt64
+        var id: Int64
         var resident: KiB
         /// What it held when the present pass began.
         var atPassStart: KiB

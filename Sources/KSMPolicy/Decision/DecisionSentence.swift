@@ -10,6 +10,14 @@ extension Decision {
 
     /// ``sentence``, behind what `text` holds already.
     package func appendSentence(to text: inout TextBuffer) {
+        if let scan, reason != .plenty {
+            appendAdaptiveSentence(scan, to: &text)
+        } else {
+            appendClassicSentence(to: &text)
+        }
+    }
+
+    private func appendClassicSentence(to text: inout TextBuffer) {
         guard action == .scan else {
             text.append("not scanning: ")
             appendCommitted(to: &text, comparison: " < ")
@@ -18,11 +26,7 @@ extension Decision {
             text.append(" free > threshold")
             return
         }
-        text.append("scanning ")
-        text.append(pagesToScan)
-        text.append(" pages every ")
-        text.append(sleepMilliseconds)
-        text.append(" ms: ")
+        appendPace(to: &text)
         if reason == .shortage {
             text.append(memory.free)
             text.append(" free < ")
@@ -49,5 +53,36 @@ extension Decision {
         text.append(comparison)
         text.append(total)
         text.append(" total")
+    }
+
+    private func appendPace(to text: inout TextBuffer) {
+        text.append("scanning ")
+        text.append(pagesToScan)
+        text.append(" pages every ")
+        text.append(sleepMilliseconds)
+        text.append(" ms: ")
+    }
+
+    private func appendAdaptiveSentence(_ scan: ScanReport, to text: inout TextBuffer) {
+        if action == .scan {
+            appendPace(to: &text)
+            text.append("pass ")
+            text.append(Int64(scan.pass))
+            text.append(", ")
+        } else if reason == .filling {
+            text.append("waiting until guests have filled their memory: ")
+        } else {
+            text.append("not scanning, since a pass would not pay: ")
+        }
+        switch reason {
+        case .settled: text.append("since changed memory has had time to settle; ")
+        case .probing: text.append("to see whether busy guests have something to merge; ")
+        case .requested: text.append("as asked; ")
+        default: break
+        }
+        text.append(scan.unscanned)
+        text.append(" new to KSM, ")
+        text.append(scan.changed)
+        text.append(" changed in the last pass")
     }
 }

@@ -1,0 +1,207 @@
+internal import HostKernel
+internal import KSMPolicy
+
+/// What the adaptive policy sees of the host, apart from what every policy sees.
+struct AdaptiveEyes {
+    private let thread: KSMThread?
+    private let pressure: CPUPressure
+    private let counters: MemoryCounters
+
+    /// What is known from the last look at memory and guests, for the steps between.
+    var memory = MemorySample(free: .zero, committed: .zero)
+    var guests = 0
+    /// When processes were last listed.
+    var listed: Int64?
+    /// When the guests were last counted by the configured metric.
+    var measured: Int64?
+    var isUnderPressure = false
+    var isRequested = false
+    /// What smart_scan held before the policy switched it off.
+    var foundSmartScan: Int64?
+
+    private var waited: (at: Int64, microseconds: Int64)?
+    private var broken: Int64?
+    private var activity: (at: Int64, ticks: [(identity: Int64, count: Int64)])?
+
+    init(_ paths: HostPaths) {
+        thread = KSMThread(paths)
+        pressure = CPUPressure(paths)
+        counters = MemoryCounters(paths)
+    }
+
+    func cpu() -> Int64? { thread?.cpu() }
+
+    /// The share of the time since the last call in which some task waited for a CPU.
+    mutating func cpuPressure(at now: Int64) -> Double? {
+        guard let microseconds = pressure.waited() else { return nil }
+        defer { waited = (now, microseconds) }
+        guard let waited, now > waited.at else { return nil }
+        return Double(microseconds - waited.microseconds) * 1000 / Double(now - waited.at)
+    }
+
+    /// Whether since the last call a guest had a tenth of a CPU, or guests wrote to merged pages.
+    mutating func isGuestBusy(_ guests: borrowing GuestTable, at now: Int64, saved: Int64) -> Bool {
+        var isBusy = false
+        if let broken = counters.brokenMerges() {
+            if let before = self.broken, broken - before > max(saved / 500, 256) { isBusy = true }
+            self.broken = broken
+        }
+        var ticks: [(identity: Int64, count: Int64)] = []
+        let before = activity
+        guests.activity { identity, count in
+            ticks.append((identity, count))
+            guard let before, let old = before.ticks.first(where: { $0.identity == identity }) else { return }
+            let seconds = Double(now - before.at) / 1e9
+            if Double(count - old.count) > seconds * Double(Host.ticksPerSecond) / 10 { isBusy = true }
+        }
+        activity = (now, ticks)
+        return isBusy
+    }
+}
+
+extension Tuner {
+    /// A listing takes 0.35 microseconds per process, and half a thousandth of a CPU is enough for it.
+    private static var listingPause: Int64 { 700_000 }
+
+    /// A step of the adaptive policy: ten in a second of a burst, so nothing is read that it does not ask for, and
+    /// nothing is written that is there already.
+    mutating func adaptiveStep(
+        at now: Int64, _ observer: inout some StepObserver & ~Copyable
+    ) -> (decision: Decision, guests: Int)? {
+        guard let wants = adaptive?.wants(at: now), var sample = adaptiveSample(wants, at: now, &observer) else {
+            return nil
+        }
+        sample.isRequested = eyes.isRequested
+        sample.isUnderPressure = eyes.isUnderPressure
+        guard let decision = adaptive?.decide(sample) else { return nil }
+        eyes.isRequested = false
+        eyes.isUnderPressure = false
+        if wants.contains(.guests) {
+            for notice in foreign.check(KnobValues(pace: control)) {
+                observer.note(notice)
+                foreign.expected = KnobValues()
+            }
+        }
+        observer.willApply(decision, guests: eyes.guests)
+        applyChanges(decision, &observer)
+        observer.didApply(decision, guests: eyes.guests)
+        return (decision, eyes.guests)
+    }
+
+    private mutating func adaptiveSample(
+        _ wants: AdaptivePolicy.Wants, at now: Int64, _ observer: inout some StepObserver & ~Copyable
+    ) -> AdaptiveSample? {
+        guard let counters = readCounters(&observer) else { return nil }
+        var sample = AdaptiveSample(now: now, memory: eyes.memory, counters: counters)
+        if wants.contains(.guests) {
+            guard look(into: &sample, &observer) else { return nil }
+        }
+        if wants.contains(.cpuPressure) { sample.cpuPressure = eyes.cpuPressure(at: now) }
+        if wants.contains(.activity) {
+            sample.isGuestBusy = eyes.isGuestBusy(guests, at: now, saved: counters.saved)
+        }
+        return sample
+    }
+
+    /// Reads the host's memory and what each guest holds.
+    private mutating func look(
+        into sample: inout AdaptiveSample, _ observer: inout some StepObserver & ~Copyable
+    ) -> Bool {
+        guard let info = readMemory(&observer), listIfDue(at: sample.now, &observer) else { return false }
+        var held: [GuestMemory] = []
+        var resident = KiB.zero
+        guests.residents { _, identity, pages in
+            let amount = GuestTable.kibibytes(pages: pages)
+            resident = resident + amount
+            held.append(GuestMemory(id: identity, resident: amount))
+        }
+        eyes.memory.free = info.free(by: configuration.freeMetric)
+        eyes.guests = held.count
+        // Other metrics cost too much for every look, and only a threshold needs them.
+        if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
+            eyes.memory.committed = resident
+        } else if eyes.measured.map({ sample.now - $0 >= configuration.monitorInterval.nanoseconds }) ?? true {
+            let measured = guests.measure(by: configuration.guestMetric)
+            if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
+            eyes.memory.committed = measured.committed
+            eyes.measured = sample.now
+        }
+        sample.memory = eyes.memory
+        sample.guests = held
+        sample.available = info.available.map { Double($0.count) / Double(max(policy.total.count, 1)) }
+        return true
+    }
+
+    /// Guests that no event announced are found by listings, as often as their cost allows.
+    private mutating func listIfDue(at now: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        let pause = min(Int64(guests.processes) * Self.listingPause, configuration.monitorInterval.nanoseconds)
+        if let listed = eyes.listed, now - listed < pause { return true }
+        eyes.listed = now
+        return refreshGuests(&observer)
+    }
+
+    private mutating func readCounters(_ observer: inout some StepObserver & ~Copyable) -> ScanCounters? {
+        var counters = ScanCounters()
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            counters.passes = try control.read(.fullScans) ?? 0
+            counters.shared = try control.read(.pagesShared) ?? 0
+            counters.sharing = try control.read(.pagesSharing) ?? 0
+            counters.unshared = try control.read(.pagesUnshared) ?? 0
+            counters.volatile = try control.read(.pagesVolatile) ?? 0
+            counters.zero = try control.read(.zeroPages) ?? 0
+            counters.skipped = try control.read(.pagesSkipped) ?? 0
+            counters.cpu = eyes.cpu()
+        } catch {
+            failure = error
+        }
+        if let notice = knobsCondition.settle(failure) { observer.note(notice) }
+        return failure == nil ? counters : nil
+    }
+
+    // MARK: Writing
+
+    private mutating func applyChanges(_ decision: Decision, _ observer: inout some StepObserver & ~Copyable) {
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            let isScanning = decision.action == .scan
+            if isScanning {
+                try setSmartScan(decision.scan?.smartScan)
+                let isPaceKept =
+                    foreign.expected.pagesToScan == decision.pagesToScan
+                    && foreign.expected.sleepMilliseconds == decision.sleepMilliseconds
+                if !isPaceKept {
+                    foreign.expected.pagesToScan = nil
+                    foreign.expected.sleepMilliseconds = nil
+                    if try control.setPace(decision) { observer.note(.displacedAdvisor) }
+                    expect(pagesToScan: decision.pagesToScan, sleepMilliseconds: decision.sleepMilliseconds)
+                }
+            }
+            let run: Int64 = isScanning ? 1 : 0
+            if foreign.expected.run != run {
+                foreign.expected.run = nil
+                try control.write(String(run), to: .run)
+                if control.takesEffect { foreign.expected.run = run }
+            }
+            if !isScanning { try putBackSmartScan() }
+        } catch {
+            failure = error
+        }
+        if let notice = knobsCondition.settle(failure) { observer.note(notice) }
+    }
+
+    /// - Parameter wanted: `nil` for what was found.
+    private mutating func setSmartScan(_ wanted: Bool?) throws(KernelFileError) {
+        guard let wanted else { return try putBackSmartScan() }
+        let value: Int64 = wanted ? 1 : 0
+        guard let present = try control.read(.smartScan), present != value else { return }
+        try control.write(String(value), to: .smartScan)
+        if control.takesEffect { eyes.foundSmartScan = eyes.foundSmartScan ?? present }
+    }
+
+    mutating func putBackSmartScan() throws(KernelFileError) {
+        guard let found = eyes.foundSmartScan else { return }
+        try control.write(String(found), to: .smartScan)
+        eyes.foundSmartScan = nil
+    }
+}
