@@ -140,7 +140,7 @@ extension Tuner {
         return refreshGuests(&observer)
     }
 
-    private mutating func readCounters(_ observer: inout some StepObserver & ~Copyable) -> ScanCounters? {
+    mutating func readCounters(_ observer: inout some StepObserver & ~Copyable) -> ScanCounters? {
         var counters = ScanCounters()
         var failure: KernelFileError?
         do throws(KernelFileError) {

@@ -14,6 +14,10 @@ package enum Notice: Equatable, Sendable {
     case foreignWrite(KSMFile, expected: Int64, found: Int64)
     /// The kernel's advisor set the pace, and was switched off.
     case displacedAdvisor
+    /// This kernel has none to hand the pace to.
+    case noAdvisor
+    /// The kernel's advisor had fallen far below what a pass in the time asked for needs, and was started anew.
+    case restartedAdvisor(pages: Int64, start: Int64)
     /// The kernel has not yet taken the last write to `run`, so there is no decision this time.
     case stillWriting
     /// Unmerging would need more memory than there is.
@@ -39,6 +43,10 @@ extension Notice: CustomStringConvertible {
             "something else changed \(file.name) from \(expected) to \(found), going on by the configured policy"
         case .displacedAdvisor:
             "the kernel's advisor set the pace (advisor_mode scan-time), switched it off until the daemon ends"
+        case .noAdvisor:
+            "this kernel has no advisor (it came with Linux 6.8): KSM_POLICY=advisor sets the pace by the classic rule"
+        case .restartedAdvisor(let pages, let start):
+            "the kernel's advisor had fallen to \(pages) pages, started it anew from \(start)"
         case .stillWriting:
             "the kernel has not finished the scan that the last write to run waits for, deciding again after it"
         case .unmergeDoesNotFit(let needed, let available):

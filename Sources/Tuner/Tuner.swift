@@ -11,6 +11,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package private(set) var policy: ClassicPolicy
     /// The adaptive policy, while it decides.
     var adaptive: AdaptivePolicy?
+    /// The advisor policy, while it decides.
+    var advisor: AdvisorPolicy?
     package var control: Control
     /// A write that the kernel has not finished.
     package private(set) var pending: ChildWrite?
@@ -21,6 +23,9 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     var guests: GuestTable
     private var pagesToScan: Int64 = 0
     var eyes: AdaptiveEyes
+    /// What the advisor's files held before they were written, by ``KSMFile/rawValue``.
+    var foundAdvisor: [Int: Int64] = [:]
+    var hasToldOfNoAdvisor = false
     var foreign = ForeignWrites()
 
     var memoryCondition = Condition(.memory)
@@ -69,6 +74,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     }
 
     private mutating func choosePolicy() {
+        advisor = configuration.policy == .advisor ? AdvisorPolicy(configuration, classic: policy) : nil
         guard configuration.policy == .adaptive else {
             adaptive = nil
             return
@@ -99,10 +105,14 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             observer.note(.stillWriting)
             return nil
         }
-        return adaptive == nil ? classicStep(&observer) : adaptiveStep(at: now, &observer)
+        switch configuration.policy {
+        case .classic: return classicStep(&observer)
+        case .adaptive: return adaptiveStep(at: now, &observer)
+        case .advisor: return advisorStep(at: now, &observer)
+        }
     }
 
-    private mutating func classicStep(
+    mutating func classicStep(
         _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard let (sample, guests) = sample(&observer) else { return nil }
@@ -143,7 +153,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         guests.announce(events)
     }
 
-    private mutating func sample(
+    mutating func sample(
         _ observer: inout some StepObserver & ~Copyable
     ) -> (memory: MemorySample, guests: Int)? {
         let info = readMemory(&observer)
@@ -247,6 +257,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     }
 
     private mutating func restorePace(_ found: KnobValues) throws(KernelFileError) {
+        try putBackAdvisor()
         if let sleep = found.sleepMilliseconds { try control.write(String(sleep), to: .sleepMilliseconds) }
         // Under the advisor the pages are the kernel's own, and it starts from its own again.
         guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return }

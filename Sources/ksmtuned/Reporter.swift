@@ -22,7 +22,7 @@ struct Reporter: StepObserver, ~Copyable {
     // MARK: Steps
 
     mutating func willApply(_ decision: Decision, guests: Int) {
-        guard isDebugging else { return }
+        guard isDebugging, decision.scan == nil || isNews(decision) else { return }
         openLogFile()
         for line in DebugLines.beforeWriting(decision) {
             debug(line, Journal.DecisionFields(decision: decision, guests: guests))
@@ -31,8 +31,8 @@ struct Reporter: StepObserver, ~Copyable {
 
     mutating func didApply(_ decision: Decision, guests: Int) {
         let fields = Journal.DecisionFields(decision: decision, guests: guests)
-        if isDebugging { debug(DebugLines.afterWriting(decision), fields) }
-        guard told == nil || told! != (decision.action, decision.reason) else { return }
+        if isDebugging, decision.scan == nil || isNews(decision) { debug(DebugLines.afterWriting(decision), fields) }
+        guard isNews(decision) else { return }
         let id: MessageID =
             switch decision.action {
             case .stop: .scanStopped
@@ -42,15 +42,19 @@ struct Reporter: StepObserver, ~Copyable {
         log.write(.info, id, decision.sentence, fields)
     }
 
+    private func isNews(_ decision: Decision) -> Bool {
+        told == nil || told! != (decision.action, decision.reason)
+    }
+
     mutating func note(_ notice: Notice) {
         // A write that lasts is met at each decision, and told once.
         guard notice != .stillWriting || lastNotice != .stillWriting else { return }
         lastNotice = notice
         switch notice {
-        case .failed: log.write(.warning, .failed, notice.description)
+        case .failed, .noAdvisor: log.write(.warning, .failed, notice.description)
         case .recovered: log.write(.notice, .recovered, notice.description)
         case .foreignWrite: log.write(.notice, .foreignWrite, notice.description)
-        case .displacedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
+        case .displacedAdvisor, .restartedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
         case .stillWriting: log.write(.notice, .failed, notice.description)
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
         case .source: log.write(.notice, .failed, notice.description)

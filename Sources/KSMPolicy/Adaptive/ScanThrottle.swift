@@ -6,7 +6,7 @@
 package struct ScanThrottle: Sendable {
     /// A scan and the sleep behind it should take this long together, in milliseconds: long enough that ksmd does
     /// not wake for nothing, short enough that a write to `run`, which waits for the scan, is not held up.
-    static let period = 50.0
+    static let period = 200.0
     /// The time in which a debt is paid back, in seconds.
     static let payback = 1.0
     /// Pages that a slow host compares in a millisecond: the first batch, before anything was measured.

@@ -51,6 +51,8 @@ package struct Decision: Equatable, Sendable {
     package var pause: Int64?
     /// What the adaptive policy goes by; `nil` for the others.
     package var scan: ScanReport?
+    /// What the kernel's advisor is given; `nil` for the other policies, and while it does not scan.
+    package var advisor: AdvisorPolicy.Order?
 
     /// What the guests would hold if the reserve were theirs too. It is compared with the total.
     package var committedWithThreshold: KiB {

@@ -56,6 +56,14 @@ extension Decision {
     }
 
     private func appendPace(to text: inout TextBuffer) {
+        if let advisor {
+            text.append("scanning at the pace of the kernel's advisor, a pass in ")
+            text.append(advisor.scanTime)
+            text.append(" s, at most ")
+            text.append(advisor.cpuMaximum)
+            text.append(" % of a CPU: ")
+            return
+        }
         text.append("scanning ")
         text.append(pagesToScan)
         text.append(" pages every ")
