@@ -24,7 +24,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-CHECKS := build lint embedded unit release docs units oracle kernel e2e
+CHECKS := build lint embedded unit release docs units oracle kernel events e2e
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -94,6 +94,9 @@ check-oracle: $(PROGRAMS)
 
 check-kernel: $(PROGRAMS)
 	Tests/kernel/check --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl
+
+check-events: $(PROGRAMS)
+	Tests/kernel/events --daemon $(BUILD)/ksmtuned
 
 check-e2e: $(PROGRAMS)
 	Tests/e2e/check

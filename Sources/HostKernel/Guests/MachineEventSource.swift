@@ -10,9 +10,10 @@ package struct MachineEventSource: ~Copyable {
     /// would name other processes.
     private let knowsProcesses: Bool
 
-    /// A message takes at most 1,280 bytes of the buffer, a machine sends two, so a thousand machines fit that come and
-    /// go while a decision is made. The kernel allows less, `net.core.rmem_max`, where nobody raised it: 208 KiB.
-    package static var receiveBuffer: Int32 { 4 << 20 }
+    /// In bytes, which the kernel doubles. A message takes 832 of these (Linux 6.18) and a machine sends two, so a
+    /// thousand machines may come and go while a decision is made, and twice as many. The kernel allows no more than
+    /// `net.core.rmem_max`, by itself 208 KiB: room for 256 machines.
+    package static var receiveBuffer: Int32 { 2 << 20 }
 
     /// The inode number of the first PID namespace, the same on every host: PROC_PID_INIT_INO in
     /// `include/linux/proc_ns.h`.
