@@ -327,6 +327,26 @@ import Testing
         #expect(pids(table) == [])
     }
 
+    @Test func `other names are looked for among all processes, and who was announced stays a guest`() throws {
+        let host = FakeHost()
+        host.setProcess(9, comm: "my-vmm", resident: 1)
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.setProcess(11, comm: "qemu-kvm", resident: 1)
+        var table = try table(host, profile: .union)
+        try table.refresh()
+        try table.refresh()
+        table.announce(created(9))
+        try table.adopt(NameMatcher(profile: .union, pattern: nil))
+        try table.refresh()
+        #expect(pids(table) == [9, 10, 11])
+        try table.adopt(NameMatcher(profile: .upstream, pattern: nil))
+        try table.refresh()
+        #expect(pids(table) == [11])
+        try table.adopt(NameMatcher(profile: .proxmox, pattern: nil))
+        try table.refresh()
+        #expect(pids(table) == [10])
+    }
+
     @Test func `residents are told with an identity that no other guest ever has`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 5)

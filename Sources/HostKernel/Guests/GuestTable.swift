@@ -31,7 +31,7 @@ package struct GuestTable: ~Copyable {
     }
 
     private var listing: ProcessListing
-    private let matcher: NameMatcher
+    private var matcher: NameMatcher
     private let proc: String
     private var guests: [Guest] = []
     private var lastIdentity: Int64 = 0
@@ -48,6 +48,14 @@ package struct GuestTable: ~Copyable {
 
     /// The processes of the last listing: what the next will cost is in proportion.
     package var processes: Int { listing.count }
+
+    /// Goes by other names from the next listing on, which looks at every process again.
+    ///
+    /// A guest that was announced stays one where announced ones count; a new table would not know it.
+    package mutating func adopt(_ matcher: consuming NameMatcher) {
+        self.matcher = matcher
+        listing.forget()
+    }
 
     /// Finds guests that came and forgets guests that went, by one listing of `/proc`.
     package mutating func refresh() throws(KernelFileError) {

@@ -66,6 +66,11 @@ internal import KSMPolicy
         swap(&known, &present)
     }
 
+    /// Has the next listing take every process for a new one.
+    package mutating func forget() {
+        known.removeAll(keepingCapacity: true)
+    }
+
     /// Whether the last listing had this process.
     package func contains(_ pid: Int32) -> Bool {
         var low = 0
