@@ -49,8 +49,12 @@ private struct RecordingHost: LoopHost {
     var pauses: [Int64] = []
     /// What each reload changes, as far as told.
     var reloads: [@Sendable (inout RecordingHost) -> Void] = []
+    /// Whether it records why a decision comes, too.
+    var tellsReasons = false
     var events: [String] = []
 
+    mutating func request() { if tellsReasons { events.append("asked") } }
+    mutating func memoryIsShort() { if tellsReasons { events.append("short") } }
     mutating func decide() {
         events.append("decide")
         if !pauses.isEmpty { pause = pauses.removeFirst() }
@@ -216,6 +220,15 @@ private struct RecordingHost: LoopHost {
     @Test func `pressure takes in the guests that came before it`() {
         let late = 30 * Self.second
         #expect(guestEvents([(.guests, late), (.pressure, 1), ([], Self.second)]) == ["guest 1", "decide"])
+    }
+
+    @Test func `who asks and what presses is told before the decision, also before one that must wait`() {
+        let tell: (inout RecordingHost) -> Void = { $0.tellsReasons = true }
+        #expect(guestEvents([(.retune, 1)], tell) == ["asked", "decide"])
+        #expect(guestEvents([(.reload, 1)], tell) == ["reload", "decide"])
+        #expect(guestEvents([([], nil)], tell) == ["decide"])
+        #expect(guestEvents([(.pressure, 1), (.pressure, 1), ([], nil)], tell) == ["short", "short", "decide"])
+        #expect(guestEvents([(.pressure, Self.second)], tell) == ["short", "decide"])
     }
 
     @Test func `pressure is watched from the start, and by another threshold after a reload`() {
