@@ -29,7 +29,7 @@ struct AdaptiveEyes {
         counters = MemoryCounters(paths)
     }
 
-    func cpu() -> Int64? { thread?.cpu() }
+    func times() -> (cpu: Int64, waited: Int64)? { thread?.times() }
 
     /// The share of the time since the last call in which some task waited for a CPU.
     mutating func cpuPressure(at now: Int64) -> Double? {
@@ -151,7 +151,9 @@ extension Tuner {
             counters.volatile = try control.read(.pagesVolatile) ?? 0
             counters.zero = try control.read(.zeroPages) ?? 0
             counters.skipped = try control.read(.pagesSkipped) ?? 0
-            counters.cpu = eyes.cpu()
+            let times = eyes.times()
+            counters.cpu = times?.cpu
+            counters.waited = times?.waited ?? 0
         } catch {
             failure = error
         }

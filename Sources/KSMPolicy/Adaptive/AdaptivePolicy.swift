@@ -19,7 +19,7 @@ package struct AdaptivePolicy: Sendable {
     private var lastPass: ScanPass?
     /// When the last pass ended.
     private var restedSince: Int64 = 0
-    private var lastStep: (now: Int64, cpu: Int64?)?
+    private var lastStep: (now: Int64, counters: ScanCounters)?
     private var lastGuestLook: Int64?
     /// When the kernel last announced memory pressure.
     private var lastShortage: Int64?
@@ -46,7 +46,7 @@ package struct AdaptivePolicy: Sendable {
         /// A guest that fills its memory is waited for so long at most.
         static let longestWait = 15.0
         /// Between two looks at guests that fill their memory.
-        static let growthStep = 0.25
+        static let growthStep = 0.2
         /// Guests fill their memory while they grow by this share, or amount, per second.
         static let fillingShare = 0.01
         static let fillingAmount = KiB(8 * 1024)
@@ -172,7 +172,7 @@ package struct AdaptivePolicy: Sendable {
         takeIn(sample)
         let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
         let reason = isPermitted ? follow(sample) : stop(sample, for: .plenty)
-        lastStep = (sample.now, sample.counters.cpu)
+        lastStep = (sample.now, sample.counters)
         return decision(sample, reason)
     }
 
@@ -323,8 +323,12 @@ package struct AdaptivePolicy: Sendable {
         }
         let elapsed = lastStep.map { seconds(from: $0.now, to: sample.now) } ?? 0
         var used: Double?
-        if let before = lastStep?.cpu, let cpu = sample.counters.cpu { used = Double(cpu - before) / 1e9 }
-        let pace = throttle.pace(share: share, elapsed: elapsed, used: used)
+        var waited = 0.0
+        if let before = lastStep?.counters, let began = before.cpu, let cpu = sample.counters.cpu {
+            used = Double(cpu - began) / 1e9
+            waited = Double(sample.counters.waited - before.waited) / 1e9
+        }
+        let pace = throttle.pace(share: share, elapsed: elapsed, used: used, waited: waited)
         pagesToScan = pace.pagesToScan
         sleepMilliseconds = pace.sleepMilliseconds
     }

@@ -17,6 +17,8 @@ package struct ScanCounters: Equatable, Sendable {
     package var skipped: Int64 = 0
     /// The time that ksmd has been on a CPU, in nanoseconds; `nil` where it cannot be told.
     package var cpu: Int64?
+    /// The time that ksmd was ready to run and had none, since others took them all; in nanoseconds.
+    package var waited: Int64 = 0
 
     package init() {}
 

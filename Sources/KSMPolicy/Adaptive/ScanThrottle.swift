@@ -6,12 +6,12 @@
 package struct ScanThrottle: Sendable {
     /// A scan and the sleep behind it should take this long together, in milliseconds: long enough that ksmd does
     /// not wake for nothing, short enough that a write to `run`, which waits for the scan, is not held up.
-    static let period = 200.0
+    static let period = 50.0
     /// The time in which a debt is paid back, in seconds.
     static let payback = 1.0
     /// Pages that a slow host compares in a millisecond: the first batch, before anything was measured.
     static let firstRate = 150.0
-    static let pages = 16.0...4_000_000
+    static let pages = 16.0...400_000
 
     private var batch: Double?
     /// CPU time taken above the share, in seconds.
@@ -32,7 +32,8 @@ package struct ScanThrottle: Sendable {
     ///   - elapsed: The time since the last call, in seconds; 0 for the first of a burst.
     ///   - used: CPU time that ksmd took meanwhile, in seconds; `nil` where it cannot be told. Then the batch stays
     ///     the first one, which is slow rather than too much.
-    package mutating func pace(share: Double, elapsed: Double, used: Double?) -> Pace {
+    ///   - waited: The time that it was ready and had no CPU. Longer batches would not get it one sooner.
+    package mutating func pace(share: Double, elapsed: Double, used: Double?, waited: Double) -> Pace {
         let sleep = max(Self.period * (1 - share), 1)
         let wanted = Self.period * share
         var pages = batch ?? Self.firstRate * wanted
@@ -43,18 +44,13 @@ package struct ScanThrottle: Sendable {
             let aim = max(share - debt / Self.payback, share / 8)
             // Of what a step took: the batch and its sleep are as the share to the rest. Near the whole of a CPU the
             // rest is lost in the noise, and a batch may even be longer than the step.
-            let present = max(taken, 0.001) / max(1 - taken, 0.02)
+            let busy = min(max((used + waited) / elapsed, 0.001), 1)
+            let present = busy / max(1 - busy, 0.02)
             let change = aim / (1 - min(aim, 0.98)) / present
             pages *= min(max(change, 0.1), 3)
         }
         pages = min(max(pages, Self.pages.lowerBound), Self.pages.upperBound)
         batch = pages
         return Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep))
-    }
-
-    /// The scan stops, or begins with another share: what was learnt of the time per page is kept, since the batch
-    /// changes with the share, and the debt is.
-    package mutating func change(from old: Double, to new: Double) {
-        batch = batch.map { $0 * new / old }
     }
 }

@@ -60,7 +60,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .policy: "classic"
         case .retuneOnGuests: "yes"
         case .pressure: "some 150ms/1s"
-        case .cpuMaximum: "85"
+        case .cpuMaximum: "90"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"
         case .idleStep: "0.5"
