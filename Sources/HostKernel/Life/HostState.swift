@@ -36,7 +36,8 @@ package struct HostState: Equatable, Sendable {
         say("PID=", Int64(pid))
         say("TIME_USEC=", time)
         say("INTERVAL_USEC=", interval.nanoseconds / 1000)
-        text.append("POLICY=classic\nACTION=")
+        text.append(decision.policyLine)
+        text.append("ACTION=")
         text.append(decision.action.word)
         text.append("\nREASON=")
         text.append(decision.reason.word)
@@ -52,6 +53,18 @@ package struct HostState: Equatable, Sendable {
         say("PAGES_TO_SCAN=", decision.pagesToScan)
         say("SLEEP_MILLISECS=", decision.sleepMilliseconds)
         say("SAVED_KIB=", saved?.count)
+        if let scan = decision.scan {
+            say("UNSCANNED_KIB=", scan.unscanned.count)
+            say("CHANGED_KIB=", scan.changed.count)
+            say("PASS=", Int64(scan.pass))
+            say("KSMD_CPU_PERMILLE=", scan.cpuShare.map { Int64($0 * 1000) })
+        }
+        if let advisor = decision.advisor {
+            say("ADVISOR_SCAN_TIME=", advisor.scanTime)
+            say("ADVISOR_CPU_MAX=", advisor.cpuMaximum)
+            say("ADVISOR_NPAGES_MIN=", advisor.pagesMinimum)
+            say("ADVISOR_NPAGES_MAX=", advisor.pagesMaximum)
+        }
         say("FOUND_RUN=", found.run)
         say("FOUND_PAGES_TO_SCAN=", found.pagesToScan)
         say("FOUND_SLEEP_MILLISECS=", found.sleepMilliseconds)
@@ -78,5 +91,15 @@ package struct HostState: Equatable, Sendable {
             run: number("FOUND_RUN"), pagesToScan: number("FOUND_PAGES_TO_SCAN"),
             sleepMilliseconds: number("FOUND_SLEEP_MILLISECS"),
             advisorMode: values["FOUND_ADVISOR_MODE"].flatMap { AdvisorMode(rawValue: $0) })
+    }
+}
+
+extension Decision {
+    fileprivate var policyLine: StaticString {
+        switch policy {
+        case .classic: "POLICY=classic\n"
+        case .adaptive: "POLICY=adaptive\n"
+        case .advisor: "POLICY=advisor\n"
+        }
     }
 }

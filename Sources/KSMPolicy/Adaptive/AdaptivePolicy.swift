@@ -158,7 +158,7 @@ package struct AdaptivePolicy: Sendable {
         switch phase {
         case .idle:
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
-            return isProbeDue && lastPass != nil ? [.guests, .activity] : .guests
+            return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
         case .waiting: return .guests
         case .scanning:
             let pause = max(Int64(Law.guestStep * 1e9), lookPause)
@@ -186,6 +186,9 @@ package struct AdaptivePolicy: Sendable {
             // What ksmd knows already was the work of a daemon before this one, or of the boot's settings.
             let known = Double(sample.counters.seen + sample.counters.zero) * settings.pageSize / 1024
             ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
+            // It may have been interrupted between hashing and comparing; and what smart_scan passed over counts as
+            // changed, which one look too many will tell.
+            lastPass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), looked: 1)
             restedSince = sample.now
             lastActivityLook = sample.now
             isFilling = ledger.unscanned >= Law.leastGrowth
@@ -352,6 +355,7 @@ package struct AdaptivePolicy: Sendable {
             if settings.changesSmartScan { report.smartScan = scan.isFull ? false : nil }
         }
         decision.scan = report
+        decision.policy = .adaptive
         return decision
     }
 

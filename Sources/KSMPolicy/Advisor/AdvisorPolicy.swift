@@ -77,6 +77,7 @@ package struct AdvisorPolicy: Sendable {
         decision.pagesToScan = sample.pagesToScan
         decision.sleepMilliseconds = sample.sleepMilliseconds
         decision.pause = Self.step
+        decision.policy = .advisor
         defer { last = (sample.now, sample.counters.cpu) }
         guard decision.action == .scan else {
             slowLooks = 0

@@ -54,6 +54,9 @@ package struct Decision: Equatable, Sendable {
     /// What the kernel's advisor is given; `nil` for the other policies, and while it does not scan.
     package var advisor: AdvisorPolicy.Order?
 
+    /// Who decided.
+    package var policy = PolicyKind.classic
+
     /// What the guests would hold if the reserve were theirs too. It is compared with the total.
     package var committedWithThreshold: KiB {
         memory.committed + threshold
