@@ -44,20 +44,17 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         self.configuration = configuration
         self.policy = policy
         memory = MemoryReader(paths)
-        guests = try Self.guests(paths, configuration)
+        guests = try GuestTable(paths, matcher: try Self.matcher(configuration))
         eyes = AdaptiveEyes(paths)
         choosePolicy()
     }
 
-    private static func guests(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) -> GuestTable
-    {
-        let matcher: NameMatcher
+    private static func matcher(_ configuration: Configuration) throws(KernelFileError) -> NameMatcher {
         do throws(Pattern.Refusal) {
-            matcher = try NameMatcher(profile: configuration.profile, pattern: configuration.guestPattern)
+            return try NameMatcher(profile: configuration.profile, pattern: configuration.guestPattern)
         } catch {
             throw KernelFileError(.understand, Setting.guestPattern.name, errno: 0, detail: error.reason)
         }
-        return try GuestTable(paths, matcher: matcher)
     }
 
     /// Goes on by another configuration. The pages per scan are kept: a reload is not a restart.
@@ -65,7 +62,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         let isMatchingAlike =
             configuration.profile == self.configuration.profile
             && configuration.guestPattern == self.configuration.guestPattern
-        if !isMatchingAlike { guests = try Self.guests(paths, configuration) }
+        if !isMatchingAlike { guests.adopt(try Self.matcher(configuration)) }
         // What another metric could not read is no news of this one.
         if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
         self.configuration = configuration

@@ -51,7 +51,7 @@ import Testing
         let host = FakeHost()
         let lines = host.read("proc/meminfo")!.split(separator: "\n").filter { !$0.hasPrefix(name + ":") }
         host.write(lines.joined(separator: "\n") + "\n", to: "proc/meminfo")
-        let error = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).free(by: metric) }
+        let error = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).read(for: metric) }
         #expect(error?.description.contains("has no \(name) line") == true)
     }
 

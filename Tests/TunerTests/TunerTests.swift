@@ -35,18 +35,18 @@ private struct Recorder: StepObserver {
         var tuner = try tuner()
         var recorder = Recorder()
         runShort()
-        #expect(tuner.step(&recorder)?.decision.reason == .shortage)
+        #expect(tuner.step(at: 0, &recorder)?.decision.reason == .shortage)
         #expect(tuner.control.writes == ["pages_to_scan=300", "sleep_millisecs=10", "run=1"])
         tuner.control.forget()
         runPlenty()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(tuner.control.writes == ["run=0"])
         tuner.control.forget()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(tuner.control.writes == ["run=0"])
         tuner.control.forget()
         runShort()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(tuner.control.writes == ["pages_to_scan=600", "sleep_millisecs=10", "run=1"])
         #expect(recorder.notices.isEmpty)
     }
@@ -54,7 +54,7 @@ private struct Recorder: StepObserver {
     @Test func `the observer hears before and after the writes`() throws {
         var tuner = try tuner()
         var recorder = Recorder()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(recorder.told == ["will stop", "did stop"])
     }
 
@@ -70,14 +70,14 @@ private struct Recorder: StepObserver {
             var tuner = try tuner(control)
             var recorder = Recorder()
             runShort()
-            _ = tuner.step(&recorder)
+            _ = tuner.step(at: 0, &recorder)
             #expect(tuner.control.writes == writes)
-            _ = tuner.step(&recorder)
-            _ = tuner.step(&recorder)
+            _ = tuner.step(at: 0, &recorder)
+            _ = tuner.step(at: 0, &recorder)
             let error = KernelFileError(.write, file.name, errno: errno)
             #expect(recorder.notices == [.failed(.knobs, error)])
             tuner.control.refusals = [:]
-            _ = tuner.step(&recorder)
+            _ = tuner.step(at: 0, &recorder)
             #expect(recorder.notices == [.failed(.knobs, error), .recovered(.knobs)])
         }
     }
@@ -88,7 +88,7 @@ private struct Recorder: StepObserver {
         var tuner = try tuner(control)
         var recorder = Recorder()
         runShort()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(
             tuner.control.writes == [
                 "pages_to_scan=300", "advisor_mode=none", "pages_to_scan=300", "sleep_millisecs=10", "run=1",
@@ -101,7 +101,7 @@ private struct Recorder: StepObserver {
         control.advisorMode = .scanTime
         var tuner = try tuner(control)
         var recorder = Recorder()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(tuner.control.writes == ["run=0"])
     }
 
@@ -109,16 +109,16 @@ private struct Recorder: StepObserver {
         var tuner = try tuner()
         var recorder = Recorder()
         runShort()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         for _ in 0..<3 {
             tuner.control.values[.pagesToScan] = 7
-            _ = tuner.step(&recorder)
+            _ = tuner.step(at: 0, &recorder)
         }
         #expect(recorder.notices == [.foreignWrite(.pagesToScan, expected: 300, found: 7)])
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         tuner.control.values[.run] = 0
         tuner.control.values[.sleepMilliseconds] = 9
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(
             recorder.notices.dropFirst() == [
                 .foreignWrite(.run, expected: 1, found: 0),
@@ -132,7 +132,7 @@ private struct Recorder: StepObserver {
         control.values[.pagesToScan] = 5000
         var tuner = try tuner(control)
         var recorder = Recorder()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(recorder.notices.isEmpty)
     }
 
@@ -140,11 +140,11 @@ private struct Recorder: StepObserver {
         var tuner = try tuner()
         var recorder = Recorder()
         host.write("MemTotal: 5 kB\n", to: "proc/meminfo")
-        for _ in 0..<3 { #expect(tuner.step(&recorder) == nil) }
+        for _ in 0..<3 { #expect(tuner.step(at: 0, &recorder) == nil) }
         #expect(tuner.control.writes.isEmpty)
         #expect(recorder.notices.count == 1)
         runPlenty()
-        #expect(tuner.step(&recorder) != nil)
+        #expect(tuner.step(at: 0, &recorder) != nil)
         #expect(recorder.notices.last == .recovered(.memory))
     }
 
@@ -152,13 +152,13 @@ private struct Recorder: StepObserver {
         host.setProcess(10, comm: "kvm", resident: 10)
         var tuner = try tuner { $0.guestMetric = .unmerged }
         var recorder = Recorder()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         host.setProcess(9, comm: "kvm", resident: 10)
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(recorder.notices.count == 1)
         host.write("1\n", to: "proc/9/ksm_merging_pages")
         host.write("1\n", to: "proc/10/ksm_merging_pages")
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(recorder.notices.last == .recovered(.metric))
     }
 
@@ -167,7 +167,7 @@ private struct Recorder: StepObserver {
         control.values[.pagesToScan] = 100_001
         var tuner = try tuner(control)
         var recorder = Recorder()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         #expect(tuner.control.begun == [0])
         #expect(tuner.control.writes.isEmpty)
     }
@@ -176,12 +176,12 @@ private struct Recorder: StepObserver {
         var tuner = try tuner()
         var recorder = Recorder()
         runShort()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         var configuration = Configuration()
         configuration.pagesBoost = 1
         configuration.profile = .proxmox
         try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
-        #expect(tuner.step(&recorder)?.decision.pagesToScan == 301)
+        #expect(tuner.step(at: 0, &recorder)?.decision.pagesToScan == 301)
     }
 
     // MARK: The end
@@ -209,7 +209,7 @@ private struct Recorder: StepObserver {
         var tuner = try tuner(control) { $0.onExit = action }
         var recorder = Recorder()
         runShort()
-        _ = tuner.step(&recorder)
+        _ = tuner.step(at: 0, &recorder)
         tuner.control.forget()
         var found = Self.found
         found.advisorMode = .scanTime
@@ -257,7 +257,7 @@ private struct Recorder: StepObserver {
         var tuner = try tuner(control)
         var recorder = Recorder()
         runShort()
-        for _ in 0..<3 { _ = tuner.step(&recorder) }
+        for _ in 0..<3 { _ = tuner.step(at: 0, &recorder) }
         #expect(recorder.notices.isEmpty)
         #expect(tuner.control.values[.pagesToScan] == 100)
     }
