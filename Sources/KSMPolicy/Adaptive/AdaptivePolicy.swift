@@ -83,8 +83,9 @@ package struct AdaptivePolicy: Sendable {
         var pageSize: Double
 
         init(_ configuration: Configuration, cpus: Int, pageSize: Int) {
-            share = min(
-                Double(configuration.cpuMaximum), Double(configuration.hostCPUMaximum) * Double(max(cpus, 1))) / 100
+            share =
+                min(
+                    Double(configuration.cpuMaximum), Double(configuration.hostCPUMaximum) * Double(max(cpus, 1))) / 100
             probeShare = min(Double(configuration.probeCPU) / 100, share)
             idleStep = configuration.idleStep.nanoseconds
             burstStep = configuration.burstStep.nanoseconds
@@ -238,7 +239,8 @@ package struct AdaptivePolicy: Sendable {
     }
 
     private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
-        let scan = Scan(kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
+        let scan = Scan(
+            kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
         phase = .scanning(scan)
         meter = PassMeter(sample.counters)
         lastStep = nil

@@ -114,7 +114,9 @@ package struct AdvisorPolicy: Sendable {
 
     /// Slow because it may not take more: then it is as it should be.
     private func isAtItsCPUMaximum(_ sample: Sample) -> Bool {
-        guard let last, let before = last.cpu, let cpu = sample.counters.cpu, sample.now > last.now else { return false }
+        guard let last, let before = last.cpu, let cpu = sample.counters.cpu, sample.now > last.now else {
+            return false
+        }
         return Double(cpu - before) / Double(sample.now - last.now) > Double(settings.cpuMaximum) / 200
     }
 }

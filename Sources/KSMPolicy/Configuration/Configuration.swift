@@ -24,7 +24,7 @@ package struct Configuration: Equatable, Sendable {
     /// Whether a guest that starts or ends is a reason to decide at once.
     package var retuneOnGuests = true
     /// `nil` where memory pressure is no reason to decide.
-    package var pressure: PressureThreshold? = PressureThreshold(.some, stall: 150_000, window: 1_000_000)
+    package var pressure: PressureThreshold? = PressureThreshold(.some, stall: 300_000, window: 2_000_000)
 
     // MARK: The adaptive policy
 

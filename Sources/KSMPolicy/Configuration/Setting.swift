@@ -58,8 +58,9 @@ package enum Setting: String, CaseIterable, Sendable {
         case .firstDecision: "start"
         case .onExit: "keep"
         case .policy: "classic"
-        case .retuneOnGuests: "yes"
-        case .pressure: "some 150ms/1s"
+        // Exactly a variant of the original decides once an interval and on signals.
+        case .retuneOnGuests: profile == .union ? "yes" : "no"
+        case .pressure: profile == .union ? "some 300ms/2s" : "off"
         case .cpuMaximum: "90"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"
