@@ -5,11 +5,12 @@ internal import KSMPolicy
 struct AdaptiveEyes {
     private let thread: KSMThread?
     private let pressure: CPUPressure
-    private let counters: MemoryCounters
+    private let vmstat: MemoryCounters
 
     /// What is known from the last look at memory and guests, for the steps between.
     var memory = MemorySample(free: .zero, committed: .zero)
     var guests = 0
+    var counters: ScanCounters?
     /// When processes were last listed.
     var listed: Int64?
     /// When the guests were last counted by the configured metric.
@@ -26,7 +27,7 @@ struct AdaptiveEyes {
     init(_ paths: HostPaths) {
         thread = KSMThread(paths)
         pressure = CPUPressure(paths)
-        counters = MemoryCounters(paths)
+        vmstat = MemoryCounters(paths)
     }
 
     func times() -> (cpu: Int64, waited: Int64)? { thread?.times() }
@@ -42,7 +43,7 @@ struct AdaptiveEyes {
     /// Whether since the last call a guest had a tenth of a CPU, or guests wrote to merged pages.
     mutating func isGuestBusy(_ guests: borrowing GuestTable, at now: Int64, saved: Int64) -> Bool {
         var isBusy = false
-        if let broken = counters.brokenMerges() {
+        if let broken = vmstat.brokenMerges() {
             if let before = self.broken, broken - before > max(saved / 500, 256) { isBusy = true }
             self.broken = broken
         }
@@ -91,7 +92,10 @@ extension Tuner {
     private mutating func adaptiveSample(
         _ wants: AdaptivePolicy.Wants, at now: Int64, _ observer: inout some StepObserver & ~Copyable
     ) -> AdaptiveSample? {
-        guard let counters = readCounters(&observer) else { return nil }
+        // Between two looks only the end of a pass is news, and how fast it comes nearer.
+        let known = wants.contains(.allCounters) ? nil : eyes.counters
+        guard let counters = readCounters(since: known, &observer) else { return nil }
+        eyes.counters = counters
         var sample = AdaptiveSample(now: now, memory: eyes.memory, counters: counters)
         if wants.contains(.guests) {
             guard look(into: &sample, &observer) else { return nil }
@@ -140,20 +144,25 @@ extension Tuner {
         return refreshGuests(&observer)
     }
 
-    mutating func readCounters(_ observer: inout some StepObserver & ~Copyable) -> ScanCounters? {
-        var counters = ScanCounters()
+    /// - Parameter known: Counters that still hold, but for those of the way through a pass, unless a pass has ended
+    ///   since.
+    mutating func readCounters(
+        since known: ScanCounters? = nil, _ observer: inout some StepObserver & ~Copyable
+    ) -> ScanCounters? {
+        var counters = known ?? ScanCounters()
         var failure: KernelFileError?
         do throws(KernelFileError) {
             counters.passes = try control.read(.fullScans) ?? 0
+            counters.skipped = try control.read(.pagesSkipped) ?? 0
+            let times = eyes.times()
+            counters.cpu = times?.cpu
+            counters.waited = times?.waited ?? 0
+            if let known, known.passes == counters.passes { return counters }
             counters.shared = try control.read(.pagesShared) ?? 0
             counters.sharing = try control.read(.pagesSharing) ?? 0
             counters.unshared = try control.read(.pagesUnshared) ?? 0
             counters.volatile = try control.read(.pagesVolatile) ?? 0
             counters.zero = try control.read(.zeroPages) ?? 0
-            counters.skipped = try control.read(.pagesSkipped) ?? 0
-            let times = eyes.times()
-            counters.cpu = times?.cpu
-            counters.waited = times?.waited ?? 0
         } catch {
             failure = error
         }

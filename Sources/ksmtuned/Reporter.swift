@@ -22,6 +22,7 @@ struct Reporter: StepObserver, ~Copyable {
     // MARK: Steps
 
     mutating func willApply(_ decision: Decision, guests: Int) {
+        if isDebugging, let pass = decision.scan?.ended { debug(DebugLines.pass(pass), nil) }
         guard isDebugging, decision.scan == nil || isNews(decision) else { return }
         openLogFile()
         for line in DebugLines.beforeWriting(decision) {

@@ -17,6 +17,8 @@ package struct AdaptivePolicy: Sendable {
     private var meter: PassMeter?
     private var throttle = ScanThrottle()
     private var lastPass: ScanPass?
+    /// The pass that ended with the present sample.
+    private var ended: ScanPass?
     /// When the last pass ended.
     private var restedSince: Int64 = 0
     private var lastStep: (now: Int64, counters: ScanCounters)?
@@ -152,6 +154,9 @@ package struct AdaptivePolicy: Sendable {
         package static let activity = Wants(rawValue: 2)
         /// ``AdaptiveSample/cpuPressure``.
         package static let cpuPressure = Wants(rawValue: 4)
+        /// All of ``AdaptiveSample/counters``, also where no pass has ended since the last sample. Passes, pages skipped
+        /// and times are always wanted.
+        package static let allCounters = Wants(rawValue: 8)
     }
 
     /// What a sample at this time should hold: a steady step reads no more than it needs.
@@ -159,17 +164,21 @@ package struct AdaptivePolicy: Sendable {
         switch phase {
         case .idle:
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
-            return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
-        case .waiting: return .guests
+            return isProbeDue && ledger.guests > 0 ? [.guests, .activity, .allCounters] : [.guests, .allCounters]
+        case .waiting: return [.guests, .allCounters]
         case .scanning:
             let pause = max(Int64(Law.guestStep * 1e9), lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
-            return isDue ? [.guests, .cpuPressure] : []
+            // What ended guests shared leaves the counters at one blow, which each step must see for itself.
+            var wants: Wants = isDue ? [.guests, .cpuPressure] : []
+            if ledger.hasLost { wants.insert(.allCounters) }
+            return wants
         }
     }
 
     /// Decides what KSM should do until the next sample.
     package mutating func decide(_ sample: AdaptiveSample) -> Decision {
+        ended = nil
         takeIn(sample)
         let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
         let reason = isPermitted ? follow(sample) : stop(sample, for: .plenty)
@@ -189,7 +198,8 @@ package struct AdaptivePolicy: Sendable {
             ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
             // It may have been interrupted between hashing and comparing; and what smart_scan passed over counts as
             // changed, which one look too many will tell.
-            lastPass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), looked: 1)
+            lastPass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), passedOverAtEnd: 0,
+                looked: 1)
             restedSince = sample.now
             lastActivityLook = sample.now
             isFilling = ledger.unscanned >= Law.leastGrowth
@@ -242,7 +252,7 @@ package struct AdaptivePolicy: Sendable {
         let scan = Scan(
             kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
         phase = .scanning(scan)
-        meter = PassMeter(sample.counters)
+        meter = PassMeter(sample.counters, after: lastPass)
         lastStep = nil
         ledger.beginPass()
         setPace(for: scan, sample)
@@ -262,6 +272,7 @@ package struct AdaptivePolicy: Sendable {
             ledger.beginPass()
             ledger.forgetGone()
             lastPass = pass
+            ended = pass
             restedSince = sample.now
             guard anotherPassPays(pass, scan, sample.counters) else {
                 close(scan, sample)
@@ -347,6 +358,7 @@ package struct AdaptivePolicy: Sendable {
             previousPagesToScan: pagesToScan)
         var report = ScanReport(unscanned: ledger.unscanned, changed: kibibytes(lastPass?.left ?? 0))
         report.cpuShare = throttle.measured
+        report.ended = ended
         switch phase {
         case .idle: decision.pause = max(settings.idleStep, lookPause)
         case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)

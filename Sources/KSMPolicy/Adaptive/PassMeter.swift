@@ -9,6 +9,8 @@ package struct ScanPass: Equatable, Sendable {
     /// Pages that were not compared since they had changed: what a further pass could still merge, ``fresh`` among
     /// them. Those that smart_scan passed over are not counted.
     package var left: Int64
+    /// Pages passed over in the step in which it ended, by this pass or already by the next.
+    package var passedOverAtEnd: Int64
     /// The share of the known pages that smart_scan let it look at.
     package var looked: Double
 }
@@ -17,12 +19,16 @@ package struct ScanPass: Equatable, Sendable {
 package struct PassMeter: Sendable {
     private var start: ScanCounters
     private var last: ScanCounters
+    /// Pages that may have been passed over in this pass before the first counters were taken.
+    private let passedOverBefore: Int64
     private var losses: Int64 = 0
     private var vanished: Int64 = 0
 
-    package init(_ counters: ScanCounters) {
+    /// - Parameter previous: The pass before.
+    package init(_ counters: ScanCounters, after previous: ScanPass?) {
         start = counters
         last = counters
+        passedOverBefore = previous?.passedOverAtEnd ?? 0
     }
 
     /// CPU time of the present pass so far, in seconds.
@@ -38,6 +44,7 @@ package struct PassMeter: Sendable {
             losses += max(last.saved - counters.saved, 0)
             vanished += max(last.seen - counters.seen, 0)
         }
+        let passedOverAtEnd = max(counters.skipped - last.skipped, 0)
         last = counters
         let ended = counters.passes - start.passes
         guard ended > 0 else { return nil }
@@ -46,9 +53,12 @@ package struct PassMeter: Sendable {
             cpu: Self.cpu(from: start, to: counters).map { $0 / Double(ended) },
             gained: counters.saved - start.saved + losses,
             fresh: max(counters.seen - start.seen + vanished, 0),
-            left: max(counters.volatile - skipped, 0),
+            // What was passed over is counted as changed. A page too many here would cost a pass for nothing, so what
+            // may belong to either pass is taken off.
+            left: max(counters.volatile - skipped - passedOverBefore, 0),
+            passedOverAtEnd: passedOverAtEnd,
             looked: 1 - Double(min(skipped, counters.seen)) / Double(max(counters.seen, 1)))
-        self = PassMeter(counters)
+        self = PassMeter(counters, after: pass)
         return pass
     }
 

@@ -27,6 +27,29 @@ package enum DebugLines {
         return lines
     }
 
+    /// A pass that ended, of the adaptive policy.
+    package static func pass(_ pass: ScanPass) -> String {
+        var text = TextBuffer(capacity: 128)
+        text.append("pass ended")
+        if let cpu = pass.cpu {
+            text.append(" after ")
+            text.append(Int64(cpu * 1000))
+            text.append(" ms of ksmd's CPU time")
+        }
+        text.append(": ")
+        text.append(pass.gained)
+        text.append(" pages gained, ")
+        text.append(pass.fresh)
+        text.append(" new, ")
+        text.append(pass.left)
+        text.append(" not compared, ")
+        text.append(Int64((1 - pass.looked) * 100))
+        text.append(" % passed over, ")
+        text.append(pass.passedOverAtEnd)
+        text.append(" of them around its end")
+        return text.string
+    }
+
     /// After the kernel was written to.
     package static func afterWriting(_ decision: Decision) -> String {
         switch decision.action {

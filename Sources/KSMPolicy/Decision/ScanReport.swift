@@ -6,6 +6,8 @@ package struct ScanReport: Equatable, Sendable {
     package var changed: KiB
     /// The pass under way, from 1; 0 where ksmd does not scan.
     package var pass = 0
+    /// The pass that ended since the last decision.
+    package var ended: ScanPass?
     /// What ksmd took of one CPU since the last decision; `nil` where that is not known.
     package var cpuShare: Double?
     /// Whether the kernel should pass over pages that were unlike all others several times; `nil` leaves it.
