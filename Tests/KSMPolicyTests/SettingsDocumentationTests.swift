@@ -39,7 +39,8 @@ import Testing
     }
 
     @Test(arguments: [
-        Setting.profile, .guestMetric, .freeMetric, .firstDecision, .onExit,
+        Setting.profile, .guestMetric, .freeMetric, .firstDecision, .onExit, .policy, .adaptiveStart, .allowUnmerge,
+        .retuneOnGuests, .mergeAcrossNodes, .useZeroPages, .smartScan,
     ])
     func `Every word of a choice is on the setting's line of values in ksmtuned.conf(5)`(_ setting: Setting) throws {
         let words: [String] =
@@ -48,7 +49,10 @@ import Testing
             case .guestMetric: GuestMetric.allCases.map(\.word) + ["rss"]
             case .freeMetric: FreeMetric.allCases.map(\.word)
             case .firstDecision: FirstDecision.allCases.map(\.word)
-            default: ExitAction.allCases.map(\.word)
+            case .onExit: ExitAction.allCases.map(\.word)
+            case .policy: PolicyKind.allCases.map(\.word)
+            case .adaptiveStart: AdaptiveStart.allCases.map(\.word)
+            default: Switch.allCases.map(\.word)
             }
         let page = try source("man/ksmtuned.conf.5")
         let entry = try #require(page.split(separator: ".It Cm \(setting.name)\n").dropFirst().first)
@@ -106,7 +110,9 @@ import Testing
         for line in uncommented {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let setting = try #require(Setting(rawValue: String(parts[0])))
-            #expect(parts[1] == setting.defaultText(in: .union), "\(line)")
+            let text = setting.defaultText(in: .union)
+            // As a shell would, the file needs quotes around a blank.
+            #expect(parts[1] == (text.contains(" ") ? "\"\(text)\"" : text), "\(line)")
         }
     }
 
