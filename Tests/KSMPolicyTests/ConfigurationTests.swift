@@ -29,10 +29,16 @@ import Testing
         #expect(configuration.freeMetric == .cached)
         #expect(configuration.firstDecision == .start)
         #expect(configuration.onExit == .keep)
+        #expect(configuration.policy == .classic)
+        for knob in [configuration.mergeAcrossNodes, configuration.useZeroPages, configuration.smartScan] {
+            #expect(knob == nil)
+        }
+        #expect(configuration.maxPageSharing == nil)
+        #expect(!configuration.allowsUnmerge)
     }
 
     @Test func `Every default, written out, means the same as its absence`() {
-        let text = Setting.allCases.map { "\($0.name)=\($0.defaultText(in: .union))\n" }.joined()
+        let text = Setting.allCases.map { "\($0.name)='\($0.defaultText(in: .union))'\n" }.joined()
         let reading = Reading(text)
         #expect(reading.configuration == Configuration())
         #expect(reading.messages == [])
@@ -65,6 +71,25 @@ import Testing
             KSM_FREE_METRIC=available
             KSM_FIRST_DECISION=interval
             KSM_ON_EXIT=restore
+            KSM_POLICY=adaptive
+            KSM_RETUNE_ON_GUESTS=no
+            KSM_PRESSURE="full 1s/2s"
+            KSM_CPU_MAX=84
+            KSM_CPU_MAX_HOST=49
+            KSM_CPU_PROBE=9
+            KSM_STEP_IDLE=0.6
+            KSM_STEP_BURST=0.2
+            KSM_YIELD_MIN=51
+            KSM_ADAPTIVE_START=threshold
+            KSM_ADVISOR_SCAN_TIME=201
+            KSM_ADVISOR_CPU_MAX=71
+            KSM_ADVISOR_NPAGES_MIN=501
+            KSM_ADVISOR_NPAGES_MAX=30001
+            KSM_MERGE_ACROSS_NODES=no
+            KSM_MAX_PAGE_SHARING=257
+            KSM_USE_ZERO_PAGES=yes
+            KSM_SMART_SCAN=no
+            KSM_ALLOW_UNMERGE=yes
             """)
         var expected = Configuration()
         expected.monitorInterval = Interval(nanoseconds: 500_000_000)
@@ -84,6 +109,25 @@ import Testing
         expected.freeMetric = .available
         expected.firstDecision = .interval
         expected.onExit = .restore
+        expected.policy = .adaptive
+        expected.retuneOnGuests = false
+        expected.pressure = PressureThreshold(.full, stall: 1_000_000, window: 2_000_000)
+        expected.cpuMaximum = 84
+        expected.hostCPUMaximum = 49
+        expected.probeCPU = 9
+        expected.idleStep = Interval(nanoseconds: 600_000_000)
+        expected.burstStep = Interval(nanoseconds: 200_000_000)
+        expected.yieldMinimum = 51
+        expected.adaptiveStart = .threshold
+        expected.advisorScanTime = 201
+        expected.advisorCPUMaximum = 71
+        expected.advisorPagesMinimum = 501
+        expected.advisorPagesMaximum = 30001
+        expected.mergeAcrossNodes = .no
+        expected.maxPageSharing = 257
+        expected.useZeroPages = .yes
+        expected.smartScan = .no
+        expected.allowsUnmerge = true
         #expect(reading.configuration == expected)
         #expect(reading.messages == [])
     }
@@ -117,6 +161,42 @@ import Testing
         #expect(reading.messages == [])
     }
 
+    @Test(arguments: [("classic", PolicyKind.classic), ("adaptive", .adaptive), ("advisor", .advisor)])
+    func `The words of KSM_POLICY`(_ word: String, _ policy: PolicyKind) {
+        #expect(Reading("KSM_POLICY=\(word)").configuration.policy == policy)
+    }
+
+    @Test(arguments: [("always", AdaptiveStart.always), ("threshold", .threshold)])
+    func `The words of KSM_ADAPTIVE_START`(_ word: String, _ start: AdaptiveStart) {
+        #expect(Reading("KSM_ADAPTIVE_START=\(word)").configuration.adaptiveStart == start)
+    }
+
+    @Test(arguments: [
+        ("yes", true), ("1", true), ("on", true), ("true", true), ("no", false), ("0", false), ("off", false),
+        ("false", false),
+    ])
+    func `The words of what is on or off`(_ word: String, _ isOn: Bool) {
+        let names = [
+            "KSM_RETUNE_ON_GUESTS", "KSM_ALLOW_UNMERGE", "KSM_MERGE_ACROSS_NODES", "KSM_USE_ZERO_PAGES",
+            "KSM_SMART_SCAN",
+        ]
+        let reading = Reading(names.map { "\($0)=\(word)\n" }.joined())
+        #expect(reading.messages == [])
+        #expect(reading.configuration.retuneOnGuests == isOn)
+        #expect(reading.configuration.allowsUnmerge == isOn)
+        let knob: Switch = isOn ? .yes : .no
+        #expect(reading.configuration.mergeAcrossNodes == knob)
+        #expect(reading.configuration.useZeroPages == knob)
+        #expect(reading.configuration.smartScan == knob)
+    }
+
+    @Test func `KSM_PRESSURE is off, or a threshold`() {
+        #expect(Reading("KSM_PRESSURE=off").configuration.pressure == nil)
+        #expect(
+            Reading("KSM_PRESSURE='full 10ms/500ms'").configuration.pressure
+                == PressureThreshold(.full, stall: 10_000, window: 500_000))
+    }
+
     @Test(arguments: ["+300", " 300 ", "300"])
     func `A number may have a sign and blanks around it`(_ value: String) {
         let reading = Reading("KSM_NPAGES_BOOST='\(value)'")
@@ -137,6 +217,24 @@ import Testing
         ("KSM_NPAGES_DECAY=-9223372036854775808", "the least number of 64 bits"),
         ("KSM_NPAGES_BOOST=9223372032559808512", "a boost whose sum with 32 bits fits 64"),
         ("KSM_NPAGES_DECAY=-0", "minus zero"),
+        ("KSM_CPU_MAX=1\nKSM_CPU_MAX_HOST=1", "the least CPU"),
+        ("KSM_CPU_MAX=100\nKSM_CPU_MAX_HOST=100\nKSM_CPU_PROBE=100", "the most CPU"),
+        ("KSM_CPU_PROBE=1", "the least CPU for a probe"),
+        ("KSM_CPU_MAX=9", "a maximum below the default of the probe"),
+        ("KSM_STEP_IDLE=0.1\nKSM_STEP_BURST=0.1", "the shortest steps"),
+        ("KSM_STEP_IDLE=60\nKSM_STEP_BURST=1", "the longest steps"),
+        ("KSM_STEP_IDLE=1m", "a step in another unit"),
+        ("KSM_YIELD_MIN=0", "every yield"),
+        ("KSM_YIELD_MIN=1000000", "a yield that is never reached"),
+        ("KSM_ADVISOR_SCAN_TIME=1\nKSM_ADVISOR_CPU_MAX=1", "the least of the advisor"),
+        ("KSM_ADVISOR_SCAN_TIME=4294967295\nKSM_ADVISOR_CPU_MAX=100", "the most of the advisor"),
+        ("KSM_ADVISOR_NPAGES_MIN=1\nKSM_ADVISOR_NPAGES_MAX=1", "one page for the advisor"),
+        ("KSM_ADVISOR_NPAGES_MIN=30000", "an advisor without room"),
+        ("KSM_ADVISOR_NPAGES_MAX=500", "an advisor without room from above"),
+        ("KSM_ADVISOR_NPAGES_MIN=4294967295\nKSM_ADVISOR_NPAGES_MAX=4294967295", "32 bits for the advisor"),
+        ("KSM_MAX_PAGE_SHARING=2", "two pages share one"),
+        ("KSM_MAX_PAGE_SHARING=2147483647", "31 bits of pages share one"),
+        ("KSM_POLICY=advisor\nKSM_CPU_MAX=50\nKSM_NPAGES_MIN=65", "settings of another policy"),
     ])
     func `Unusual values are taken without a word`(_ text: String, _ name: String) {
         #expect(Reading(text).messages == [], "\(name)")
@@ -211,6 +309,9 @@ import Testing
         + "write it in decimal"
     private static let noNumber = "is not a decimal integer; write digits only, with an optional sign"
     private static let no32Bits = "is beyond the 32 bits of the kernel's file; write 4294967295 or less"
+    private static let noRange = "write a number in that range"
+    private static let noTimeRange = "write a time in that range"
+    private static let noThreshold = "is not a threshold; write one such as \"some 150ms/1s\", or off"
     private static let noTime = "is not a time; write seconds such as 60 or 0.5, or 30s, 2m, 1h, 1d"
 
     @Test(arguments: [
@@ -363,6 +464,144 @@ import Testing
                 "f:1:1: error: KSM_MONITOR_INTERVAL=99999999999 is beyond 64 bits of nanoseconds; write infinity to decide "
                     + "only on a signal"
             ]),
+        // The policies, events and knobs.
+        Refused(
+            text: "KSM_POLICY=fast",
+            messages: ["f:1:1: error: KSM_POLICY=fast is not one of its values; write classic, adaptive, advisor"]),
+        Refused(
+            text: "KSM_ADAPTIVE_START=never",
+            messages: ["f:1:1: error: KSM_ADAPTIVE_START=never is not one of its values; write always, threshold"]),
+        Refused(
+            text: "KSM_RETUNE_ON_GUESTS=maybe",
+            messages: ["f:1:1: error: KSM_RETUNE_ON_GUESTS=maybe is not one of its values; write yes, no"]),
+        Refused(
+            text: "KSM_ALLOW_UNMERGE=2",
+            messages: ["f:1:1: error: KSM_ALLOW_UNMERGE=2 is not one of its values; write yes, no"]),
+        Refused(
+            text: "KSM_MERGE_ACROSS_NODES=Yes",
+            messages: ["f:1:1: error: KSM_MERGE_ACROSS_NODES=Yes is not one of its values; write yes, no"]),
+        Refused(
+            text: "KSM_USE_ZERO_PAGES=y",
+            messages: ["f:1:1: error: KSM_USE_ZERO_PAGES=y is not one of its values; write yes, no"]),
+        Refused(
+            text: "KSM_SMART_SCAN=auto",
+            messages: ["f:1:1: error: KSM_SMART_SCAN=auto is not one of its values; write yes, no"]),
+        Refused(
+            text: "KSM_CPU_MAX=0", messages: ["f:1:1: error: KSM_CPU_MAX=0 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_CPU_MAX=101", messages: ["f:1:1: error: KSM_CPU_MAX=101 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_CPU_MAX_HOST=0",
+            messages: ["f:1:1: error: KSM_CPU_MAX_HOST=0 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_CPU_MAX_HOST=101",
+            messages: ["f:1:1: error: KSM_CPU_MAX_HOST=101 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_CPU_PROBE=0", messages: ["f:1:1: error: KSM_CPU_PROBE=0 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_CPU_PROBE=101",
+            messages: ["f:1:1: error: KSM_CPU_PROBE=101 is not within 1 to 100; \(noRange)"]),
+        Refused(text: "KSM_CPU_MAX=50%", messages: ["f:1:1: error: KSM_CPU_MAX=50% \(noNumber)"]),
+        Refused(
+            text: "KSM_STEP_IDLE=0.099",
+            messages: ["f:1:1: error: KSM_STEP_IDLE=0.099 is not within 0.1 s to 60 s; \(noTimeRange)"]),
+        Refused(
+            text: "KSM_STEP_IDLE=60.000000001",
+            messages: ["f:1:1: error: KSM_STEP_IDLE=60.000000001 is not within 0.1 s to 60 s; \(noTimeRange)"]),
+        Refused(
+            text: "KSM_STEP_IDLE=infinity",
+            messages: ["f:1:1: error: KSM_STEP_IDLE=infinity is not within 0.1 s to 60 s; \(noTimeRange)"]),
+        Refused(
+            text: "KSM_STEP_BURST=0",
+            messages: ["f:1:1: error: KSM_STEP_BURST=0 is not within 0.1 s to 1 s; \(noTimeRange)"]),
+        Refused(
+            text: "KSM_STEP_BURST=1.001",
+            messages: ["f:1:1: error: KSM_STEP_BURST=1.001 is not within 0.1 s to 1 s; \(noTimeRange)"]),
+        Refused(
+            text: "KSM_STEP_BURST=99999999999",
+            messages: ["f:1:1: error: KSM_STEP_BURST=99999999999 is not within 0.1 s to 1 s; \(noTimeRange)"]),
+        Refused(text: "KSM_STEP_BURST=100ms", messages: ["f:1:1: error: KSM_STEP_BURST=100ms \(noTime)"]),
+        Refused(
+            text: "KSM_YIELD_MIN=-1", messages: ["f:1:1: error: KSM_YIELD_MIN=-1 is negative; write 0 or more"]),
+        Refused(
+            text: "KSM_YIELD_MIN=1000001",
+            messages: ["f:1:1: error: KSM_YIELD_MIN=1000001 is not within 0 to 1000000; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_SCAN_TIME=0",
+            messages: ["f:1:1: error: KSM_ADVISOR_SCAN_TIME=0 is not within 1 to 4294967295; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_SCAN_TIME=4294967296",
+            messages: ["f:1:1: error: KSM_ADVISOR_SCAN_TIME=4294967296 \(no32Bits)"]),
+        Refused(
+            text: "KSM_ADVISOR_CPU_MAX=0",
+            messages: ["f:1:1: error: KSM_ADVISOR_CPU_MAX=0 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_CPU_MAX=101",
+            messages: ["f:1:1: error: KSM_ADVISOR_CPU_MAX=101 is not within 1 to 100; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=0",
+            messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MIN=0 is not within 1 to 4294967295; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=4294967296",
+            messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MIN=4294967296 \(no32Bits)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MAX=0",
+            messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MAX=0 is not within 1 to 4294967295; \(noRange)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MAX=4294967296",
+            messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MAX=4294967296 \(no32Bits)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=30001",
+            messages: [
+                "f:1:1: error: KSM_ADVISOR_NPAGES_MIN=30001 is above KSM_ADVISOR_NPAGES_MAX=30000; write a minimum at "
+                    + "or below the maximum"
+            ]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MAX=499",
+            messages: [
+                "f:1:1: error: KSM_ADVISOR_NPAGES_MAX=499 is below KSM_ADVISOR_NPAGES_MIN=500; write a minimum at or "
+                    + "below the maximum"
+            ]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=3\nKSM_ADVISOR_NPAGES_MAX=2",
+            messages: [
+                "f:1:1: error: KSM_ADVISOR_NPAGES_MIN=3 is above KSM_ADVISOR_NPAGES_MAX=2; write a minimum at or below "
+                    + "the maximum"
+            ]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MAX=some", messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MAX=some \(noNumber)"]),
+        Refused(
+            text: "KSM_MAX_PAGE_SHARING=1",
+            messages: ["f:1:1: error: KSM_MAX_PAGE_SHARING=1 is not within 2 to 2147483647; \(noRange)"]),
+        Refused(
+            text: "KSM_MAX_PAGE_SHARING=2147483648",
+            messages: ["f:1:1: error: KSM_MAX_PAGE_SHARING=2147483648 is not within 2 to 2147483647; \(noRange)"]),
+        Refused(text: "KSM_PRESSURE=some", messages: ["f:1:1: error: KSM_PRESSURE=some \(noThreshold)"]),
+        Refused(text: "KSM_PRESSURE=no", messages: ["f:1:1: error: KSM_PRESSURE=no \(noThreshold)"]),
+        Refused(
+            text: "KSM_PRESSURE='some 150ms/499ms'",
+            messages: [
+                "f:1:1: error: KSM_PRESSURE=some 150ms/499ms has a window that the kernel does not take; write 500ms "
+                    + "to 10s behind the /"
+            ]),
+        Refused(
+            text: "KSM_PRESSURE='some 2s/1s'",
+            messages: [
+                "f:1:1: error: KSM_PRESSURE=some 2s/1s has a time that is none or longer than its window; write a time "
+                    + "above 0 and not above the one behind the /"
+            ]),
+        Refused(
+            text: "KSM_PRESSURE=some 150ms/1s",
+            messages: [
+                "f:1:19: error: '150ms/1s' stands behind the blank that ends the value of KSM_PRESSURE; write quotes "
+                    + "around the whole value: KSM_PRESSURE=\"some 150ms/1s\""
+            ]),
+        Refused(
+            text: "KSM_MONITOR_INTERVAL=1m 30s",
+            messages: [
+                "f:1:25: error: '30s' stands behind the blank that ends the value of KSM_MONITOR_INTERVAL; write "
+                    + "quotes around the whole value: KSM_MONITOR_INTERVAL=\"1m 30s\""
+            ]),
         // Places, and everything at once.
         Refused(
             text: "A=1\n  KSM_NPAGES_MIN=x KSM_ON_EXIT=y\nKSM_NPAGES_MAX=-1\n",
@@ -418,6 +657,9 @@ import Testing
                 "f:1:1: warning: KSM_NPAGES_BOOST=-300 is added, so the scan will shrink when memory is short; write a "
                     + "positive number"
             ]),
+        Refused(
+            text: "KSM_CPU_PROBE=51\nKSM_CPU_MAX=50",
+            messages: ["f:1:1: warning: KSM_CPU_PROBE=51 is above KSM_CPU_MAX=50, which bounds it; write 50 or less"]),
     ])
     func `What is odd but defined is kept, with a warning`(_ test: Refused) {
         let reading = Reading(test.text)

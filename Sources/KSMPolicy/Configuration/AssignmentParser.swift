@@ -118,6 +118,14 @@ package struct AssignmentParser {
             scanner.skipLine()
             return
         }
+        if let assigned = pending.last, Setting(rawValue: assigned.name)?.mayHoldBlanks == true {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: origin, "'\(word)' stands behind the blank that ends the value of \(assigned.name)",
+                    hint: "write quotes around the whole value: \(assigned.name)=\"\(assigned.value) \(word)\""))
+            scanner.skipLine()
+            return
+        }
         diagnostics.append(Diagnostic(.error, at: origin, Self.problem(of: word), hint: Self.remedy(for: word, name)))
         switch word {
         case "if", "for", "while", "until", "case", "select": scanner.skipBlock()

@@ -30,8 +30,8 @@ extension Configuration {
         cpuMaximum = reader.integer(.cpuMaximum, in: 1...100)
         hostCPUMaximum = reader.integer(.hostCPUMaximum, in: 1...100)
         probeCPU = reader.integer(.probeCPU, in: 1...100)
-        idleStep = reader.interval(.idleStep)
-        burstStep = reader.interval(.burstStep)
+        idleStep = reader.interval(.idleStep, upTo: Interval(nanoseconds: 60_000_000_000))
+        burstStep = reader.interval(.burstStep, upTo: Interval(nanoseconds: 1_000_000_000))
         yieldMinimum = reader.integer(.yieldMinimum, in: 0...1_000_000)
         adaptiveStart = reader.choice(.adaptiveStart, AdaptiveStart.always)
         advisorScanTime = reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max))
@@ -43,6 +43,7 @@ extension Configuration {
         useZeroPages = reader.switch(.useZeroPages)
         smartScan = reader.switch(.smartScan)
         allowsUnmerge = reader.isOn(.allowUnmerge)
+        reader.checkAdvisorPages(self)
         reader.warnOfOddities(self)
         diagnostics += reader.diagnostics
     }
@@ -52,20 +53,31 @@ extension Configuration {
 private struct ValueReader {
     let values: SettingValues
     var diagnostics: [Diagnostic] = []
+    private var refused: [Setting] = []
+
+    init(values: SettingValues) {
+        self.values = values
+    }
 
     private mutating func refuse(_ setting: Setting, _ why: String, hint: String) {
+        refused.append(setting)
         let value = values[setting]
         diagnostics.append(
             Diagnostic(.error, at: value.origin, "\(setting.name)=\(value.text) \(why)", hint: hint))
     }
 
-    mutating func interval(_ setting: Setting) -> Interval {
+    /// - Parameter longest: What the setting may be at most; endless where any time will do.
+    mutating func interval(_ setting: Setting, upTo longest: Interval = .endless) -> Interval {
         do {
-            return try Interval(parsing: values[setting].text)
+            let interval = try Interval(parsing: values[setting].text)
+            if interval.nanoseconds <= longest.nanoseconds { return interval }
+            refuseRange(setting, upTo: longest)
         } catch {
             switch error {
             case .notADuration:
                 refuse(setting, "is not a time", hint: "write seconds such as 60 or 0.5, or 30s, 2m, 1h, 1d")
+            case .tooLong where longest != .endless, .tooShort where longest != .endless:
+                refuseRange(setting, upTo: longest)
             case .tooLong:
                 refuse(setting, "is beyond 64 bits of nanoseconds", hint: "write infinity to decide only on a signal")
             case .tooShort:
@@ -75,13 +87,17 @@ private struct ValueReader {
         return .shortest
     }
 
+    private mutating func refuseRange(_ setting: Setting, upTo longest: Interval) {
+        refuse(setting, "is not within \(Interval.shortest) to \(longest)", hint: "write a time in that range")
+    }
+
     mutating func integer(_ setting: Setting, in range: ClosedRange<Int64>) -> Int64 {
         do {
             let number = try DecimalInteger.parse(values[setting].text)
             if range.contains(number) { return number }
             if number < 0 && range.lowerBound == 0 {
                 refuse(setting, "is negative", hint: "write 0 or more")
-            } else if number < range.lowerBound || range.upperBound < Int64(Int32.max) {
+            } else if number < range.lowerBound || range.upperBound <= Int64(Int32.max) {
                 refuse(
                     setting, "is not within \(range.lowerBound) to \(range.upperBound)",
                     hint: "write a number in that range")
@@ -162,6 +178,21 @@ private struct ValueReader {
         return text
     }
 
+    /// The kernel's advisor has no pace between a minimum and a maximum that is below it.
+    mutating func checkAdvisorPages(_ configuration: Configuration) {
+        let (least, most) = (Setting.advisorPagesMinimum, Setting.advisorPagesMaximum)
+        guard configuration.advisorPagesMinimum > configuration.advisorPagesMaximum,
+            !refused.contains(least), !refused.contains(most)
+        else { return }
+        let hint = "write a minimum at or below the maximum"
+        // Whoever wrote one of the two looks for the error at its line.
+        if values[least].origin == .builtIn {
+            refuse(most, "is below \(least.name)=\(values[least].text)", hint: hint)
+        } else {
+            refuse(least, "is above \(most.name)=\(values[most].text)", hint: hint)
+        }
+    }
+
     /// Values that have a meaning, which the original gave them, but hardly the one that was meant.
     mutating func warnOfOddities(_ configuration: Configuration) {
         guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
@@ -188,6 +219,12 @@ private struct ValueReader {
         }
         if configuration.pagesBoost < 0 {
             warn(.pagesBoost, "is added, so the scan will shrink when memory is short", hint: "write a positive number")
+        }
+        // A low maximum alone bounds the default of the probe, and needs no word.
+        if configuration.probeCPU > configuration.cpuMaximum, values[.probeCPU].origin != .builtIn {
+            warn(
+                .probeCPU, "is above KSM_CPU_MAX=\(configuration.cpuMaximum), which bounds it",
+                hint: "write \(configuration.cpuMaximum) or less")
         }
     }
 }

@@ -76,12 +76,15 @@ package enum Setting: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether a value can be of several words, so that the file needs quotes around it.
+    var mayHoldBlanks: Bool { self == .pressure || self == .monitorInterval }
+
     /// The known setting whose name is nearest to `name`, for "did you mean".
     ///
     /// - Returns: `nil` where every name is so far away that a guess would mislead.
     package static func nearest(to name: String) -> Setting? {
         var best: Setting?
-        var least = name.utf8.count / 2
+        var least = name.utf8.count / 3 + 1
         for setting in allCases {
             let distance = editDistance(Array(name.utf8), Array(setting.name.utf8))
             if distance < least {
