@@ -15,14 +15,14 @@ package struct GuestNames: Equatable, Sendable {
         case .debian: false
         case .proxmox: comm.isEqual(to: "kvm")
         case .upstream: Self.isUpstream(comm)
-        case .union: Self.isUpstream(comm) || Self.isKnown(comm)
+        case .union, .scaled: Self.isUpstream(comm) || Self.isKnown(comm)
         }
     }
 
     /// Whether the command line must be read for a process whose `comm` says nothing.
     package var needsCommandLine: Bool {
         switch profile {
-        case .debian, .union: true
+        case .debian, .union, .scaled: true
         case .proxmox, .upstream: false
         }
     }

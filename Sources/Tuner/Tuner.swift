@@ -60,7 +60,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// Goes on by another configuration. The pages per scan are kept: a reload is not a restart.
     package mutating func adopt(_ configuration: Configuration, _ policy: ClassicPolicy) throws(KernelFileError) {
         let isMatchingAlike =
-            configuration.profile == self.configuration.profile
+            configuration.profile.guests == self.configuration.profile.guests
             && configuration.guestPattern == self.configuration.guestPattern
         if !isMatchingAlike { guests.adopt(try Self.matcher(configuration)) }
         // What another metric could not read is no news of this one.

@@ -53,4 +53,21 @@ import Testing
         let loaded = ConfigurationFiles(host.paths).load(total: KiB(16_777_216))
         #expect(!loaded.isUsable)
     }
+
+    @Test func `defaults that follow the host's memory do, and where that is not known it is said what is assumed`() {
+        let host = FakeHost()
+        host.write("KSM_PROFILE=scaled\n", to: "etc/ksmtuned.conf")
+        let files = ConfigurationFiles(host.paths)
+        let known = files.load(total: KiB(64 * 1024 * 1024))
+        #expect(known.configuration.thresholdPercent == 30)
+        #expect(known.diagnostics.isEmpty)
+        let unknown = files.load(total: nil)
+        #expect(unknown.isUsable)
+        #expect(unknown.configuration.thresholdPercent == 50)
+        #expect(
+            unknown.diagnostics.map(\.description) == [
+                "\(host.path("etc/ksmtuned.conf")):1:1: warning: KSM_PROFILE=scaled follows the host's memory, which "
+                    + "cannot be read here, so 16.0 GiB are assumed"
+            ])
+    }
 }

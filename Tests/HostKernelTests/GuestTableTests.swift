@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (Profile.union, 4), (.upstream, 1), (.debian, 1), (.proxmox, 1),
+        (Profile.union, 4), (.scaled, 4), (.upstream, 1), (.debian, 1), (.proxmox, 1),
     ])
     func `each profile counts its own`(profile: Profile, guests: Int) throws {
         let host = FakeHost()

@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `Every default, written out, means the same as its absence`() {
-        let text = Setting.allCases.map { "\($0.name)='\($0.defaultText(in: .union))'\n" }.joined()
+        let text = Setting.allCases.map { "\($0.name)='\(Defaults.union[$0])'\n" }.joined()
         let reading = Reading(text)
         #expect(reading.configuration == Configuration())
         #expect(reading.messages == [])
@@ -153,7 +153,10 @@ import Testing
         #expect(Reading("KSM_ON_EXIT=\(word)").configuration.onExit == action)
     }
 
-    @Test(arguments: [("upstream", Profile.upstream), ("debian", .debian), ("proxmox", .proxmox), ("''", .union)])
+    @Test(arguments: [
+        ("upstream", Profile.upstream), ("debian", .debian), ("proxmox", .proxmox), ("scaled", .scaled),
+        ("''", .union),
+    ])
     func `The words of KSM_PROFILE`(_ word: String, _ profile: Profile) {
         let reading = Reading("KSM_PROFILE=\(word)")
         #expect(reading.configuration.profile == profile)
@@ -419,7 +422,7 @@ import Testing
         Refused(
             text: "KSM_PROFILE=redhat",
             messages: [
-                "f:1:1: error: KSM_PROFILE=redhat is not one of its values; write upstream, debian, proxmox"
+                "f:1:1: error: KSM_PROFILE=redhat is not one of its values; write upstream, debian, proxmox, scaled"
             ]),
         Refused(
             text: "KSM_PS_METRIC=uss",

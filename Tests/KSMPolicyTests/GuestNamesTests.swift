@@ -70,12 +70,13 @@ import Testing
         let comm = Array(test.comm.utf8)
         for profile in Profile.allCases {
             let isGuest = GuestNames(profile).matches(comm: comm.span)
-            #expect(isGuest == test.profiles.contains(profile), "profile \(profile)")
+            #expect(isGuest == test.profiles.contains(profile.guests), "profile \(profile)")
         }
     }
 
     @Test func `Only where Debian's expression counts is the command line read`() {
         #expect(GuestNames(.union).needsCommandLine)
+        #expect(GuestNames(.scaled).needsCommandLine)
         #expect(GuestNames(.debian).needsCommandLine)
         #expect(!GuestNames(.upstream).needsCommandLine)
         #expect(!GuestNames(.proxmox).needsCommandLine)

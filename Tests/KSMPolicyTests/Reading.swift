@@ -10,16 +10,21 @@ struct Reading {
     /// - Parameters:
     ///   - text: One file, named `f` in messages, or several, named `f`, `g`, `h`.
     ///   - environment: What counts below the files.
-    init(_ text: String..., environment: KeyValuePairs<String, String> = [:]) {
-        self.init(bytes: text.map { Array($0.utf8) }, environment: environment)
+    ///   - total: The host's memory.
+    init(
+        _ text: String..., environment: KeyValuePairs<String, String> = [:], total: KiB = Defaults.assumedTotal
+    ) {
+        self.init(bytes: text.map { Array($0.utf8) }, environment: environment, total: total)
     }
 
-    init(bytes files: [[UInt8]], environment: KeyValuePairs<String, String> = [:]) {
+    init(
+        bytes files: [[UInt8]], environment: KeyValuePairs<String, String> = [:], total: KiB = Defaults.assumedTotal
+    ) {
         let environment = environment.map { Assignment(name: $0.key, value: $0.value, origin: .environment) }
         var parser = AssignmentParser(environment: environment)
         for (file, name) in zip(files, ["f", "g", "h"]) { parser.read(file, from: name) }
         var diagnostics = parser.diagnostics
-        values = SettingValues(environment + parser.assignments)
+        values = SettingValues(environment + parser.assignments, total: total)
         configuration = Configuration(values, diagnostics: &diagnostics)
         messages = diagnostics.map(\.description)
     }

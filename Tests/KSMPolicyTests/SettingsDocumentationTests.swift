@@ -23,7 +23,7 @@ import Testing
         for entry in entries { defaults[String(entry.1)] = String(entry.2) }
         #expect(defaults.count == entries.count, "an entry is there twice")
         for setting in Setting.allCases {
-            let text = setting.defaultText(in: .union)
+            let text = Defaults.union[setting]
             #expect(defaults[setting.name] == (text.isEmpty ? "unset" : text), "\(setting.name)")
         }
         #expect(Set(defaults.keys) == Self.names)
@@ -77,7 +77,7 @@ import Testing
             for (index, name) in names.enumerated() { defaults[name] = index < values.count ? values[index] : "" }
         }
         for setting in Setting.allCases {
-            #expect(defaults[setting.name] == setting.defaultText(in: .union), "\(setting.name)")
+            #expect(defaults[setting.name] == Defaults.union[setting], "\(setting.name)")
         }
         #expect(Set(defaults.keys) == Self.names)
     }
@@ -110,7 +110,7 @@ import Testing
         for line in uncommented {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let setting = try #require(Setting(rawValue: String(parts[0])))
-            let text = setting.defaultText(in: .union)
+            let text = Defaults.union[setting]
             // As a shell would, the file needs quotes around a blank.
             #expect(parts[1] == (text.contains(" ") ? "\"\(text)\"" : text), "\(line)")
         }

@@ -34,7 +34,8 @@ package struct ConfigurationFiles: Sendable {
     ///
     /// Bad contents and unreadable files become diagnostics; nothing here throws.
     ///
-    /// - Parameter total: The host's memory, to see whether the settings' arithmetic fits it; `nil` leaves that open.
+    /// - Parameter total: The host's memory, for defaults that follow it and to see whether the settings' arithmetic
+    ///   fits it; `nil` leaves that open.
     package func load(total: KiB?) -> LoadedConfiguration {
         let environment = Self.environment()
         var parser = AssignmentParser(environment: environment)
@@ -55,7 +56,14 @@ package struct ConfigurationFiles: Sendable {
             }
         }
         diagnostics += parser.diagnostics
-        let values = SettingValues(environment + parser.assignments)
+        let values = SettingValues(environment + parser.assignments, total: total ?? Defaults.assumedTotal)
+        if total == nil, values.profile == .scaled {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: values[.profile].origin,
+                    "\(Setting.profile.name)=\(Profile.scaled.word) follows the host's memory, which cannot be read "
+                        + "here, so \(Defaults.assumedTotal) are assumed"))
+        }
         let configuration = Configuration(values, diagnostics: &diagnostics)
         Self.checkPattern(configuration, values, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }

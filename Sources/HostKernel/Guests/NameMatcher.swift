@@ -9,7 +9,7 @@ package struct NameMatcher: ~Copyable {
     /// - Throws: ``Pattern/Refusal`` for a pattern that regcomp(3) does not take.
     package init(profile: Profile, pattern: String?) throws(Pattern.Refusal) {
         names = GuestNames(profile)
-        countsAnnounced = profile == .union && pattern == nil
+        countsAnnounced = profile.guests == .union && pattern == nil
         if let pattern {
             self.pattern = try Pattern(pattern)
         } else {

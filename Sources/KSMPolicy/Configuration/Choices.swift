@@ -3,13 +3,19 @@ package protocol Choice: CaseIterable, Sendable {
     var word: String { get }
 }
 
-/// Which variant of the original to be: its defaults and its way of recognising guests. `KSM_PROFILE=`
+/// Whose defaults and whose way of recognising guests: a variant of the original's, or ours for large hosts.
+/// `KSM_PROFILE=`
 package enum Profile: String, Choice {
     /// The default: upstream's settings, and every known name of a guest process. It has no word of its own.
     case union = ""
     case upstream, debian, proxmox
+    /// As ``union``, with a threshold and a sleep that follow the host's memory; see ``Defaults``.
+    case scaled
 
     package var word: String { rawValue }
+
+    /// The profile that recognises guests as this one does.
+    package var guests: Profile { self == .scaled ? .union : self }
 }
 
 /// What a guest is counted with. `KSM_PS_METRIC=`

@@ -17,7 +17,7 @@ extension Configuration {
         thresholdConstant = KiB(reader.integer(.thresholdConstant, in: 0 ... .max))
         logFile = reader.path(.logFile)
         isDebugging = !values[.debug].text.isEmpty
-        pidFile = reader.path(.pidFile) ?? Setting.pidFile.defaultText(in: .union)
+        pidFile = reader.path(.pidFile) ?? Setting.pidFile.defaultText
         profile = reader.choice(.profile, Profile.union)
         guestPattern = values[.guestPattern].text.isEmpty ? nil : values[.guestPattern].text
         guestMetric = reader.choice(.guestMetric, GuestMetric.rsz, synonyms: ["rss": .rsz])

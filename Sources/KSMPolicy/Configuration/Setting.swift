@@ -39,11 +39,12 @@ package enum Setting: String, CaseIterable, Sendable {
 
     package var name: String { rawValue }
 
-    /// What counts where the setting is absent or empty, as it would be written in the file. Empty means unset.
-    package func defaultText(in profile: Profile) -> String {
+    /// Its default, as it would be written in the file, where no profile has one of its own; see ``Defaults``. Empty
+    /// means unset.
+    var defaultText: String {
         switch self {
         case .monitorInterval: "60"
-        case .sleepMilliseconds: profile == .proxmox ? "100" : "10"
+        case .sleepMilliseconds: "10"
         case .pagesBoost: "300"
         case .pagesDecay: "-50"
         case .pagesMinimum: "64"
@@ -53,14 +54,13 @@ package enum Setting: String, CaseIterable, Sendable {
         case .logFile, .debug, .profile, .guestPattern: ""
         case .mergeAcrossNodes, .maxPageSharing, .useZeroPages, .smartScan: ""
         case .pidFile: "/var/run/ksmtune.pid"
-        case .guestMetric: profile == .proxmox ? "pss" : "rsz"
+        case .guestMetric: "rsz"
         case .freeMetric: "cached"
         case .firstDecision: "start"
         case .onExit: "keep"
         case .policy: "classic"
-        // Exactly a variant of the original decides once an interval and on signals.
-        case .retuneOnGuests: profile == .union ? "yes" : "no"
-        case .pressure: profile == .union ? "some 300ms/2s" : "off"
+        case .retuneOnGuests: "yes"
+        case .pressure: "some 300ms/2s"
         case .cpuMaximum: "90"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"

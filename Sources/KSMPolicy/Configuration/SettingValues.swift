@@ -9,22 +9,26 @@ package struct SettingValues: Sendable {
     }
 
     private var assigned: [Setting: Value] = [:]
-    /// Which variant's defaults count.
-    package let profile: Profile
+    private let defaults: Defaults
 
-    /// - Parameter assignments: In order of rank, the last wins. Names that are no setting are passed over.
-    package init(_ assignments: [Assignment]) {
+    /// - Parameters:
+    ///   - assignments: In order of rank, the last wins. Names that are no setting are passed over.
+    ///   - total: `MemTotal` of the host, for defaults that follow it.
+    package init(_ assignments: [Assignment], total: KiB = Defaults.assumedTotal) {
         for assignment in assignments {
             guard let setting = Setting(rawValue: assignment.name) else { continue }
             assigned[setting] = Value(text: assignment.value, origin: assignment.origin)
         }
-        profile = Profile.allCases.first { [assigned] in $0.word == assigned[.profile]?.text } ?? .union
+        let profile = Profile.allCases.first { [assigned] in $0.word == assigned[.profile]?.text } ?? .union
+        defaults = Defaults(profile, total: total)
     }
+
+    /// Whose defaults count.
+    package var profile: Profile { defaults.profile }
 
     package subscript(_ setting: Setting) -> Value {
         if let value = assigned[setting], !value.text.isEmpty { return value }
-        let text = setting.defaultText(in: profile)
-        let isOwn = text == setting.defaultText(in: .union)
-        return Value(text: text, origin: isOwn ? .builtIn : .profile(profile))
+        if let text = defaults.own(setting) { return Value(text: text, origin: .profile(profile)) }
+        return Value(text: setting.defaultText, origin: .builtIn)
     }
 }
