@@ -9,8 +9,12 @@ package struct RecordingControl: KSMControl {
     /// The errno of each file that refuses to be written.
     package var refusals: [KSMFile: Int32] = [:]
     package var takesEffect = true
-    /// The value of each write to `run` that was begun in a child. None is ever finished.
+    /// The value of each write to `run` that was begun in a child. Without ``childFile`` each is done at once.
     package private(set) var begun: [Int64] = []
+    /// A file that a real child writes to for each of these, so that there is something to wait for.
+    package var childFile: String?
+    /// What unmerging leaves in `pages_shared`.
+    package var leftMerged: Int64 = 0
 
     package init() {}
 
@@ -22,13 +26,26 @@ package struct RecordingControl: KSMControl {
         writes.append("\(file.name)=\(text)")
         if let errno = refusals[file] { throw KernelFileError(.write, file.name, errno: errno) }
         if file == .pagesToScan, advisorMode == .scanTime { throw KernelFileError(.write, file.name, errno: 22) }
+        // As the kernel: only another value needs everything unmerged.
+        if file == .mergeAcrossNodes || file == .maxPageSharing, takesEffect, values[file] != Int64(text),
+            values[.pagesShared] ?? 0 > 0
+        {
+            throw KernelFileError(.write, file.name, errno: 16)
+        }
         if file == .advisorMode { advisorMode = AdvisorMode(rawValue: text) }
         if takesEffect, let value = Int64(text) { values[file] = value }
     }
 
-    package mutating func beginWriting(run value: Int64) -> ChildWrite? {
+    package mutating func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
         begun.append(value)
-        return nil
+        if let errno = refusals[.run] { throw KernelFileError(.write, KSMFile.run.name, errno: errno) }
+        if takesEffect, value == 2 {
+            values[.run] = 2
+            values[.pagesShared] = leftMerged
+            values[.pagesSharing] = leftMerged
+        }
+        guard let childFile else { return nil }
+        return try ChildWrite("\(value)\n", to: childFile)
     }
 
     /// Forgets what was written so far.

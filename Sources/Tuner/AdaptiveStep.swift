@@ -17,8 +17,6 @@ struct AdaptiveEyes {
     var measured: Int64?
     var isUnderPressure = false
     var isRequested = false
-    /// What smart_scan held before the policy switched it off.
-    var foundSmartScan: Int64?
 
     private var waited: (at: Int64, microseconds: Int64)?
     private var broken: Int64?
@@ -177,7 +175,7 @@ extension Tuner {
         do throws(KernelFileError) {
             let isScanning = decision.action == .scan
             if isScanning {
-                try setSmartScan(decision.scan?.smartScan)
+                try overrideSmartScan(decision.scan?.smartScan)
                 let isPaceKept =
                     foreign.expected.pagesToScan == decision.pagesToScan
                     && foreign.expected.sleepMilliseconds == decision.sleepMilliseconds
@@ -194,25 +192,10 @@ extension Tuner {
                 try control.write(String(run), to: .run)
                 if control.takesEffect { foreign.expected.run = run }
             }
-            if !isScanning { try putBackSmartScan() }
+            if !isScanning { try overrideSmartScan(nil) }
         } catch {
             failure = error
         }
         if let notice = knobsCondition.settle(failure) { observer.note(notice) }
-    }
-
-    /// - Parameter wanted: `nil` for what was found.
-    private mutating func setSmartScan(_ wanted: Bool?) throws(KernelFileError) {
-        guard let wanted else { return try putBackSmartScan() }
-        let value: Int64 = wanted ? 1 : 0
-        guard let present = try control.read(.smartScan), present != value else { return }
-        try control.write(String(value), to: .smartScan)
-        if control.takesEffect { eyes.foundSmartScan = eyes.foundSmartScan ?? present }
-    }
-
-    mutating func putBackSmartScan() throws(KernelFileError) {
-        guard let found = eyes.foundSmartScan else { return }
-        try control.write(String(found), to: .smartScan)
-        eyes.foundSmartScan = nil
     }
 }

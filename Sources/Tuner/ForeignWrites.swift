@@ -19,7 +19,7 @@ struct ForeignWrites {
         ].compactMap { $0 }
     }
 
-    private static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ told: inout Int64?) -> Notice? {
+    static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ told: inout Int64?) -> Notice? {
         guard let expected, let present, expected != present else {
             told = nil
             return nil

@@ -22,6 +22,16 @@ package enum Notice: Equatable, Sendable {
     case stillWriting
     /// Unmerging would need more memory than there is.
     case unmergeDoesNotFit(needed: KiB, available: KiB)
+    /// A knob was given another value.
+    case changedKnob(Knob, from: Int64, to: Int64)
+    /// Everything is about to be unmerged to change a knob.
+    case unmergingFor(Knob, KiB)
+    /// Merged pages keep a knob from being changed.
+    case knobWaits(Knob, present: Int64, wanted: Int64, KnobObstacle)
+    /// A knob could not be read or written.
+    case knobFailed(Knob, KernelFileError)
+    /// This kernel does not have a knob that is set.
+    case noKnob(Knob)
     /// Events do not come, or come in another way than was asked for.
     case source(SourceNotice)
 }
@@ -52,7 +62,32 @@ extension Notice: CustomStringConvertible {
         case .unmergeDoesNotFit(let needed, let available):
             "unmerging needs \(needed), and only \(available) of memory and swap are free: "
                 + "stopping the scan, the pages stay merged"
+        case .changedKnob(let knob, let old, let new): "\(knob.file.name) is \(new) now, and was \(old)"
+        case .unmergingFor(let knob, let saved):
+            "unmerging \(saved), since the kernel changes \(knob.file.name) only while nothing is merged"
+        case .knobWaits(let knob, let present, let wanted, let obstacle):
+            "\(knob.file.name) stays \(present) and is not \(wanted) yet, since the kernel changes it only while "
+                + "nothing is merged\(obstacle.remedy)"
+        case .knobFailed(let knob, let error): "\(error), so \(knob.setting.name)= has no effect"
+        case .noKnob(let knob):
+            "this kernel has no \(knob.file.name) (\(knob.origin)), so \(knob.setting.name)= has no effect"
         case .source(let notice): notice.description
+        }
+    }
+}
+
+extension KnobObstacle {
+    /// What to do, behind what is wrong.
+    fileprivate var remedy: String {
+        switch self {
+        case .notAllowed: ": set KSM_ALLOW_UNMERGE=yes, or stop the guests, or set it at boot before they start"
+        case .notNow: ": reload the configuration to have everything unmerged for it, or stop the guests"
+        case .stillMerged:
+            ", and something is merged although everything was unmerged: stop the guests, or reload "
+                + "the configuration to try again"
+        case .noRoom(let needed, let available):
+            ", and unmerging needs \(needed), where only \(available) of memory and swap are free: make room and "
+                + "reload the configuration, or stop the guests"
         }
     }
 }

@@ -15,7 +15,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     var advisor: AdvisorPolicy?
     package var control: Control
     /// A write that the kernel has not finished.
-    package private(set) var pending: ChildWrite?
+    package internal(set) var pending: ChildWrite?
 
     var configuration: Configuration
     let paths: HostPaths
@@ -26,6 +26,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// What the advisor's files held before they were written, by ``KSMFile/rawValue``.
     var foundAdvisor: [Int: Int64] = [:]
     var hasToldOfNoAdvisor = false
+    var knobs = Knobs()
     var foreign = ForeignWrites()
 
     var memoryCondition = Condition(.memory)
@@ -36,8 +37,10 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// - Parameters:
     ///   - configuration: A configuration that fits this host.
     ///   - policy: Made from it.
+    ///   - foundKnobs: What a daemon that crashed had found in the knobs that it changed.
     package init(
-        _ paths: HostPaths, control: Control, configuration: Configuration, policy: ClassicPolicy
+        _ paths: HostPaths, control: Control, configuration: Configuration, policy: ClassicPolicy,
+        foundKnobs: KnobSettings = KnobSettings()
     ) throws(KernelFileError) {
         self.paths = paths
         self.control = control
@@ -46,6 +49,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         memory = MemoryReader(paths)
         guests = try GuestTable(paths, matcher: try Self.matcher(configuration))
         eyes = AdaptiveEyes(paths)
+        knobs.found = foundKnobs
         choosePolicy()
     }
 
@@ -67,6 +71,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
         self.configuration = configuration
         self.policy = policy
+        knobs.forgetTold()
         choosePolicy()
     }
 
@@ -74,6 +79,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         advisor = configuration.policy == .advisor ? AdvisorPolicy(configuration, classic: policy) : nil
         guard configuration.policy == .adaptive else {
             adaptive = nil
+            // What it wanted of smart_scan ends with it.
+            knobs.smartScan = nil
             return
         }
         let cpus = Host.cpus
@@ -99,9 +106,12 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         at now: Int64, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard pending == nil else {
-            observer.note(.stillWriting)
+            // That a change of a knob is under way was told.
+            if knobs.stage == .settled { observer.note(.stillWriting) }
             return nil
         }
+        knobs.stage = .settled
+        lookAtKnobs(at: now, &observer)
         switch configuration.policy {
         case .classic: return classicStep(&observer)
         case .adaptive: return adaptiveStep(at: now, &observer)
@@ -127,12 +137,15 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package mutating func finishPending(_ observer: inout some StepObserver & ~Copyable) {
         guard let write = pending else { return }
         pending = nil
+        var failure: KernelFileError?
         do throws(KernelFileError) {
             try write.finish()
         } catch {
+            failure = error
             foreign.expected.run = nil
             if let notice = knobsCondition.settle(error) { observer.note(notice) }
         }
+        goOnWithKnobs(after: failure, &observer)
     }
 
     /// The operator asks for a decision; by the adaptive policy that is a scan.
@@ -234,7 +247,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         found: KnobValues, _ observer: inout some StepObserver & ~Copyable
     ) -> Int64? {
         do throws(KernelFileError) {
-            try putBackSmartScan()
+            try overrideSmartScan(nil)
             if configuration.onExit == .restore { try restorePace(found) }
             if found.advisorMode == .scanTime, try control.readAdvisorMode() == AdvisorMode.none {
                 try control.write(AdvisorMode.scanTime.word, to: .advisorMode)
@@ -250,7 +263,11 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             case .restore: found.run
             case .unmerge: 2
             }
-        return run == 2 && !unmergeFits(&observer) ? 0 : run
+        if run == 2, let shortage = unmergeShortage() {
+            observer.note(.unmergeDoesNotFit(needed: shortage.needed, available: shortage.available))
+            return 0
+        }
+        return run
     }
 
     private mutating func restorePace(_ found: KnobValues) throws(KernelFileError) {
@@ -262,14 +279,13 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         try control.write(String(pages), to: .pagesToScan)
     }
 
-    /// Whether every merged page would find memory or swap of its own. What cannot be read counts as none.
-    private func unmergeFits(_ observer: inout some StepObserver & ~Copyable) -> Bool {
-        guard let needed = saved else { return true }
+    /// What there is too little of for every merged page to find memory or swap of its own; `nil` where they fit.
+    /// What cannot be read counts as none.
+    func unmergeShortage() -> (needed: KiB, available: KiB)? {
+        guard let needed = saved else { return nil }
         let info = (try? memory.read()) ?? MemoryInfo()
         let available = (info.available ?? .zero) + (info.swapFree ?? .zero)
-        if needed < available { return true }
-        observer.note(.unmergeDoesNotFit(needed: needed, available: available))
-        return false
+        return needed < available ? nil : (needed, available)
     }
 
     /// What merging saves now.

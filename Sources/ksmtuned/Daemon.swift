@@ -12,7 +12,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var configuration: Configuration
     private var tuner: Tuner<Control>
     private var reporter: Reporter
-    private let state: HostState
+    private var state: HostState
     /// Whether a daemon before this one had no orderly end, and left what it had found.
     private let isStateInherited: Bool
     private var isConfigurationRefused = false
@@ -60,6 +60,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
         beginDebugLines()
+        applyKnobs()
         if configuration.firstDecision == .start || options.isOnce {
             decide()
         } else {
@@ -111,6 +112,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         isConfigurationRefused = !loaded.isUsable
         if loaded.isUsable, adopt(loaded.configuration, total: total) {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
+            applyKnobs()
         } else {
             reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")
         }
@@ -135,7 +137,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     mutating func finishWrite() -> Bool {
         tuner.finishPending(&reporter)
-        return isDecisionDue
+        return isDecisionDue || tuner.isCleared
+    }
+
+    private mutating func applyKnobs() {
+        // First to the state file, so that a crash between the two loses nothing.
+        if tuner.rememberKnobs() {
+            state.foundKnobs = tuner.foundKnobs
+            publish(state.text())
+        }
+        tuner.applyKnobs(&reporter)
     }
 
     mutating func machinesChanged(_ events: MachineEvents) {
@@ -157,7 +168,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     mutating func end(_ loop: inout Loop<Waiter>) {
         isEnding = true
         Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
-        if let write = tuner.pending, loop.runToEnd(of: write, &self) { _ = finishWrite() }
+        finishWrites(&loop)
+        if !options.isOnce {
+            tuner.putBackKnobs(&reporter)
+            finishWrites(&loop)
+        }
+        // KSM rests after a knob was changed, which the ways to end that write nothing to run would leave it at.
+        if tuner.isCleared, options.isOnce || configuration.onExit == .keep {
+            decide()
+            finishWrites(&loop)
+        }
         if !options.isOnce, let run = tuner.leave(found: state.found, &reporter) {
             writeRun(run, &loop)
         }
@@ -166,6 +186,18 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         if tuner.control.takesEffect && !mustKeepState { stateFile.remove() }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
+    }
+
+    /// A change of a knob can take one write after the other.
+    private mutating func finishWrites(_ loop: inout Loop<Waiter>) {
+        while let write = tuner.pending {
+            guard loop.runToEnd(of: write, &self) else {
+                reporter.log.write(
+                    .warning, .failed, "told to end again, not waiting for the kernel's answer to the last write")
+                return
+            }
+            _ = finishWrite()
+        }
     }
 
     /// The last write, in a child: it may wait for ksmd, and one that unmerges is in danger of its life.
@@ -216,9 +248,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         guard tuner.control.takesEffect else { return }
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        state.foundKnobs = tuner.foundKnobs
         let text = state.text(
             decision, guests: guests, saved: saved, time: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000,
             interval: configuration.monitorInterval)
+        publish(text)
+    }
+
+    private mutating func publish(_ text: [UInt8]) {
         do throws(KernelFileError) {
             try stateFile.publish(text.span)
             hasStateFailed = false

@@ -24,7 +24,9 @@ enum MessageID: String {
     case foreignWrite = "9f0d595cf32d4315a398d7d50fe9574a"
     /// The kernel's advisor was switched off.
     case advisorDisplaced = "51cfddea51eb4140bf4479560352a571"
-    /// There was no room to unmerge at the end.
+    /// A knob that the operator set was changed, or everything is unmerged for that.
+    case knobChanged = "623e7f78ce9f4d7298970f1ed64edb75"
+    /// There was no room to unmerge, or a knob that needs it waits.
     case unmergeRefused = "934f3338adc747a0b2d7b5d6e4b9ed5b"
     /// The daemon cannot do its work here.
     case refusedToStart = "91b1f149d49047e3a8f9c941b3757918"

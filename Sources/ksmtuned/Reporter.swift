@@ -58,6 +58,9 @@ struct Reporter: StepObserver, ~Copyable {
         case .displacedAdvisor, .restartedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
         case .stillWriting: log.write(.notice, .failed, notice.description)
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
+        case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)
+        case .knobWaits: log.write(.warning, .unmergeRefused, notice.description)
+        case .knobFailed, .noKnob: log.write(.warning, .failed, notice.description)
         case .source: log.write(.notice, .failed, notice.description)
         }
     }

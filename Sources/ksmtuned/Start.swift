@@ -77,9 +77,11 @@ struct Start {
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
     ) throws(Refusal) {
         let previous = previousState()
-        let state = HostState(pid: getpid(), found: previous?.found ?? KnobValues(all: control))
+        let state = HostState(
+            pid: getpid(), found: previous?.found ?? KnobValues(all: control),
+            foundKnobs: previous?.foundKnobs ?? KnobSettings())
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
-        let tuner = try makeTuner(control, configuration, policy)
+        let tuner = try makeTuner(control, configuration, policy, state.foundKnobs)
         var daemon = Daemon(
             paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state,
             isStateInherited: previous != nil)
@@ -110,10 +112,11 @@ struct Start {
     }
 
     private func makeTuner<Control: KSMControl>(
-        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy
+        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy, _ foundKnobs: KnobSettings
     ) throws(Refusal) -> Tuner<Control> {
         do throws(KernelFileError) {
-            return try Tuner(paths, control: control, configuration: configuration, policy: policy)
+            return try Tuner(
+                paths, control: control, configuration: configuration, policy: policy, foundKnobs: foundKnobs)
         } catch {
             throw Refusal(status: .unavailable, message: "\(error), so guests cannot be seen", errno: error.errno)
         }

@@ -177,6 +177,19 @@ import Testing
         }
     }
 
+    @Test func `what was found of the changed knobs is read back, also from a state without a decision`() {
+        var knobs = KnobSettings()
+        knobs[.mergeAcrossNodes] = 1
+        knobs[.smartScan] = 0
+        let state = HostState(pid: 17, found: KnobValues(run: 1, advisorMode: .scanTime), foundKnobs: knobs)
+        #expect(HostState(parsing: state.text()) == state)
+        let text = String(decoding: state.text(), as: UTF8.self)
+        #expect(text.contains("FOUND_MERGE_ACROSS_NODES=1\n"))
+        #expect(!text.contains("FOUND_MAX_PAGE_SHARING"))
+        let decided = state.text(decision, guests: 0, saved: nil, time: 0, interval: .endless)
+        #expect(HostState(parsing: decided) == state)
+    }
+
     @Test(arguments: ["", "PID=\n", "PID=abc\n", "\u{0}\u{1}", "FOUND_RUN=1\n"])
     func `another text is no state`(text: String) {
         #expect(HostState(parsing: Array(text.utf8)) == nil)

@@ -285,6 +285,49 @@ import Testing
         if let message = ending.message { #expect(daemon.messages(with: message).count == 1) }
     }
 
+    @Test func `Knobs are set at start and by a reload, found in the state, and restored after a crash`() async throws {
+        let host = FakeHost()
+        for (name, value) in [("max_page_sharing", "256"), ("use_zero_pages", "0"), ("pages_shared", "0")] {
+            host.write(value + "\n", to: "sys/kernel/mm/ksm/\(name)")
+        }
+        let configuration = "KSM_ON_EXIT=restore\nKSM_MAX_PAGE_SHARING=512\nKSM_SMART_SCAN=no\n"
+        let first = try await RunningDaemon(host, configuration)
+        #expect(host.knob("max_page_sharing") == "512")
+        #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
+        #expect(host.state["FOUND_USE_ZERO_PAGES"] == nil)
+        #expect(first.messages(with: "max_page_sharing is 512 now, and was 256").count == 1)
+        #expect(first.messages(with: "this kernel has no smart_scan (it came with Linux 6.7)").count == 1)
+
+        host.configure(configuration + "KSM_USE_ZERO_PAGES=yes\n")
+        try await first.reload()
+        #expect(host.knob("use_zero_pages") == "1")
+        try await first.until("it was in the state") { host.state["FOUND_USE_ZERO_PAGES"] == "0" }
+        _ = try await first.end(SIGKILL)
+
+        let second = try await RunningDaemon(host, configuration)
+        #expect(host.knob("use_zero_pages") == "0")
+        #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
+        #expect(try await second.end() == 0)
+        #expect(host.knob("max_page_sharing") == "256")
+    }
+
+    @Test func `What a knob held is in the state before the first decision, and everything is unmerged for it`()
+        async throws
+    {
+        let host = FakeHost()
+        host.write("256\n", to: "sys/kernel/mm/ksm/max_page_sharing")
+        host.write("1000\n", to: "sys/kernel/mm/ksm/pages_shared")
+        let daemon = try await RunningDaemon(
+            host, "KSM_FIRST_DECISION=interval\nKSM_MAX_PAGE_SHARING=512\nKSM_ALLOW_UNMERGE=yes\n")
+        #expect(daemon.messages(with: "unmerging 0 KiB, since the kernel changes max_page_sharing only").count == 1)
+        // This tree's pages are never unmerged. The decision that follows says what becomes of KSM.
+        try await daemon.until("it had decided") { host.state["ACTION"] == "stop" }
+        #expect(daemon.messages(with: "something is merged although everything was unmerged").count == 1)
+        #expect(host.knob("max_page_sharing") == "256")
+        #expect(host.knob("run") == "0")
+        #expect(try await daemon.end() == 0)
+    }
+
     @Test func `After a crash the next daemon restores what the first one found`() async throws {
         let host = FakeHost()
         host.runShort()

@@ -233,6 +233,22 @@ import Testing
             ])
     }
 
+    @Test func `A dry run says that it would unmerge for a knob, and set it`() async throws {
+        let host = FakeHost()
+        host.configure("KSM_MAX_PAGE_SHARING=512\nKSM_ALLOW_UNMERGE=yes\n")
+        host.write("256\n", to: "sys/kernel/mm/ksm/max_page_sharing")
+        host.write("5\n", to: "sys/kernel/mm/ksm/pages_shared")
+        let before = host.everything
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--dry-run", "--once"])
+        #expect(outcome.status == 0)
+        let folder = host.path("sys/kernel/mm/ksm")
+        #expect(
+            outcome.error.split(separator: "\n").prefix(2) == [
+                "ksmtuned: would write 2 to \(folder)/run", "ksmtuned: would write 512 to \(folder)/max_page_sharing",
+            ])
+        #expect(host.everything == before)
+    }
+
     @Test func `A dry run needs no KSM`() async throws {
         let host = FakeHost()
         host.remove("sys")

@@ -23,6 +23,9 @@ package struct KernelFileError: Error, Equatable, Sendable {
     /// Whether the kernel or the file system says that this process may not.
     package var isDenied: Bool { errno == EACCES || errno == EPERM }
 
+    /// Whether what is there now is in the way.
+    package var isBusy: Bool { errno == EBUSY }
+
     package var isReadOnly: Bool { errno == EROFS }
 
     package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }

@@ -9,10 +9,21 @@ package struct HostState: Equatable, Sendable {
     package var pid: Int32
     /// The knobs before the daemon touched them.
     package var found: KnobValues
+    /// What the other knobs held, of those that the daemon has changed.
+    package var foundKnobs: KnobSettings
 
-    package init(pid: Int32, found: KnobValues) {
+    package init(pid: Int32, found: KnobValues, foundKnobs: KnobSettings = KnobSettings()) {
         self.pid = pid
         self.found = found
+        self.foundKnobs = foundKnobs
+    }
+
+    /// The text of the file before there is a decision.
+    package func text() -> [UInt8] {
+        var text = TextBuffer(capacity: 256)
+        Self.say("PID=", Int64(pid), &text)
+        appendFound(to: &text)
+        return text.bytes
     }
 
     /// The text of the file.
@@ -27,12 +38,7 @@ package struct HostState: Equatable, Sendable {
         _ decision: Decision, guests: Int, saved: KiB?, time: Int64, interval: Interval
     ) -> [UInt8] {
         var text = TextBuffer(capacity: 768)
-        func say(_ name: StaticString, _ value: Int64?) {
-            guard let value else { return }
-            text.append(name)
-            text.append(value)
-            text.append("\n")
-        }
+        func say(_ name: StaticString, _ value: Int64?) { Self.say(name, value, &text) }
         say("PID=", Int64(pid))
         say("TIME_USEC=", time)
         say("INTERVAL_USEC=", interval.nanoseconds / 1000)
@@ -65,15 +71,30 @@ package struct HostState: Equatable, Sendable {
             say("ADVISOR_NPAGES_MIN=", advisor.pagesMinimum)
             say("ADVISOR_NPAGES_MAX=", advisor.pagesMaximum)
         }
-        say("FOUND_RUN=", found.run)
-        say("FOUND_PAGES_TO_SCAN=", found.pagesToScan)
-        say("FOUND_SLEEP_MILLISECS=", found.sleepMilliseconds)
+        appendFound(to: &text)
+        return text.bytes
+    }
+
+    private static func say(_ name: StaticString, _ value: Int64?, _ text: inout TextBuffer) {
+        guard let value else { return }
+        text.append(name)
+        text.append(value)
+        text.append("\n")
+    }
+
+    private func appendFound(to text: inout TextBuffer) {
+        Self.say("FOUND_RUN=", found.run, &text)
+        Self.say("FOUND_PAGES_TO_SCAN=", found.pagesToScan, &text)
+        Self.say("FOUND_SLEEP_MILLISECS=", found.sleepMilliseconds, &text)
+        Self.say("FOUND_MERGE_ACROSS_NODES=", foundKnobs[.mergeAcrossNodes], &text)
+        Self.say("FOUND_MAX_PAGE_SHARING=", foundKnobs[.maxPageSharing], &text)
+        Self.say("FOUND_USE_ZERO_PAGES=", foundKnobs[.useZeroPages], &text)
+        Self.say("FOUND_SMART_SCAN=", foundKnobs[.smartScan], &text)
         switch found.advisorMode {
         case .some(.none): text.append("FOUND_ADVISOR_MODE=none\n")
         case .some(.scanTime): text.append("FOUND_ADVISOR_MODE=scan-time\n")
         case nil: break
         }
-        return text.bytes
     }
 
     /// Reads the file of a daemon that ended without removing it.
@@ -91,6 +112,11 @@ package struct HostState: Equatable, Sendable {
             run: number("FOUND_RUN"), pagesToScan: number("FOUND_PAGES_TO_SCAN"),
             sleepMilliseconds: number("FOUND_SLEEP_MILLISECS"),
             advisorMode: values["FOUND_ADVISOR_MODE"].flatMap { AdvisorMode(rawValue: $0) })
+        foundKnobs = KnobSettings()
+        foundKnobs[.mergeAcrossNodes] = number("FOUND_MERGE_ACROSS_NODES")
+        foundKnobs[.maxPageSharing] = number("FOUND_MAX_PAGE_SHARING")
+        foundKnobs[.useZeroPages] = number("FOUND_USE_ZERO_PAGES")
+        foundKnobs[.smartScan] = number("FOUND_SMART_SCAN")
     }
 }
 
