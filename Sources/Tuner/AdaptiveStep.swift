@@ -15,6 +15,8 @@ struct AdaptiveEyes {
     var listed: Int64?
     /// When the guests were last counted by the configured metric.
     var measured: Int64?
+    /// When it was last looked whether something else wrote the knobs.
+    var watched: Int64?
     var isUnderPressure = false
     var isRequested = false
 
@@ -75,7 +77,8 @@ extension Tuner {
         guard let decision = adaptive?.decide(sample) else { return nil }
         eyes.isRequested = false
         eyes.isUnderPressure = false
-        if wants.contains(.guests) {
+        if eyes.watched.map({ now - $0 >= 1_000_000_000 }) ?? true {
+            eyes.watched = now
             for notice in foreign.check(KnobValues(pace: control)) {
                 observer.note(notice)
                 foreign.expected = KnobValues()
@@ -136,7 +139,8 @@ extension Tuner {
 
     /// Guests that no event announced are found by listings, as often as their cost allows.
     private mutating func listIfDue(at now: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
-        let pause = min(Int64(guests.processes) * Self.listingPause, configuration.monitorInterval.nanoseconds)
+        let pause = min(
+            max(Int64(guests.processes) * Self.listingPause, 1_000_000_000), configuration.monitorInterval.nanoseconds)
         if let listed = eyes.listed, now - listed < pause { return true }
         eyes.listed = now
         return refreshGuests(&observer)
@@ -151,6 +155,7 @@ extension Tuner {
         var failure: KernelFileError?
         do throws(KernelFileError) {
             counters.passes = try control.read(.fullScans) ?? 0
+            counters.scanned = try control.read(.pagesScanned) ?? 0
             counters.skipped = try control.read(.pagesSkipped) ?? 0
             let times = eyes.times()
             counters.cpu = times?.cpu

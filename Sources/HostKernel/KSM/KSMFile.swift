@@ -24,6 +24,7 @@ package enum KSMFile: Int, CaseIterable, Sendable {
     case pagesSharing
     case pagesUnshared
     case pagesVolatile
+    case pagesScanned
     case pagesSkipped
     case zeroPages
 
@@ -47,6 +48,7 @@ package enum KSMFile: Int, CaseIterable, Sendable {
         case .pagesSharing: "pages_sharing"
         case .pagesUnshared: "pages_unshared"
         case .pagesVolatile: "pages_volatile"
+        case .pagesScanned: "pages_scanned"
         case .pagesSkipped: "pages_skipped"
         case .zeroPages: "ksm_zero_pages"
         }

@@ -19,6 +19,8 @@ package struct AdaptivePolicy: Sendable {
     private var lastPass: ScanPass?
     /// The pass that ended with the present sample.
     private var ended: ScanPass?
+    /// So many pages from the beginning of a pass, at most, ksmd stopped.
+    private var standing: Int64 = 0
     /// When the last pass ended.
     private var restedSince: Int64 = 0
     private var lastStep: (now: Int64, counters: ScanCounters)?
@@ -99,7 +101,7 @@ package struct AdaptivePolicy: Sendable {
     }
 
     /// What ksmd is made to do.
-    package enum Phase: Equatable, Sendable {
+    package enum Phase: Sendable {
         case idle
         /// Guests still fill their memory: what is hashed now changes before it is compared.
         case waiting(since: Int64)
@@ -107,7 +109,7 @@ package struct AdaptivePolicy: Sendable {
     }
 
     /// Passes in a row.
-    package struct Scan: Equatable, Sendable {
+    package struct Scan: Sendable {
         package enum Kind: Equatable, Sendable {
             /// For new memory, or since the pass before it paid.
             case burst
@@ -121,6 +123,10 @@ package struct AdaptivePolicy: Sendable {
         package var kind: Kind
         /// Passes that have ended.
         package var passes = 0
+        /// How many pages came since the last scan, and how many pages from the beginning of a pass, at most, they end.
+        /// Hashed in the second pass, they are compared at the beginning of the third, and the rest of that pass has
+        /// nothing to compare.
+        var newcomers: (pages: Int64, end: Int64)?
         /// Whether smart_scan is off, so that what it passes over is compared as well.
         var isFull = false
         var savedAtStart: Int64
@@ -164,8 +170,8 @@ package struct AdaptivePolicy: Sendable {
         switch phase {
         case .idle:
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
-            return isProbeDue && ledger.guests > 0 ? [.guests, .activity, .allCounters] : [.guests, .allCounters]
-        case .waiting: return [.guests, .allCounters]
+            return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
+        case .waiting: return .guests
         case .scanning:
             let pause = max(Int64(Law.guestStep * 1e9), lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
@@ -198,7 +204,8 @@ package struct AdaptivePolicy: Sendable {
             ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
             // It may have been interrupted between hashing and comparing; and what smart_scan passed over counts as
             // changed, which one look too many will tell.
-            lastPass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), passedOverAtEnd: 0,
+            lastPass = ScanPass(
+                cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), passedOverAtEnd: 0,
                 looked: 1)
             restedSince = sample.now
             lastActivityLook = sample.now
@@ -252,7 +259,7 @@ package struct AdaptivePolicy: Sendable {
         let scan = Scan(
             kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
         phase = .scanning(scan)
-        meter = PassMeter(sample.counters, after: lastPass)
+        meter = PassMeter(sample.counters, after: lastPass, standing: standing)
         lastStep = nil
         ledger.beginPass()
         setPace(for: scan, sample)
@@ -267,10 +274,7 @@ package struct AdaptivePolicy: Sendable {
         if let pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
             scan.passes += 1
             learn(from: pass, scan, sample)
-            // A pass that begins here sees all that is there now.
-            ledger.endPass(seen: KiB(Int64(bytes(pass.fresh) / 1024)))
-            ledger.beginPass()
-            ledger.forgetGone()
+            closePass(pass, &scan)
             lastPass = pass
             ended = pass
             restedSince = sample.now
@@ -279,10 +283,39 @@ package struct AdaptivePolicy: Sendable {
                 return stop(sample, for: .nothingToGain)
             }
             if scan.kind == .probe || scan.kind == .recheck { scan.kind = .burst }
+        } else if let newcomers = scan.newcomers, scan.passes > 1, let meter,
+            meter.visited >= newcomers.end, ledger.unscanned < Law.leastGrowth
+        {
+            close(scan, sample)
+            if var pass = lastPass {
+                pass.left = max(pass.left - newcomers.pages, 0)
+                pass.fresh = 0
+                lastPass = pass
+            }
+            restedSince = sample.now
+            return stop(sample, for: .nothingToGain)
         }
         phase = .scanning(scan)
         setPace(for: scan, sample)
         return scan.kind.reason
+    }
+
+    /// Keeps account of what the pass has seen.
+    ///
+    /// A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in may end
+    /// without having come to it; then what it saw says nothing, and the next pass tells.
+    private mutating func closePass(_ pass: ScanPass, _ scan: inout Scan) {
+        let seen = KiB(Int64(bytes(pass.fresh) / 1024))
+        let expected = ledger.expected
+        if scan.passes == 1, seen.count < expected.count / 10 * 9 {
+            let pages = Int64(bytes(expected) / settings.pageSize)
+            scan.newcomers = (pages, end: standing + pages)
+            ledger.seeAhead(seen)
+        } else {
+            ledger.endPass(seen: seen)
+        }
+        ledger.beginPass()
+        ledger.forgetGone()
     }
 
     /// Whether what a further pass can be expected to merge is worth its CPU time.
@@ -326,6 +359,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func stop(_ sample: AdaptiveSample, for reason: Decision.Reason) -> Decision.Reason {
         phase = .idle
+        standing = meter?.visitedAtMost ?? standing
         meter = nil
         lastActivityLook = max(lastActivityLook, restedSince)
         return reason

@@ -56,6 +56,13 @@ package struct GuestLedger: Sendable {
         return KiB(Int64(sum))
     }
 
+    /// What the pass under way is to see for the first time, as far as it was there when it began.
+    package var expected: KiB {
+        var sum = KiB.zero
+        for entry in entries { sum = sum + KiB(max(entry.atPassStart.count - entry.scanned.count, 0)) }
+        return sum
+    }
+
     /// Takes what the guests hold now, all of them.
     package mutating func update(_ guests: [GuestMemory]) {
         for index in entries.indices { entries[index].isPresent = false }
@@ -101,8 +108,7 @@ package struct GuestLedger: Sendable {
     ///
     /// - Parameter seen: How much memory was seen for the first time since the pass before it ended.
     package mutating func endPass(seen: KiB) {
-        var expected: Int64 = 0
-        for entry in entries { expected += max(entry.atPassStart.count - entry.scanned.count, 0) }
+        let expected = self.expected.count
         let found = (seen + seenAhead).count
         seenAhead = KiB(max(found - expected, 0))
         let hitRate = expected > 0 ? min(Double(max(found, 0)) / Double(expected), 1) : 1
@@ -110,6 +116,11 @@ package struct GuestLedger: Sendable {
             entries[index].hitRate = max((entries[index].hitRate + 3 * hitRate) / 4, Self.leastHitRate)
             entries[index].scanned = entries[index].atPassStart
         }
+    }
+
+    /// A pass has ended that saw some of what a later one expects to see.
+    package mutating func seeAhead(_ seen: KiB) {
+        seenAhead = seenAhead + seen
     }
 
     package mutating func forgetGone() {

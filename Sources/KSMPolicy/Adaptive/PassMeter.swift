@@ -21,11 +21,16 @@ package struct PassMeter: Sendable {
     private var last: ScanCounters
     /// Pages that may have been passed over in this pass before the first counters were taken.
     private let passedOverBefore: Int64
+    /// Pages that ksmd came to in the step in which the pass began, before it or after.
+    private let visitedBefore: Int64
     private var losses: Int64 = 0
     private var vanished: Int64 = 0
 
-    /// - Parameter previous: The pass before.
-    package init(_ counters: ScanCounters, after previous: ScanPass?) {
+    /// - Parameters:
+    ///   - previous: The pass before.
+    ///   - standing: Pages that the pass may have come to already.
+    package init(_ counters: ScanCounters, after previous: ScanPass?, standing: Int64) {
+        visitedBefore = standing
         start = counters
         last = counters
         passedOverBefore = previous?.passedOverAtEnd ?? 0
@@ -33,6 +38,12 @@ package struct PassMeter: Sendable {
 
     /// CPU time of the present pass so far, in seconds.
     package var cpu: Double? { Self.cpu(from: start, to: last) }
+
+    /// Pages that ksmd came to since the step in which the pass began.
+    package var visited: Int64 { max(last.visited - start.visited, 0) }
+
+    /// Pages that ksmd may have come to since the pass began.
+    package var visitedAtMost: Int64 { visited + visitedBefore }
 
     /// Takes the counters of this step.
     ///
@@ -45,6 +56,7 @@ package struct PassMeter: Sendable {
             vanished += max(last.seen - counters.seen, 0)
         }
         let passedOverAtEnd = max(counters.skipped - last.skipped, 0)
+        let visitedAtEnd = max(counters.visited - last.visited, 0)
         last = counters
         let ended = counters.passes - start.passes
         guard ended > 0 else { return nil }
@@ -58,7 +70,7 @@ package struct PassMeter: Sendable {
             left: max(counters.volatile - skipped - passedOverBefore, 0),
             passedOverAtEnd: passedOverAtEnd,
             looked: 1 - Double(min(skipped, counters.seen)) / Double(max(counters.seen, 1)))
-        self = PassMeter(counters, after: pass)
+        self = PassMeter(counters, after: pass, standing: visitedAtEnd)
         return pass
     }
 

@@ -15,6 +15,8 @@ package struct ScanCounters: Equatable, Sendable {
     /// Pages passed over because they were unlike all others several times, counted since boot. `pages_skipped`, 0
     /// where the kernel skips none.
     package var skipped: Int64 = 0
+    /// Pages that ksmd looked at, counted since boot. `pages_scanned`, 0 where the kernel does not count them.
+    package var scanned: Int64 = 0
     /// The time that ksmd has been on a CPU, in nanoseconds; `nil` where it cannot be told.
     package var cpu: Int64?
     /// The time that ksmd was ready to run and had none, since others took them all; in nanoseconds.
@@ -24,6 +26,9 @@ package struct ScanCounters: Equatable, Sendable {
 
     /// Pages that KSM knows of.
     package var seen: Int64 { shared + sharing + unshared + volatile }
+
+    /// Pages that ksmd came to, looked at or passed over.
+    package var visited: Int64 { scanned &+ skipped }
 
     /// Pages of memory that merging saves.
     package var saved: Int64 { sharing + zero }

@@ -34,7 +34,7 @@ package struct Configuration: Equatable, Sendable {
     package var hostCPUMaximum: Int64 = 50
     /// What ksmd may take for a probe, in percent of one CPU.
     package var probeCPU: Int64 = 10
-    package var idleStep = Interval(nanoseconds: 250_000_000)
+    package var idleStep = Interval(nanoseconds: 500_000_000)
     package var burstStep = Interval(nanoseconds: 100_000_000)
     /// A pass that merges less than this per second of ksmd's CPU time does not pay; in MiB.
     package var yieldMinimum: Int64 = 50

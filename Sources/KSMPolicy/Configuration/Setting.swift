@@ -64,7 +64,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .cpuMaximum: "90"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"
-        case .idleStep: "0.25"
+        case .idleStep: "0.5"
         case .burstStep: "0.1"
         case .yieldMinimum: "50"
         case .adaptiveStart: "always"
