@@ -236,7 +236,7 @@ private struct RecordingHost: LoopHost {
         let script: Script = [(.reload, 1), (.reload, 1)]
         #expect(
             guestEvents(script) {
-                $0.pressure = Configuration().pressure
+                $0.pressure = PressureThreshold(.some, stall: 150_000, window: 1_000_000)
                 $0.reloads = [{ $0.pressure = other }, { $0.pressure = nil }]
             } == ["watch some 150ms/1s", "reload", "decide", "watch full 1us/1s", "reload", "decide"])
     }
