@@ -58,6 +58,7 @@ package struct SimulatedKSM: Sendable {
     private var cursor = Cursor()
     /// The pages left of the batch under way; `nil` while ksmd sleeps.
     private var batch: Int64?
+    private var batchSize: Int64 = 0
     private var asleepUntil = 0.0
 
     /// Pages that are handled alike: growth and passes go by these.
@@ -78,6 +79,9 @@ package struct SimulatedKSM: Sendable {
         var id: Int64
         var blocks: [Block]
         var isGone = false
+        /// When it has filled its memory, and what it holds then.
+        var filled: Double
+        var pages: Int64
     }
 
     private struct ClassKey: Hashable {
@@ -141,7 +145,8 @@ package struct SimulatedKSM: Sendable {
                     Block(contents: region.contents, pages: size, index: Int(index), comes: now + growth * part))
             }
         }
-        let guest = Guest(id: id, blocks: blocks)
+        let guest = Guest(
+            id: id, blocks: blocks, filled: now + growth, pages: regions.reduce(0) { $0 + $1.pages })
         // Between two passes the cursor is at the list's head, whose place before is the end.
         if cursor.guest == 0, cursor.block == 0, cursor.visit == nil {
             guests.append(guest)
@@ -163,6 +168,8 @@ package struct SimulatedKSM: Sendable {
     /// What each guest holds, as `/proc` tells it.
     package func residents(pageSize: Int64 = 4096) -> [GuestMemory] {
         guests.filter { !$0.isGone }.map { guest in
+            // Hosts at rest are looked at for hours.
+            if guest.filled <= now { return GuestMemory(id: guest.id, resident: KiB(guest.pages * (pageSize / 1024))) }
             var pages: Int64 = 0
             for block in guest.blocks where block.comes <= now { pages += block.pages }
             return GuestMemory(id: guest.id, resident: KiB(pages * (pageSize / 1024)))
@@ -192,7 +199,11 @@ package struct SimulatedKSM: Sendable {
     /// As a write to `run`.
     package mutating func setRun(_ value: Int64) {
         if value == 2 { unmerge() }
-        if value != 1 { batch = nil }
+        // The batch under way goes to its end in the kernel; here what it has left is too little to matter.
+        if value != 1, let left = batch {
+            counters.scanned += batchSize - left
+            batch = nil
+        }
         if value == 1, run != 1 { asleepUntil = now }
         run = value
     }
@@ -217,6 +228,7 @@ package struct SimulatedKSM: Sendable {
                 }
                 now = max(now, asleepUntil)
                 batch = pagesToScan
+                batchSize = pagesToScan
             }
             if !scan(until: end) { fallAsleep() }
         }
@@ -224,6 +236,8 @@ package struct SimulatedKSM: Sendable {
     }
 
     private mutating func fallAsleep() {
+        // `ksm_do_scan` leaves without counting the batch in which a pass ends.
+        if batch == 0 { counters.scanned += batchSize }
         batch = nil
         // A timeout is rounded up to jiffies, and the one under way does not count.
         let jiffies = (sleepMilliseconds + 3) / 4 + 1
@@ -425,9 +439,10 @@ package struct SimulatedKSM: Sendable {
     }
 
     private mutating func unmerge() {
-        let skipped = counters.skipped
+        let before = counters
         counters = ScanCounters()
-        counters.skipped = skipped
+        counters.skipped = before.skipped
+        counters.scanned = before.scanned
         counters.cpu = Int64(cpu * 1e9)
         classes = [:]
         cursor = Cursor()

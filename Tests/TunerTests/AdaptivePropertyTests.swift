@@ -1,0 +1,155 @@
+import HostFixtures
+import Testing
+
+@testable import KSMPolicy
+
+/// SplitMix64, so that a seed names a workload on every machine.
+private struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    mutating func share(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &self) }
+    mutating func whole(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &self) }
+}
+
+/// A storm: guests that start at once, on a host of some size.
+struct Workload: CustomTestStringConvertible, Sendable {
+    var seed: UInt64
+    /// In GiB.
+    var host: Int64
+    /// In percent of a CPU.
+    var share: Int64
+
+    var testDescription: String { "seed \(seed), \(host) GiB, \(share) % of a CPU" }
+
+    fileprivate func run(growth: Double? = nil, isQuiet: Bool = false) -> PolicyRun {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.cpuMaximum = share
+        configuration.probeCPU = min(configuration.probeCPU, share)
+        return PolicyRun(storm(growth: growth, isQuiet: isQuiet), hostMemory: host, cpus: 8, configuration)
+    }
+
+    fileprivate func storm(growth: Double? = nil, isQuiet: Bool = false) -> SimulatedKSM {
+        var random = Seeded(state: seed)
+        var ksm = SimulatedKSM()
+        let guests = random.whole(2...12)
+        let pages = host * 262_144 * 7 / 10 / guests
+        let same = random.share(0.2...0.7)
+        let zero = random.share(0...0.15)
+        let volatile = isQuiet ? 0 : random.share(0...0.1)
+        let period = random.share(0.3...20)
+        let seconds = random.share(0...8)
+        for guest in 0..<guests {
+            let part = { (share: Double) in Int64(Double(pages) * share) }
+            ksm.start(
+                guest,
+                [
+                    .init(.same(template: 0), pages: part(same)), .init(.zero, pages: part(zero)),
+                    .init(.volatile(period: period), pages: part(volatile)),
+                    .init(.unique, pages: part(max(1 - same - zero - volatile, 0))),
+                ], growth: growth ?? seconds)
+        }
+        return ksm
+    }
+
+    static let all: [Workload] = {
+        var random = Seeded(state: 20_261_121)
+        let hosts: [Int64] = [1, 2, 4, 8, 16, 64, 256, 1024, 4096]
+        let shares: [Int64] = [5, 10, 25, 50, 75, 90, 100]
+        return (0..<28).map { index in
+            Workload(seed: random.next(), host: hosts[index % hosts.count], share: shares[index % shares.count])
+        }
+    }()
+
+    static let ordinary = all.filter { $0.host <= 16 && $0.share >= 25 }
+}
+
+@Suite struct AdaptivePropertyTests {
+    @Test(arguments: Workload.all)
+    func `ksmd keeps its share over any ten seconds`(workload: Workload) {
+        var run = workload.run()
+        run.advance(to: 120)
+        // The first batches go by a guess of the host's speed, and what was too much is paid back later.
+        let greatest = run.greatestShare(over: 10)
+        #expect(greatest <= Double(workload.share) / 100 * 1.05 + 0.01, "\(greatest)")
+    }
+
+    @Test(arguments: Workload.all)
+    func `every pace fits the kernel's files`(workload: Workload) {
+        var run = workload.run()
+        run.advance(to: 60)
+        #expect(run.reasons.contains(.newMemory))
+        #expect(run.widest.leastPages > 0)
+        #expect(run.widest.leastSleep >= 0)
+        #expect(run.widest.pages <= Int64(UInt32.max))
+        #expect(run.widest.sleep <= Int64(UInt32.max))
+    }
+
+    @Test(arguments: Workload.ordinary)
+    func `a storm is merged nearly as soon as by an endless scan`(workload: Workload) throws {
+        var endless = workload.storm(isQuiet: true)
+        endless.setPace(pagesToScan: 1_000_000_000, sleepMilliseconds: 0)
+        endless.setRun(1)
+        while endless.mergeable == 0 || endless.counters.saved * 100 < endless.mergeable * 95 || endless.now < 9 {
+            endless.advance(to: endless.now + 0.1)
+        }
+        let target = endless.mergeable * 95 / 100
+        var run = workload.run(isQuiet: true)
+        let reached = try #require(run.advance(to: 4000) { $0.ksm.counters.saved >= target })
+        let share = Double(workload.share) / 100
+        let allowed = endless.cpu / share * 1.3 + AdaptivePolicy.Law.longestWait + 9
+        #expect(reached <= allowed, "\(reached) s, \(endless.now) s by an endless scan, allowed \(allowed)")
+    }
+
+    @Test(arguments: Workload.ordinary)
+    func `it stops once nothing changes, and scans no more without evidence`(workload: Workload) throws {
+        var run = workload.run(isQuiet: true)
+        let started = try #require(run.advance(to: 60) { $0.last?.action == .scan })
+        let stopped = try #require(run.advance(to: 4000) { $0.last?.action == .stop })
+        // Hashing, comparing, and what a stop may take to be sure of.
+        let pages = Double(run.ksm.counters.seen)
+        let allowed = (pages / 1.5e6 + 4 * pages / 0.25e6) / (Double(workload.share) / 100) + 20
+        #expect(stopped - started <= allowed)
+        // What was in flux when the first passes went by may take another look, once.
+        run.advance(to: stopped + 3600)
+        let cpu = run.ksm.cpu
+        run.advance(to: run.ksm.now + 1800)
+        #expect(run.ksm.cpu == cpu, "\(run.reasons)")
+        #expect(run.ksm.counters.saved * 100 >= run.ksm.mergeable * 95)
+    }
+
+    @Test(arguments: Workload.ordinary.prefix(6))
+    func `a new guest is scanned within its growth or the longest wait, and a second`(workload: Workload) throws {
+        for growth in [0, 0.5, 3, 8, 40] {
+            var run = workload.run(growth: 0, isQuiet: true)
+            _ = try #require(run.advance(to: 4000) { $0.last?.reason == .newMemory })
+            let stopped = try #require(run.advance(to: 4000) { $0.last?.action == .stop })
+            run.advance(to: stopped + 100)
+            guard run.last?.action == .stop else { continue }
+            let start = run.ksm.now
+            run.ksm.start(100, [.init(.same(template: 0), pages: workload.host * 16_384)], growth: growth)
+            let scanned = try #require(run.advance(to: start + 200) { $0.last?.action == .scan })
+            let wait = min(growth, AdaptivePolicy.Law.longestWait) + AdaptivePolicy.Law.growthStep + 1
+            #expect(scanned - start <= wait, "growth in \(growth) s: \(scanned - start) s")
+        }
+    }
+
+    @Test(arguments: Workload.all.prefix(9))
+    func `the same samples give the same decisions`(workload: Workload) {
+        var one = workload.run()
+        var other = workload.run()
+        one.keepsSteps = true
+        other.keepsSteps = true
+        one.advance(to: 60)
+        other.advance(to: 60)
+        #expect(one.steps == other.steps)
+    }
+}
