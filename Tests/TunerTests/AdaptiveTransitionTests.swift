@@ -1,0 +1,174 @@
+import HostFixtures
+import Testing
+
+@testable import KSMPolicy
+
+/// Each edge between the states of ``AdaptivePolicy``, with the reason of the decision.
+@Suite struct AdaptiveTransitionTests {
+    private static let regions: [SimulatedKSM.Region] = [
+        .init(.same(template: 0), pages: 60_000), .init(.unique, pages: 30_000),
+    ]
+
+    private static func guests(_ count: Int64, growth: Double = 0) -> SimulatedKSM {
+        var ksm = SimulatedKSM()
+        for guest in 0..<count { ksm.start(guest, regions, growth: growth) }
+        return ksm
+    }
+
+    /// A host on which everything is merged, and the policy at rest.
+    private static func rested() throws -> PolicyRun {
+        var run = PolicyRun(guests(4))
+        _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
+        _ = try #require(run.advance(to: 100) { $0.last?.action == .stop })
+        #expect(run.last?.reason == .nothingToGain)
+        return run
+    }
+
+    @Test func `no guests: idle`() {
+        var run = PolicyRun()
+        run.advance(to: 100)
+        #expect(run.reasons == [.nothingToGain])
+    }
+
+    @Test func `memory that is there is scanned at once, and then there is rest`() throws {
+        let run = try Self.rested()
+        #expect(run.reasons.last == .nothingToGain)
+        #expect(run.reasons.contains(.newMemory))
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+    }
+
+    @Test func `guests that fill their memory are waited for, and then scanned`() throws {
+        var run = PolicyRun(Self.guests(4, growth: 5))
+        _ = try #require(run.advance(to: 20) { $0.last?.action == .scan })
+        #expect(run.reasons.suffix(2) == [.filling, .newMemory])
+        #expect(run.ksm.now >= 5)
+    }
+
+    @Test func `the wait has an end`() throws {
+        var run = PolicyRun(Self.guests(4, growth: 60))
+        let began = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
+        let ended = try #require(run.advance(to: 60) { $0.last?.reason != .filling })
+        #expect(run.last?.reason == .newMemory)
+        #expect(ended - began <= AdaptivePolicy.Law.longestWait + AdaptivePolicy.Law.growthStep)
+    }
+
+    @Test(arguments: [true, false]) func `pressure or a request ends the wait`(isPressure: Bool) throws {
+        var run = PolicyRun(Self.guests(4, growth: 60))
+        _ = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
+        if isPressure { run.isUnderPressure = true } else { run.isRequested = true }
+        let end = run.ksm.now + AdaptivePolicy.Law.growthStep + 0.1
+        _ = try #require(run.advance(to: end) { $0.last?.reason == .newMemory })
+    }
+
+    @Test func `a request scans twice where nothing is to be gained, and rests`() throws {
+        var run = try Self.rested()
+        let passes = run.ksm.counters.passes
+        run.isRequested = true
+        _ = try #require(run.advance(to: run.ksm.now + 5) { $0.last?.reason == .requested })
+        _ = try #require(run.advance(to: run.ksm.now + 60) { $0.last?.action == .stop })
+        #expect(run.last?.reason == .nothingToGain)
+        #expect(run.ksm.counters.passes >= passes + 2)
+    }
+
+    @Test func `busy guests are probed after a while, in vain ever more seldom`() throws {
+        var run = try Self.rested()
+        run.isBusy = true
+        var begins: [Double] = []
+        for _ in 0..<3 {
+            begins.append(try #require(run.advance(to: run.ksm.now + 7200) { $0.last?.reason == .probing }))
+            _ = try #require(run.advance(to: run.ksm.now + 600) { $0.last?.action == .stop })
+        }
+        #expect(begins[2] - begins[1] > begins[1] - begins[0])
+    }
+
+    @Test func `idle guests are not probed`() throws {
+        var run = try Self.rested()
+        let passes = run.ksm.counters.passes
+        run.advance(to: run.ksm.now + 7200)
+        #expect(run.ksm.counters.passes == passes)
+    }
+
+    @Test func `memory that settles after the burst is merged by another look`() throws {
+        var ksm = Self.guests(4)
+        for guest: Int64 in 10..<14 { ksm.start(guest, [.init(.settling(until: 30, template: 7), pages: 60_000)]) }
+        var run = PolicyRun(ksm)
+        _ = try #require(run.advance(to: 4000) { $0.last?.reason == .settled })
+        run.advance(to: 4000)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable, "\(run.reasons)")
+        #expect(run.last?.reason == .nothingToGain)
+    }
+
+    @Test func `a daemon on a host that is merged already does not scan`() throws {
+        let before = try Self.rested()
+        var run = PolicyRun(before.ksm)
+        let passes = before.ksm.counters.passes
+        run.advance(to: before.ksm.now + 600)
+        #expect(run.ksm.counters.passes == passes)
+        #expect(run.reasons == [.nothingToGain])
+    }
+
+    @Test func `a daemon that comes after one that ended in a burst takes it up`() throws {
+        var before = PolicyRun(Self.guests(4))
+        _ = try #require(before.advance(to: 60) { $0.ksm.counters.passes == 1 })
+        before.ksm.setRun(0)
+        var run = PolicyRun(before.ksm)
+        run.advance(to: before.ksm.now + 120)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.last?.action == .stop)
+    }
+
+    @Test func `somebody's run=2 is no trap, and a request merges anew`() throws {
+        var run = PolicyRun(Self.guests(4))
+        _ = try #require(run.advance(to: 60) { $0.ksm.counters.passes == 1 })
+        run.ksm.setRun(2)
+        run.advance(to: run.ksm.now + 120)
+        run.isRequested = true
+        run.advance(to: run.ksm.now + 120)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.last?.action == .stop)
+    }
+
+    @Test func `without ksmd's CPU time it merges all the same, at the first batch's pace`() {
+        var run = PolicyRun(Self.guests(4))
+        run.accountsForCPU = false
+        run.advance(to: 300)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.last?.action == .stop)
+        #expect(run.widest.pages == run.widest.leastPages)
+    }
+
+    @Test func `a reload in a burst goes on with it, by the new share`() throws {
+        var run = PolicyRun(Self.guests(4))
+        _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
+        let sleep = try #require(run.last).sleepMilliseconds
+        var configuration = run.configuration
+        configuration.cpuMaximum = 20
+        run.policy.adopt(configuration, classic: run.policy.classic, cpus: 4)
+        run.advance(to: run.ksm.now + 0.2)
+        #expect(run.last?.reason == .newMemory)
+        #expect(try #require(run.last).sleepMilliseconds > sleep)
+    }
+
+    @Test func `with a threshold nothing is scanned while there is plenty, and a burst ends there`() {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.adaptiveStart = .threshold
+        let classic = try! ClassicPolicy(configuration, total: KiB(16 << 20))
+        var policy = AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: 4096)
+        var counters = ScanCounters()
+        counters.cpu = 0
+        func decide(at second: Int64, committed: Int64) -> Decision {
+            var sample = AdaptiveSample(
+                now: second * 1_000_000_000,
+                memory: MemorySample(free: KiB(8 << 20), committed: KiB(committed)), counters: counters)
+            sample.guests = [GuestMemory(id: 1, resident: KiB(8 << 20))]
+            return policy.decide(sample)
+        }
+        #expect(decide(at: 0, committed: 0).reason == .plenty)
+        #expect(decide(at: 1, committed: 0).action == .stop)
+        #expect(decide(at: 2, committed: 15 << 20).reason == .newMemory)
+        #expect(decide(at: 3, committed: 15 << 20).action == .scan)
+        #expect(decide(at: 4, committed: 0).reason == .plenty)
+        #expect(decide(at: 5, committed: 0).action == .stop)
+    }
+}
