@@ -1,0 +1,68 @@
+import HostFixtures
+import Testing
+
+@testable import KSMPolicy
+
+/// Counters come from files, and none of them may end the daemon.
+@Suite struct AbsurdCountersTests {
+    private static let total = KiB(16 << 20)
+
+    private static func policy() -> AdaptivePolicy {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        let classic = try! ClassicPolicy(configuration, total: total)
+        return AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: 4096)
+    }
+
+    /// Feeds counters one after the other, two steps each, and asks for scans.
+    private static func feed(_ values: [Int64], resident: Int64) {
+        var policy = policy()
+        for file in 0..<9 {
+            for (index, value) in values.enumerated() {
+                var counters = ScanCounters()
+                counters.cpu = 0
+                switch file {
+                case 0: counters.passes = value
+                case 1: counters.shared = value
+                case 2: counters.sharing = value
+                case 3: counters.unshared = value
+                case 4: counters.volatile = value
+                case 5: counters.zero = value
+                case 6: counters.skipped = value
+                case 7: counters.scanned = value
+                default: counters.cpu = value
+                }
+                let step = Int64(file * values.count + index)
+                var sample = AdaptiveSample(
+                    now: step * 1_000_000_000, memory: MemorySample(free: total, committed: .zero), counters: counters)
+                sample.guests = [GuestMemory(id: 1, resident: KiB(resident))]
+                sample.isRequested = true
+                sample.isGuestBusy = true
+                let decision = policy.decide(sample)
+                #expect((0...Int64(UInt32.max)).contains(decision.pagesToScan))
+                #expect((0...Int64(UInt32.max)).contains(decision.sleepMilliseconds))
+                _ = decision.sentence
+            }
+        }
+    }
+
+    @Test func `counters of the largest host that Linux knows, back and forth`() {
+        // 64 PiB in pages.
+        Self.feed([0, 1 << 44, 5, 1 << 44, 1, 0], resident: 8 << 20)
+    }
+
+    @Test func `no memory, no time, and time that goes back`() {
+        Self.feed([0, 0, 0, -1, 1], resident: 0)
+        var policy = Self.policy()
+        for now: Int64 in [0, 0, 0, 5, 3, 1_000_000_000, 0] {
+            var counters = ScanCounters()
+            counters.cpu = 10 - now
+            var sample = AdaptiveSample(
+                now: now, memory: MemorySample(free: .zero, committed: .zero), counters: counters)
+            sample.guests = []
+            sample.isRequested = true
+            sample.cpuPressure = now == 5 ? -5 : 1e300
+            #expect((0...Int64(UInt32.max)).contains(policy.decide(sample).pagesToScan))
+        }
+    }
+}
