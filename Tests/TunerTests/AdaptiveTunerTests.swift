@@ -1,0 +1,183 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+import Tuner
+
+private struct Notices: StepObserver {
+    var all: [Notice] = []
+    mutating func willApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func note(_ notice: Notice) { all.append(notice) }
+}
+
+/// What the daemon writes by the adaptive policy and by that of the kernel's advisor.
+@Suite struct AdaptiveTunerTests {
+    private static let total: Int64 = 16 * 1024 * 1024
+    private static let second: Int64 = 1_000_000_000
+    private let host = FakeHost(total: total)
+
+    private func tuner(
+        _ control: RecordingControl = RecordingControl(), _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Tuner<RecordingControl> {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        change(&configuration)
+        return try Tuner(
+            host.paths, control: control, configuration: configuration,
+            policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+    }
+
+    private func startGuest(_ pid: Int = 100, mebibytes: Int64 = 512) {
+        host.setProcess(pid, comm: "qemu-kvm", resident: mebibytes * 256)
+    }
+
+    @Test func `a burst writes pace and run once, and then only what changes`() throws {
+        startGuest()
+        var tuner = try tuner()
+        var notices = Notices()
+        _ = tuner.step(at: 0, &notices)
+        if tuner.control.values[.run] != 1 { _ = tuner.step(at: Self.second, &notices) }
+        #expect(tuner.control.values[.run] == 1)
+        #expect(tuner.control.writes.filter { $0 == "run=1" }.count == 1)
+        tuner.control.forget()
+        // No CPU time is known, so the pace stays.
+        for step: Int64 in 2..<6 { _ = tuner.step(at: step * Self.second, &notices) }
+        #expect(tuner.control.writes.isEmpty)
+        #expect(notices.all.isEmpty)
+    }
+
+    @Test func `an idle host is written to once`() throws {
+        var tuner = try tuner()
+        var notices = Notices()
+        for step: Int64 in 0..<6 { _ = tuner.step(at: step * Self.second, &notices) }
+        #expect(tuner.control.writes == ["run=0"])
+    }
+
+    @Test func `a foreign write is told once and overwritten`() throws {
+        startGuest()
+        var tuner = try tuner()
+        var notices = Notices()
+        for step: Int64 in 0..<3 { _ = tuner.step(at: step * Self.second, &notices) }
+        let pages = try #require(tuner.control.values[.pagesToScan])
+        tuner.control.values[.pagesToScan] = 7
+        for step: Int64 in 3..<7 {
+            _ = tuner.step(at: step * Self.second, &notices)
+            #expect(tuner.control.values[.pagesToScan] == pages)
+        }
+        #expect(notices.all == [.foreignWrite(.pagesToScan, expected: pages, found: 7)])
+    }
+
+    @Test func `the advisor is displaced, and told of once`() throws {
+        startGuest()
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control)
+        var notices = Notices()
+        for step: Int64 in 0..<4 { _ = tuner.step(at: step * Self.second, &notices) }
+        #expect(tuner.control.advisorMode == .some(.none))
+        #expect(notices.all == [.displacedAdvisor])
+    }
+
+    @Test func `keep ends a burst, and leaves a KSM at rest alone`() throws {
+        var notices = Notices()
+        var resting = try tuner()
+        _ = resting.step(at: 0, &notices)
+        #expect(resting.leave(found: KnobValues(), &notices) == nil)
+        startGuest()
+        var busy = try tuner()
+        for step: Int64 in 0..<2 { _ = busy.step(at: step * Self.second, &notices) }
+        #expect(busy.control.values[.run] == 1)
+        #expect(busy.leave(found: KnobValues(), &notices) == 0)
+    }
+
+    @Test func `smart_scan is off for a recheck, and put back`() throws {
+        startGuest()
+        var control = RecordingControl()
+        control.values[.smartScan] = 1
+        // Merged but for a quarter that had changed when it was last looked at.
+        control.values[.pagesShared] = 20_000
+        control.values[.pagesSharing] = 80_000
+        control.values[.pagesVolatile] = 31_072
+        control.values[.fullScans] = 5
+        var tuner = try tuner(control)
+        var notices = Notices()
+        var reason: Decision.Reason?
+        var now: Int64 = 0
+        while reason != .settled, now < 4000 * Self.second {
+            reason = tuner.step(at: now, &notices)?.decision.reason
+            now += Self.second
+        }
+        #expect(reason == .settled)
+        #expect(tuner.control.values[.smartScan] == 0)
+        #expect(tuner.control.values[.run] == 1)
+        tuner.control.values[.fullScans] = 6
+        tuner.control.values[.pagesUnshared] = 31_072
+        tuner.control.values[.pagesVolatile] = 0
+        _ = tuner.step(at: now, &notices)
+        #expect(tuner.control.values[.run] == 0)
+        #expect(tuner.control.values[.smartScan] == 1)
+        #expect(tuner.control.writes.filter { $0.hasPrefix("smart_scan") } == ["smart_scan=0", "smart_scan=1"])
+    }
+
+    // MARK: The kernel's advisor
+
+    private func advised(_ change: (inout Configuration) -> Void = { _ in }) throws -> Tuner<RecordingControl> {
+        var control = RecordingControl()
+        control.values[.advisorTargetScanTime] = 200
+        control.values[.advisorMaxCPU] = 70
+        control.values[.advisorMinPagesToScan] = 500
+        control.values[.advisorMaxPagesToScan] = 30_000
+        // 16 GiB in pages, all known: far above what the advisor's minimum does in the time.
+        control.values[.pagesUnshared] = 400_000_000
+        return try tuner(control) {
+            $0.policy = .advisor
+            change(&$0)
+        }
+    }
+
+    @Test func `the advisor's files are written in an order that the kernel takes, and put back`() throws {
+        host.setMemory(total: Self.total, free: 1000)
+        var tuner = try advised {
+            $0.onExit = .restore
+            $0.advisorPagesMinimum = 40_000
+            $0.advisorPagesMaximum = 90_000
+        }
+        var notices = Notices()
+        _ = tuner.step(at: 0, &notices)
+        #expect(tuner.control.advisorMode == .scanTime)
+        #expect(tuner.control.values[.run] == 1)
+        checkOrder(tuner.control.writes, minimum: 500, maximum: 30_000)
+        let given = (tuner.control.values[.advisorMinPagesToScan]!, tuner.control.values[.advisorMaxPagesToScan]!)
+        #expect(given.0 >= 40_000)
+        tuner.control.forget()
+        _ = tuner.leave(
+            found: KnobValues(run: 0, pagesToScan: 100, sleepMilliseconds: 20, advisorMode: .some(.none)), &notices)
+        #expect(tuner.control.values[.advisorMinPagesToScan] == 500)
+        #expect(tuner.control.values[.advisorMaxPagesToScan] == 30_000)
+        #expect(tuner.control.advisorMode == .some(.none))
+        #expect(tuner.control.values[.pagesToScan] == 100)
+        checkOrder(tuner.control.writes, minimum: given.0, maximum: given.1)
+    }
+
+    /// The kernel refuses a minimum above the maximum that it has, and a maximum below its minimum.
+    private func checkOrder(_ writes: [String], minimum: Int64, maximum: Int64) {
+        var (minimum, maximum) = (minimum, maximum)
+        for write in writes {
+            let parts = write.split(separator: "=")
+            if parts[0] == "advisor_min_pages_to_scan" { minimum = Int64(parts[1])! }
+            if parts[0] == "advisor_max_pages_to_scan" { maximum = Int64(parts[1])! }
+            #expect(minimum <= maximum, "after \(write)")
+        }
+    }
+
+    @Test func `without an advisor it is told once, and the classic rule decides`() throws {
+        host.setMemory(total: Self.total, free: 1000)
+        var tuner = try advised()
+        tuner.control.advisorMode = nil
+        var notices = Notices()
+        for step: Int64 in 0..<3 { _ = tuner.step(at: step * 60 * Self.second, &notices) }
+        #expect(notices.all == [.noAdvisor])
+        #expect(tuner.control.writes.prefix(3) == ["pages_to_scan=300", "sleep_millisecs=10", "run=1"])
+    }
+}
