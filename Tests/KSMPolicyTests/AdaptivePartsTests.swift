@@ -1,0 +1,201 @@
+import Testing
+
+@testable import KSMPolicy
+
+/// The parts that ``AdaptivePolicy`` is made of.
+@Suite struct AdaptivePartsTests {
+    private static func guest(_ id: Int64, _ mebibytes: Int64) -> GuestMemory {
+        GuestMemory(id: id, resident: KiB(mebibytes * 1024))
+    }
+
+    private static func mebibytes(_ count: Int64) -> KiB { KiB(count * 1024) }
+
+    // MARK: The ledger
+
+    @Test func `one guest out and one in is new memory, though the sum stays`() {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100), Self.guest(2, 100)])
+        ledger.beginPass()
+        ledger.endPass(seen: Self.mebibytes(200))
+        #expect(ledger.unscanned == .zero)
+        ledger.update([Self.guest(2, 100), Self.guest(3, 100)])
+        #expect(ledger.unscanned == Self.mebibytes(100))
+        #expect(ledger.hasLost)
+        ledger.forgetGone()
+        #expect(!ledger.hasLost)
+    }
+
+    @Test func `what comes while a pass is under way is left to the next`() {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100)])
+        ledger.beginPass()
+        ledger.update([Self.guest(1, 160)])
+        #expect(ledger.lastGrowth == Self.mebibytes(60))
+        ledger.endPass(seen: Self.mebibytes(100))
+        #expect(ledger.unscanned == Self.mebibytes(60))
+    }
+
+    @Test func `what was given back and comes again is new`() {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100)])
+        ledger.beginPass()
+        ledger.endPass(seen: Self.mebibytes(100))
+        ledger.update([Self.guest(1, 40)])
+        #expect(ledger.unscanned == .zero)
+        ledger.update([Self.guest(1, 100)])
+        #expect(ledger.unscanned == Self.mebibytes(60))
+    }
+
+    @Test func `growth that KSM never finds counts for less each time, but never for nothing`() {
+        var ledger = GuestLedger()
+        var size: Int64 = 100
+        var last = Self.mebibytes(101)
+        for _ in 0..<8 {
+            ledger.update([Self.guest(1, size)])
+            let unscanned = ledger.unscanned
+            #expect(unscanned <= last)
+            last = unscanned
+            ledger.beginPass()
+            ledger.endPass(seen: .zero)
+            size += 100
+        }
+        #expect(Double(last.count) >= Double(Self.mebibytes(100).count) * GuestLedger.leastHitRate - 1)
+        #expect(last < Self.mebibytes(100))
+    }
+
+    @Test(arguments: [(-1.0, 100), (0, 100), (0.25, 75), (1, 0), (7, 0)] as [(Double, Int64)])
+    func `the work of a daemon before is a share of all`(share: Double, left: Int64) {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100)])
+        ledger.assumeScanned(share: share)
+        #expect(ledger.unscanned == Self.mebibytes(left))
+    }
+
+    // MARK: The throttle
+
+    @Test(arguments: [0.01, 0.05, 0.5, 0.9, 1]) func `the first batch goes by the share`(share: Double) {
+        var throttle = ScanThrottle()
+        let pace = throttle.pace(share: share, elapsed: 0, used: nil, waited: 0)
+        #expect(ScanThrottle.pages.contains(Double(pace.pagesToScan)))
+        #expect(pace.sleepMilliseconds >= 1)
+        #expect(throttle.pace(share: share, elapsed: 1, used: nil, waited: 0) == pace)
+    }
+
+    @Test func `too much makes batches shorter, too little longer, within bounds`() {
+        for (used, isLonger) in [(1.0, false), (0.0, true)] {
+            var throttle = ScanThrottle()
+            var before = throttle.pace(share: 0.5, elapsed: 0, used: 0, waited: 0).pagesToScan
+            for _ in 0..<60 {
+                let pages = throttle.pace(share: 0.5, elapsed: 0.1, used: used * 0.1, waited: 0).pagesToScan
+                #expect(isLonger ? pages >= before : pages <= before)
+                #expect(ScanThrottle.pages.contains(Double(pages)))
+                before = pages
+            }
+        }
+    }
+
+    // MARK: The meter
+
+    @Test func `a pass is what changed between its ends`() throws {
+        var counters = ScanCounters()
+        counters.cpu = 0
+        var meter = PassMeter(counters, after: nil, standing: 0)
+        #expect(meter.observe(counters, forgivingLosses: false) == nil)
+        counters.passes = 1
+        counters.cpu = 2_000_000_000
+        counters.sharing = 50
+        counters.volatile = 100
+        let ended = meter.observe(counters, forgivingLosses: false)
+        let pass = try #require(ended)
+        #expect(pass.cpu == 2)
+        #expect(pass.gained == 50)
+        #expect(pass.fresh == 150)
+        #expect(pass.left == 100)
+        #expect(meter.observe(counters, forgivingLosses: false) == nil)
+    }
+
+    @Test(arguments: [true, false]) func `what ended guests shared is forgiven`(isForgiven: Bool) throws {
+        var counters = ScanCounters()
+        counters.sharing = 100
+        var meter = PassMeter(counters, after: nil, standing: 0)
+        counters.sharing = 40
+        #expect(meter.observe(counters, forgivingLosses: isForgiven) == nil)
+        counters.sharing = 60
+        counters.passes = 1
+        let ended = meter.observe(counters, forgivingLosses: isForgiven)
+        let pass = try #require(ended)
+        #expect(pass.gained == (isForgiven ? 20 : -40))
+        #expect(pass.cpu == nil)
+    }
+
+    @Test func `the cost of a pass approaches what passes took`() {
+        var counters = ScanCounters()
+        counters.unshared = 1_000_000
+        var cost = PassCost(factor: 1)
+        for _ in 0..<20 { cost.learn(counters, cpu: 30) }
+        #expect(abs(cost.estimate(counters) - 30) < 0.1)
+        counters.unshared = 500_000
+        #expect(abs(cost.estimate(counters) - 15) < 0.1)
+    }
+
+    // MARK: The kernel's advisor
+
+    private static func advisor() -> AdvisorPolicy {
+        let configuration = Configuration()
+        return AdvisorPolicy(configuration, classic: try! ClassicPolicy(configuration, total: KiB(16 << 20)))
+    }
+
+    private static let short = MemorySample(free: .zero, committed: KiB(16 << 20))
+    private static let plenty = MemorySample(free: KiB(16 << 20), committed: .zero)
+
+    /// Looks at the advisor every ``AdvisorPolicy/step``, at `pages` and with this share of a CPU taken by ksmd.
+    private static func orders(
+        _ looks: Int, pages: Int64, known: Int64, share: Double, isOn: Bool = true
+    ) -> [AdvisorPolicy.Order?] {
+        var policy = advisor()
+        return (0..<looks).map { look in
+            var counters = ScanCounters()
+            counters.unshared = known
+            counters.cpu = Int64(Double(look) * Double(AdvisorPolicy.step) * share)
+            let sample = AdvisorPolicy.Sample(
+                now: Int64(look) * AdvisorPolicy.step, counters: counters, isOn: isOn, pagesToScan: pages,
+                sleepMilliseconds: 20)
+            return policy.decide(short, sample).advisor
+        }
+    }
+
+    @Test(arguments: [0, 1, 1_000_000, 100_000_000, .max, -5] as [Int64])
+    func `bounds are in order and within the settings`(known: Int64) throws {
+        let settings = Configuration()
+        let order = try #require(Self.orders(1, pages: 500, known: known, share: 0)[0])
+        #expect(order.pagesMinimum <= order.pagesMaximum)
+        #expect(order.pagesMinimum >= settings.advisorPagesMinimum)
+        #expect(order.pagesMaximum <= settings.advisorPagesMaximum)
+    }
+
+    @Test func `an advisor far below what is needed is started anew after some looks`() {
+        let orders = Self.orders(AdvisorPolicy.mostSlowLooks * 2, pages: 10, known: 100_000_000, share: 0.01)
+        let restarts = orders.map { $0?.restarts ?? false }
+        let once = Array(repeating: false, count: AdvisorPolicy.mostSlowLooks - 1) + [true]
+        #expect(restarts == once + once)
+    }
+
+    @Test func `one at its CPU maximum, one that is off and one that is fast enough are left alone`() {
+        let looks = AdvisorPolicy.mostSlowLooks * 3
+        // Before the second look its CPU time is not known.
+        let full = Self.orders(looks, pages: 10, known: 100_000_000, share: 0.7)
+        let off = Self.orders(looks, pages: 10, known: 100_000_000, share: 0, isOn: false)
+        let fast = Self.orders(looks, pages: 20_000, known: 100_000_000, share: 0)
+        #expect(!(full + off + fast).contains { $0?.restarts ?? true })
+    }
+
+    @Test func `plenty of memory stops, and orders nothing`() {
+        var policy = Self.advisor()
+        let sample = AdvisorPolicy.Sample(
+            now: 0, counters: ScanCounters(), isOn: true, pagesToScan: 10, sleepMilliseconds: 20)
+        let decision = policy.decide(Self.plenty, sample)
+        #expect(decision.action == .stop)
+        #expect(decision.advisor == nil)
+        #expect(decision.pause == AdvisorPolicy.step)
+    }
+}
