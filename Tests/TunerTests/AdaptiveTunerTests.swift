@@ -128,7 +128,7 @@ private struct Notices: StepObserver {
         control.values[.advisorMaxCPU] = 70
         control.values[.advisorMinPagesToScan] = 500
         control.values[.advisorMaxPagesToScan] = 30_000
-        // 16 GiB in pages, all known: far above what the advisor's minimum does in the time.
+        // 1.5 TiB in pages: far above what the advisor's minimum does in the time.
         control.values[.pagesUnshared] = 400_000_000
         return try tuner(control) {
             $0.policy = .advisor

@@ -58,7 +58,6 @@ struct PolicyRun {
     }
 
     private mutating func step() {
-        // A batch that is under way when a step comes ends before it at most by one page.
         let now = Int64(ksm.now * 1e9)
         let wants = policy.wants(at: now)
         var seen = ksm.counters
