@@ -40,23 +40,25 @@ struct AdaptiveEyes {
         return Double(microseconds - waited.microseconds) * 1000 / Double(now - waited.at)
     }
 
-    /// Whether since the last call a guest had a tenth of a CPU, or guests wrote to merged pages.
-    mutating func isGuestBusy(_ guests: borrowing GuestTable, at now: Int64, saved: Int64) -> Bool {
-        var isBusy = false
+    /// What guests did since the last call.
+    mutating func activity(of guests: borrowing GuestTable, at now: Int64) -> GuestActivity {
+        var seen = GuestActivity()
         if let broken = vmstat.brokenMerges() {
-            if let before = self.broken, broken - before > max(saved / 500, 256) { isBusy = true }
+            seen.brokenMerges = broken - (self.broken ?? broken)
             self.broken = broken
         }
         var ticks: [(identity: Int64, count: Int64)] = []
         let before = activity
         guests.activity { identity, count in
             ticks.append((identity, count))
-            guard let before, let old = before.ticks.first(where: { $0.identity == identity }) else { return }
+            guard let before, now > before.at, let old = before.ticks.first(where: { $0.identity == identity }) else {
+                return
+            }
             let seconds = Double(now - before.at) / 1e9
-            if Double(count - old.count) > seconds * Double(Host.ticksPerSecond) / 10 { isBusy = true }
+            seen.busiest = max(seen.busiest, Double(count - old.count) / Double(Host.ticksPerSecond) / seconds)
         }
         activity = (now, ticks)
-        return isBusy
+        return seen
     }
 }
 
@@ -102,9 +104,7 @@ extension Tuner {
             guard look(into: &sample, &observer) else { return nil }
         }
         if wants.contains(.cpuPressure) { sample.cpuPressure = eyes.cpuPressure(at: now) }
-        if wants.contains(.activity) {
-            sample.isGuestBusy = eyes.isGuestBusy(guests, at: now, saved: counters.saved)
-        }
+        if wants.contains(.activity) { sample.activity = eyes.activity(of: guests, at: now) }
         return sample
     }
 

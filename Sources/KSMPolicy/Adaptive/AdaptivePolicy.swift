@@ -38,6 +38,10 @@ package struct AdaptivePolicy: Sendable {
     private var costOfPass = PassCost(factor: 1)
     private var costOfFullPass = PassCost(factor: 1)
     private var probeInterval = Law.firstProbe
+    /// Whether guests filled new memory before the last scan, and may not have come to rest with it.
+    private var isSettling = false
+    /// Whether the activity of guests has yet to be noted from which the next is counted.
+    private var needsActivityStart = true
     /// When it was last asked whether guests are busy.
     private var lastActivityLook: Int64 = 0
 
@@ -60,6 +64,14 @@ package struct AdaptivePolicy: Sendable {
         static let patience = 15.0
         static let longestPatience = 3600.0
         static let mostPasses = 12
+        /// Guests that had this share of a CPU, or wrote to this share or number of merged pages, may have changed what
+        /// they hold.
+        static let busyShare = 0.1
+        static let busyWrites = 0.002
+        static let leastBusyWrites: Int64 = 256
+        /// Guests that do anything at all. After a start they go on changing what they hold for a while.
+        static let aliveShare = 0.01
+        static let aliveWrites: Int64 = 64
         static let firstProbe = 60.0
         static let longestProbe = 3600.0
         static let firstChangedYield = 0.25
@@ -123,6 +135,8 @@ package struct AdaptivePolicy: Sendable {
         package var kind: Kind
         /// Passes that have ended.
         package var passes = 0
+        /// Whether KSM saw memory for the first time.
+        var foundNew = false
         /// How many pages came since the last scan, and how many pages from the beginning of a pass, at most, they end.
         /// Hashed in the second pass, they are compared at the beginning of the third, and the rest of that pass has
         /// nothing to compare.
@@ -156,7 +170,7 @@ package struct AdaptivePolicy: Sendable {
         package init(rawValue: UInt8) { self.rawValue = rawValue }
         /// ``AdaptiveSample/guests`` and ``AdaptiveSample/available``.
         package static let guests = Wants(rawValue: 1)
-        /// ``AdaptiveSample/isGuestBusy``.
+        /// ``AdaptiveSample/activity``.
         package static let activity = Wants(rawValue: 2)
         /// ``AdaptiveSample/cpuPressure``.
         package static let cpuPressure = Wants(rawValue: 4)
@@ -169,6 +183,7 @@ package struct AdaptivePolicy: Sendable {
     package func wants(at now: Int64) -> Wants {
         switch phase {
         case .idle:
+            if needsActivityStart { return [.guests, .activity] }
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
             return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
         case .waiting: return .guests
@@ -248,11 +263,26 @@ package struct AdaptivePolicy: Sendable {
         {
             return begin(.recheck, sample)
         }
-        if let isBusy = sample.isGuestBusy {
-            lastActivityLook = sample.now
-            if isBusy { return begin(.probe, sample) }
-        }
+        if let activity = sample.activity { return look(at: activity, sample) }
         return .nothingToGain
+    }
+
+    /// Whether guests did so much that a pass may find something which no counter tells of.
+    private mutating func look(at activity: GuestActivity, _ sample: AdaptiveSample) -> Decision.Reason {
+        lastActivityLook = sample.now
+        guard !needsActivityStart else {
+            needsActivityStart = false
+            return .nothingToGain
+        }
+        if isSettling {
+            isSettling = false
+            probeInterval = Law.firstProbe
+            let isAlive = activity.busiest >= Law.aliveShare || activity.brokenMerges >= Law.aliveWrites
+            return isAlive ? begin(.recheck, sample) : .nothingToGain
+        }
+        let manyWrites = max(Int64(Double(sample.counters.saved) * Law.busyWrites), Law.leastBusyWrites)
+        let isBusy = activity.busiest >= Law.busyShare || activity.brokenMerges >= manyWrites
+        return isBusy ? begin(.probe, sample) : .nothingToGain
     }
 
     private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
@@ -273,6 +303,7 @@ package struct AdaptivePolicy: Sendable {
         if sample.isRequested { scan.kind = .request }
         if let pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
             scan.passes += 1
+            if bytes(pass.fresh) >= bytes(Law.leastGrowth) { scan.foundNew = true }
             learn(from: pass, scan, sample)
             closePass(pass, &scan)
             lastPass = pass
@@ -348,6 +379,11 @@ package struct AdaptivePolicy: Sendable {
 
     /// A probe that led to something makes the next one come soon.
     private mutating func close(_ scan: Scan, _ sample: AdaptiveSample) {
+        if scan.kind == .burst, scan.foundNew {
+            isSettling = true
+            probeInterval = Law.patience
+            return
+        }
         guard let began = scan.cpuAtStart, let ended = sample.counters.cpu else { return }
         let gained = bytes(sample.counters.saved - scan.savedAtStart)
         if pays(gained, Double(ended - began) / 1e9) {
@@ -362,6 +398,7 @@ package struct AdaptivePolicy: Sendable {
         standing = meter?.visitedAtMost ?? standing
         meter = nil
         lastActivityLook = max(lastActivityLook, restedSince)
+        needsActivityStart = true
         return reason
     }
 

@@ -14,12 +14,25 @@ package struct AdaptiveSample: Sendable {
     package var isUnderPressure = false
     /// Whether the operator asked for a scan.
     package var isRequested = false
-    /// Whether some guest was busy since the last sample that had this, or merged pages were written to.
-    package var isGuestBusy: Bool?
+    /// What guests did since the last sample that had this.
+    package var activity: GuestActivity?
 
     package init(now: Int64, memory: MemorySample, counters: ScanCounters) {
         self.now = now
         self.memory = memory
         self.counters = counters
+    }
+}
+
+/// Signs that guests change what they hold, which no counter of KSM shows before its next pass.
+package struct GuestActivity: Equatable, Sendable {
+    /// The share of a CPU that the busiest guest had.
+    package var busiest: Double
+    /// Merged pages that were written to, and became a guest's own again.
+    package var brokenMerges: Int64
+
+    package init(busiest: Double = 0, brokenMerges: Int64 = 0) {
+        self.busiest = busiest
+        self.brokenMerges = brokenMerges
     }
 }

@@ -44,10 +44,11 @@ package struct ScanThrottle: Sendable {
             let aim = max(share - debt / Self.payback, share / 8)
             // Of what a step took: the batch and its sleep are as the share to the rest. Near the whole of a CPU the
             // rest is lost in the noise, and a batch may even be longer than the step.
-            let busy = min(max((used + waited) / elapsed, 0.001), 1)
-            let present = busy / max(1 - busy, 0.02)
+            let present = max(taken, 0.001) / max(1 - taken, 0.02)
             let change = aim / (1 - min(aim, 0.98)) / present
-            pages *= min(max(change, 0.1), 3)
+            // One that is hardly ever asleep gets no more by a longer batch: others have the CPU.
+            let isStarved = (used + waited) / elapsed > 0.9
+            pages *= min(max(change, 0.1), isStarved ? 1 : 3)
         }
         pages = min(max(pages, Self.pages.lowerBound), Self.pages.upperBound)
         batch = pages
