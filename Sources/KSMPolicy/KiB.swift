@@ -16,6 +16,12 @@ package struct KiB: Hashable, Comparable, Sendable {
         count = bytes / 1024
     }
 
+    /// The nearest whole amount below; an absurd one stops at the largest.
+    package init(ofBytes bytes: Double) {
+        let kibibytes = bytes / 1024
+        count = kibibytes.isNaN ? 0 : kibibytes >= 0x1p63 ? .max : kibibytes <= -0x1p63 ? .min : Int64(kibibytes)
+    }
+
     package static func < (left: KiB, right: KiB) -> Bool {
         left.count < right.count
     }

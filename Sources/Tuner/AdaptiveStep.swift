@@ -81,10 +81,10 @@ extension Tuner {
         eyes.isUnderPressure = false
         if eyes.watched.map({ now - $0 >= 1_000_000_000 }) ?? true {
             eyes.watched = now
-            for notice in foreign.check(KnobValues(pace: control)) {
-                observer.note(notice)
-                foreign.expected = KnobValues()
-            }
+            let present = KnobValues(pace: control)
+            for notice in foreign.check(present) { observer.note(notice) }
+            // Told once, and written over each time: what is not expected is written again.
+            if foreign.differs(present) { foreign.expected = KnobValues() }
         }
         observer.willApply(decision, guests: eyes.guests)
         applyChanges(decision, &observer)

@@ -19,6 +19,15 @@ struct ForeignWrites {
         ].compactMap { $0 }
     }
 
+    /// Whether a knob holds another value than it should.
+    func differs(_ present: KnobValues) -> Bool {
+        func differ(_ expected: Int64?, _ present: Int64?) -> Bool {
+            expected != nil && present != nil && expected != present
+        }
+        return differ(expected.run, present.run) || differ(expected.pagesToScan, present.pagesToScan)
+            || differ(expected.sleepMilliseconds, present.sleepMilliseconds)
+    }
+
     static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ told: inout Int64?) -> Notice? {
         guard let expected, let present, expected != present else {
             told = nil

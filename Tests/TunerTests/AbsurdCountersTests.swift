@@ -37,7 +37,7 @@ import Testing
                     now: step * 1_000_000_000, memory: MemorySample(free: total, committed: .zero), counters: counters)
                 sample.guests = [GuestMemory(id: 1, resident: KiB(resident))]
                 sample.isRequested = true
-                sample.isGuestBusy = true
+                sample.activity = GuestActivity(busiest: 1, brokenMerges: .max)
                 let decision = policy.decide(sample)
                 #expect((0...Int64(UInt32.max)).contains(decision.pagesToScan))
                 #expect((0...Int64(UInt32.max)).contains(decision.sleepMilliseconds))

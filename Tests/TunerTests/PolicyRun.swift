@@ -76,7 +76,7 @@ struct PolicyRun {
             sample.guests = ksm.residents()
             sample.available = 0.5
         }
-        if wants.contains(.activity) { sample.isGuestBusy = isBusy }
+        if wants.contains(.activity) { sample.activity = GuestActivity(busiest: isBusy ? 1 : 0) }
         if wants.contains(.cpuPressure) { sample.cpuPressure = 0 }
         sample.isRequested = isRequested
         sample.isUnderPressure = isUnderPressure

@@ -199,6 +199,8 @@ package struct AdaptivePolicy: Sendable {
 
     /// Decides what KSM should do until the next sample.
     package mutating func decide(_ sample: AdaptiveSample) -> Decision {
+        var sample = sample
+        sample.counters = sample.counters.bounded
         ended = nil
         takeIn(sample)
         let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
@@ -209,7 +211,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func takeIn(_ sample: AdaptiveSample) {
         if sample.isUnderPressure { lastShortage = sample.now }
-        if let pressure = sample.cpuPressure { cpuPressure = pressure }
+        if let pressure = sample.cpuPressure, pressure.isFinite { cpuPressure = pressure }
         guard let guests = sample.guests else { return }
         let isFirst = lastGuestLook == nil
         ledger.update(guests)
@@ -336,7 +338,7 @@ package struct AdaptivePolicy: Sendable {
     /// A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in may end
     /// without having come to it; then what it saw says nothing, and the next pass tells.
     private mutating func closePass(_ pass: ScanPass, _ scan: inout Scan) {
-        let seen = KiB(Int64(bytes(pass.fresh) / 1024))
+        let seen = KiB(ofBytes: bytes(pass.fresh))
         let expected = ledger.expected
         if scan.passes == 1, seen.count < expected.count / 10 * 9 {
             let pages = Int64(bytes(expected) / settings.pageSize)
@@ -461,7 +463,7 @@ package struct AdaptivePolicy: Sendable {
 
     private func bytes(_ amount: KiB) -> Double { Double(amount.count) * 1024 }
 
-    private func kibibytes(_ pages: Int64) -> KiB { KiB(Int64(bytes(pages) / 1024)) }
+    private func kibibytes(_ pages: Int64) -> KiB { KiB(ofBytes: bytes(pages)) }
 
     private func seconds(from start: Int64, to end: Int64) -> Double { Double(end - start) / 1e9 }
 }

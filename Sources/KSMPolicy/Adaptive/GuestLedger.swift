@@ -53,7 +53,7 @@ package struct GuestLedger: Sendable {
         for entry in entries {
             sum += Double(max(entry.resident.count - entry.scanned.count, 0)) * entry.hitRate
         }
-        return KiB(Int64(sum))
+        return KiB(ofBytes: sum * 1024)
     }
 
     /// What the pass under way is to see for the first time, as far as it was there when it began.
@@ -95,7 +95,7 @@ package struct GuestLedger: Sendable {
     /// Takes it that KSM has seen this share of all that the guests hold: the work of a daemon before this one.
     package mutating func assumeScanned(share: Double) {
         for index in entries.indices {
-            entries[index].scanned = KiB(Int64(Double(entries[index].resident.count) * min(max(share, 0), 1)))
+            entries[index].scanned = KiB(ofBytes: Double(entries[index].resident.count) * 1024 * min(max(share, 0), 1))
         }
     }
 

@@ -27,8 +27,26 @@ package struct ScanCounters: Equatable, Sendable {
     /// Pages that KSM knows of.
     package var seen: Int64 { shared + sharing + unshared + volatile }
 
+    /// The same with every number small enough that sums and differences of a few stay within 64 bits: a kernel's file
+    /// with an absurd number must not end the daemon.
+    package var bounded: ScanCounters {
+        func bound(_ number: Int64) -> Int64 { min(max(number, 0), 1 << 58) }
+        var counters = ScanCounters()
+        counters.passes = bound(passes)
+        counters.shared = bound(shared)
+        counters.sharing = bound(sharing)
+        counters.unshared = bound(unshared)
+        counters.volatile = bound(volatile)
+        counters.zero = bound(zero)
+        counters.skipped = bound(skipped)
+        counters.scanned = bound(scanned)
+        counters.cpu = cpu.map { bound($0) }
+        counters.waited = bound(waited)
+        return counters
+    }
+
     /// Pages that ksmd came to, looked at or passed over.
-    package var visited: Int64 { scanned &+ skipped }
+    package var visited: Int64 { scanned + skipped }
 
     /// Pages of memory that merging saves.
     package var saved: Int64 { sharing + zero }
