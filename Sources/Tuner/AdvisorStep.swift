@@ -54,7 +54,7 @@ extension Tuner {
 
     /// Writes what is another than the kernel has. The kernel refuses a minimum above its maximum, so the order
     /// depends on which way they go.
-    private mutating func give(_ order: AdvisorPolicy.Order) throws(KernelFileError) {
+    mutating func give(_ order: AdvisorPolicy.Order) throws(KernelFileError) {
         try set(.advisorTargetScanTime, order.scanTime)
         try set(.advisorMaxCPU, order.cpuMaximum)
         if let most = try control.read(.advisorMaxPagesToScan), order.pagesMinimum > most {
@@ -66,25 +66,9 @@ extension Tuner {
         }
     }
 
-    /// Gives the advisor's files what they held before.
-    mutating func putBackAdvisor() throws(KernelFileError) {
-        guard !foundAdvisor.isEmpty else { return }
-        func value(_ file: KSMFile) throws(KernelFileError) -> Int64 {
-            if let found = foundAdvisor[file.rawValue] { return found }
-            return try control.read(file) ?? 0
-        }
-        let order = AdvisorPolicy.Order(
-            scanTime: try value(.advisorTargetScanTime), cpuMaximum: try value(.advisorMaxCPU),
-            pagesMinimum: try value(.advisorMinPagesToScan), pagesMaximum: try value(.advisorMaxPagesToScan))
-        try give(order)
-        foundAdvisor = [:]
-    }
-
     private mutating func set(_ file: KSMFile, _ value: Int64) throws(KernelFileError) {
         let present = try control.read(file)
-        guard present != value else { return }
-        // What was found is put back at the end, if that is asked for.
-        if foundAdvisor[file.rawValue] == nil { foundAdvisor[file.rawValue] = present }
+        guard let present, present != value else { return }
         try control.write(String(value), to: file)
     }
 }

@@ -23,8 +23,6 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     var guests: GuestTable
     private var pagesToScan: Int64 = 0
     var eyes: AdaptiveEyes
-    /// What the advisor's files held before they were written, by ``KSMFile/rawValue``.
-    var foundAdvisor: [Int: Int64] = [:]
     var hasToldOfNoAdvisor = false
     var knobs = Knobs()
     var foreign = ForeignWrites()
@@ -271,7 +269,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     }
 
     private mutating func restorePace(_ found: KnobValues) throws(KernelFileError) {
-        try putBackAdvisor()
+        if let advisor = found.advisor { try give(advisor) }
         if let sleep = found.sleepMilliseconds { try control.write(String(sleep), to: .sleepMilliseconds) }
         // Under the advisor the pages are the kernel's own, and it starts from its own again.
         guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return }

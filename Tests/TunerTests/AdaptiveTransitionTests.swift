@@ -81,6 +81,16 @@ import Testing
         #expect(begins[2] - begins[1] > begins[1] - begins[0])
     }
 
+    @Test func `new guests that are not idle are looked at once more when they have settled`() throws {
+        var run = PolicyRun(Self.guests(4))
+        run.isBusy = true
+        _ = try #require(run.advance(to: 100) { $0.last?.reason == .newMemory })
+        let end = try #require(run.advance(to: 100) { $0.last?.action == .stop })
+        let begin = try #require(run.advance(to: 100) { $0.last?.action == .scan })
+        #expect(run.last?.reason == .settled)
+        #expect(begin - end >= AdaptivePolicy.Law.patience)
+    }
+
     @Test func `idle guests are not probed`() throws {
         var run = try Self.rested()
         let passes = run.ksm.counters.passes

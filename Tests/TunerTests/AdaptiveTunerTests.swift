@@ -68,6 +68,19 @@ private struct Notices: StepObserver {
         #expect(notices.all == [.foreignWrite(.pagesToScan, expected: pages, found: 7)])
     }
 
+    @Test func `what another hand writes again and again is overwritten each time, and told of once`() throws {
+        startGuest()
+        var tuner = try tuner()
+        var notices = Notices()
+        for step: Int64 in 0..<3 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 3..<7 {
+            tuner.control.values[.run] = 0
+            _ = tuner.step(at: step * Self.second, &notices)
+            #expect(tuner.control.values[.run] == 1)
+        }
+        #expect(notices.all == [.foreignWrite(.run, expected: 1, found: 0)])
+    }
+
     @Test func `the advisor is displaced, and told of once`() throws {
         startGuest()
         var control = RecordingControl()
@@ -144,6 +157,7 @@ private struct Notices: StepObserver {
             $0.advisorPagesMaximum = 90_000
         }
         var notices = Notices()
+        let found = KnobValues(all: tuner.control)
         _ = tuner.step(at: 0, &notices)
         #expect(tuner.control.advisorMode == .scanTime)
         #expect(tuner.control.values[.run] == 1)
@@ -151,8 +165,10 @@ private struct Notices: StepObserver {
         let given = (tuner.control.values[.advisorMinPagesToScan]!, tuner.control.values[.advisorMaxPagesToScan]!)
         #expect(given.0 >= 40_000)
         tuner.control.forget()
-        _ = tuner.leave(
-            found: KnobValues(run: 0, pagesToScan: 100, sleepMilliseconds: 20, advisorMode: .some(.none)), &notices)
+        // By way of the state file, as after a crash.
+        let state = HostState(parsing: HostState(pid: 1, found: found).text())
+        #expect(state?.found == found)
+        _ = tuner.leave(found: state?.found ?? KnobValues(), &notices)
         #expect(tuner.control.values[.advisorMinPagesToScan] == 500)
         #expect(tuner.control.values[.advisorMaxPagesToScan] == 30_000)
         #expect(tuner.control.advisorMode == .some(.none))

@@ -1,9 +1,13 @@
+package import KSMPolicy
+
 /// What the knobs hold at one moment. `nil` is a file that this kernel does not have, or that could not be read.
 package struct KnobValues: Equatable, Sendable {
     package var run: Int64?
     package var pagesToScan: Int64?
     package var sleepMilliseconds: Int64?
     package var advisorMode: AdvisorMode?
+    /// What the kernel's advisor goes by.
+    package var advisor: AdvisorPolicy.Order?
 
     package init(
         run: Int64? = nil, pagesToScan: Int64? = nil, sleepMilliseconds: Int64? = nil, advisorMode: AdvisorMode? = nil
@@ -25,5 +29,12 @@ package struct KnobValues: Equatable, Sendable {
     package init(all control: some KSMControl) {
         self.init(pace: control)
         advisorMode = (try? control.readAdvisorMode()) ?? nil
+        func value(_ file: KSMFile) -> Int64? { (try? control.read(file)) ?? nil }
+        if let scanTime = value(.advisorTargetScanTime), let cpuMaximum = value(.advisorMaxCPU),
+            let pagesMinimum = value(.advisorMinPagesToScan), let pagesMaximum = value(.advisorMaxPagesToScan)
+        {
+            advisor = AdvisorPolicy.Order(
+                scanTime: scanTime, cpuMaximum: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+        }
     }
 }

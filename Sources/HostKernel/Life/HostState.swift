@@ -95,6 +95,10 @@ package struct HostState: Equatable, Sendable {
         case .some(.scanTime): text.append("FOUND_ADVISOR_MODE=scan-time\n")
         case nil: break
         }
+        Self.say("FOUND_ADVISOR_SCAN_TIME=", found.advisor?.scanTime, &text)
+        Self.say("FOUND_ADVISOR_CPU_MAX=", found.advisor?.cpuMaximum, &text)
+        Self.say("FOUND_ADVISOR_NPAGES_MIN=", found.advisor?.pagesMinimum, &text)
+        Self.say("FOUND_ADVISOR_NPAGES_MAX=", found.advisor?.pagesMaximum, &text)
     }
 
     /// Reads the file of a daemon that ended without removing it.
@@ -112,6 +116,12 @@ package struct HostState: Equatable, Sendable {
             run: number("FOUND_RUN"), pagesToScan: number("FOUND_PAGES_TO_SCAN"),
             sleepMilliseconds: number("FOUND_SLEEP_MILLISECS"),
             advisorMode: values["FOUND_ADVISOR_MODE"].flatMap { AdvisorMode(rawValue: $0) })
+        if let scanTime = number("FOUND_ADVISOR_SCAN_TIME"), let cpuMaximum = number("FOUND_ADVISOR_CPU_MAX"),
+            let pagesMinimum = number("FOUND_ADVISOR_NPAGES_MIN"), let pagesMaximum = number("FOUND_ADVISOR_NPAGES_MAX")
+        {
+            found.advisor = AdvisorPolicy.Order(
+                scanTime: scanTime, cpuMaximum: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+        }
         foundKnobs = KnobSettings()
         foundKnobs[.mergeAcrossNodes] = number("FOUND_MERGE_ACROSS_NODES")
         foundKnobs[.maxPageSharing] = number("FOUND_MAX_PAGE_SHARING")
