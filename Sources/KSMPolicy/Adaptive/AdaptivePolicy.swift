@@ -45,108 +45,6 @@ package struct AdaptivePolicy: Sendable {
     /// When it was last asked whether guests are busy.
     private var lastActivityLook: Int64 = 0
 
-    /// The numbers of the law that are no settings. Times are in seconds.
-    package enum Law {
-        /// Growth below this is not worth a scan.
-        static let leastGrowth = KiB(16 * 1024)
-        /// Changed memory below this is not worth a pass.
-        static let leastChange = KiB(4 * 1024)
-        /// A guest that fills its memory is waited for so long at most.
-        static let longestWait = 15.0
-        /// Between two looks at guests that fill their memory.
-        static let growthStep = 0.2
-        /// Guests fill their memory while they grow by this share, or amount, per second.
-        static let fillingShare = 0.01
-        static let fillingAmount = KiB(8 * 1024)
-        /// Below this share of available memory there is no waiting.
-        static let shortAvailable = 0.05
-        /// What has stayed unmerged is likely to stay: after this time a pass may cost twice as much for it.
-        static let patience = 15.0
-        static let longestPatience = 3600.0
-        static let mostPasses = 12
-        /// Guests that had this share of a CPU, or wrote to this share or number of merged pages, may have changed what
-        /// they hold.
-        static let busyShare = 0.1
-        static let busyWrites = 0.002
-        static let leastBusyWrites: Int64 = 256
-        /// Guests that do anything at all. After a start they go on changing what they hold for a while.
-        static let aliveShare = 0.01
-        static let aliveWrites: Int64 = 64
-        static let firstProbe = 60.0
-        static let longestProbe = 3600.0
-        static let firstChangedYield = 0.25
-        static let leastChangedYield = 1.0 / 256
-        /// While memory is short a pass may cost this many times as much.
-        static let shortageWorth = 4.0
-        /// How long memory counts as short after the kernel said so.
-        static let shortageLasts = 10.0
-        /// Guests are looked at this often while ksmd scans.
-        static let guestStep = 1.0
-    }
-
-    private struct Settings {
-        /// Of one CPU.
-        var share: Double
-        var probeShare: Double
-        /// In nanoseconds.
-        var idleStep: Int64
-        var burstStep: Int64
-        /// In bytes per CPU second.
-        var yieldMinimum: Double
-        var start: AdaptiveStart
-        /// Whether smart_scan is the policy's to change.
-        var changesSmartScan: Bool
-        var pageSize: Double
-
-        init(_ configuration: Configuration, cpus: Int, pageSize: Int) {
-            share =
-                min(
-                    Double(configuration.cpuMaximum), Double(configuration.hostCPUMaximum) * Double(max(cpus, 1))) / 100
-            probeShare = min(Double(configuration.probeCPU) / 100, share)
-            idleStep = configuration.idleStep.nanoseconds
-            burstStep = configuration.burstStep.nanoseconds
-            yieldMinimum = Double(configuration.yieldMinimum) * 1_048_576
-            start = configuration.adaptiveStart
-            changesSmartScan = configuration.smartScan == nil
-            self.pageSize = Double(pageSize)
-        }
-    }
-
-    /// What ksmd is made to do.
-    package enum Phase: Sendable {
-        case idle
-        /// Guests still fill their memory: what is hashed now changes before it is compared.
-        case waiting(since: Int64)
-        case scanning(Scan)
-    }
-
-    /// Passes in a row.
-    package struct Scan: Sendable {
-        package enum Kind: Equatable, Sendable {
-            /// For new memory, or since the pass before it paid.
-            case burst
-            /// For memory that had changed when it was last looked at, and has had time to settle.
-            case recheck
-            /// Whether anything changed that no counter tells of.
-            case probe
-            /// Because the operator asked.
-            case request
-        }
-        package var kind: Kind
-        /// Passes that have ended.
-        package var passes = 0
-        /// Whether KSM saw memory for the first time.
-        var foundNew = false
-        /// How many pages came since the last scan, and how many pages from the beginning of a pass, at most, they end.
-        /// Hashed in the second pass, they are compared at the beginning of the third, and the rest of that pass has
-        /// nothing to compare.
-        var newcomers: (pages: Int64, end: Int64)?
-        /// Whether smart_scan is off, so that what it passes over is compared as well.
-        var isFull = false
-        var savedAtStart: Int64
-        var cpuAtStart: Int64?
-    }
-
     /// - Parameters:
     ///   - configuration: That of `classic`.
     ///   - cpus: How many the host has.
@@ -204,7 +102,7 @@ package struct AdaptivePolicy: Sendable {
         ended = nil
         takeIn(sample)
         let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
-        let reason = isPermitted ? follow(sample) : stop(sample, for: .plenty)
+        let reason = isPermitted ? follow(sample) : keepStill(sample)
         lastStep = (sample.now, sample.counters)
         return decision(sample, reason)
     }
@@ -234,6 +132,13 @@ package struct AdaptivePolicy: Sendable {
         }
         lastGuestLook = sample.now
         if let available = sample.available, available < Law.shortAvailable { lastShortage = sample.now }
+    }
+
+    /// While the classic rule would not scan.
+    private mutating func keepStill(_ sample: AdaptiveSample) -> Decision.Reason {
+        guard case .idle = phase else { return stop(sample, for: .plenty) }
+        if sample.activity != nil { needsActivityStart = false }
+        return .plenty
     }
 
     private mutating func follow(_ sample: AdaptiveSample) -> Decision.Reason {
@@ -466,20 +371,4 @@ package struct AdaptivePolicy: Sendable {
     private func kibibytes(_ pages: Int64) -> KiB { KiB(ofBytes: bytes(pages)) }
 
     private func seconds(from start: Int64, to end: Int64) -> Double { Double(end - start) / 1e9 }
-}
-
-extension AdaptivePolicy.Scan {
-    /// Whether it takes the share of a probe.
-    var isGentle: Bool { kind == .recheck || kind == .probe }
-}
-
-extension AdaptivePolicy.Scan.Kind {
-    var reason: Decision.Reason {
-        switch self {
-        case .burst: .newMemory
-        case .recheck: .settled
-        case .probe: .probing
-        case .request: .requested
-        }
-    }
 }
