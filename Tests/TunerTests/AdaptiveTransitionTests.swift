@@ -108,6 +108,40 @@ import Testing
         #expect(run.last?.reason == .nothingToGain)
     }
 
+    // Only in the unstable tree of one pass do two pages that are not shared yet meet: both have to be compared in it.
+    @Test(arguments: [true, false])
+    func `a second guest like the first is merged with it, though the first was like no other`(
+        smartScan: Bool
+    ) throws {
+        var ksm = SimulatedKSM()
+        ksm.start(0, [.init(.same(template: 0), pages: 131_072)])
+        var run = PolicyRun(ksm)
+        run.smartScan = smartScan
+        run.advance(to: 60)
+        #expect(run.last?.action == .stop)
+        run.ksm.start(1, [.init(.same(template: 0), pages: 131_072)])
+        run.advance(to: 660)
+        withKnownIssue("the rest of the pass, and what smart_scan passes over, is not compared with the newcomer") {
+            #expect(run.ksm.counters.saved * 100 >= run.ksm.mergeable * 95, "\(run.ksm.counters)")
+        }
+    }
+
+    @Test func `growth that was seen already when it was told of brings no scan again and again`() {
+        var ksm = SimulatedKSM()
+        for guest: Int64 in 0..<6 {
+            ksm.start(guest, [.init(.same(template: 0), pages: 60_000), .init(.unique, pages: 60_000)], growth: 8)
+        }
+        ksm.start(6, [.init(.unique, pages: 30_000)], growth: 11)
+        var run = PolicyRun(ksm)
+        run.advance(to: 600)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        let passes = run.ksm.counters.passes
+        run.advance(to: 4200)
+        withKnownIssue("a scan of one pass that finds less than it expected leaves the ledger as it was") {
+            #expect(run.ksm.counters.passes - passes <= 1, "\(run.last?.sentence ?? "")")
+        }
+    }
+
     @Test func `a daemon on a host that is merged already does not scan`() throws {
         let before = try Self.rested()
         var run = PolicyRun(before.ksm)

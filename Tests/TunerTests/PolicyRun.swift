@@ -11,6 +11,8 @@ struct PolicyRun {
     var isRequested = false
     var isUnderPressure = false
     var accountsForCPU = true
+    /// What smart_scan holds while the policy leaves it alone.
+    var smartScan = true
     private var counters: ScanCounters?
     private var nextStep = 0.0
     private(set) var last: Decision?
@@ -96,7 +98,7 @@ struct PolicyRun {
                 min(widest.leastPages, decision.pagesToScan), min(widest.leastSleep, decision.sleepMilliseconds)
             )
             ksm.setPace(pagesToScan: decision.pagesToScan, sleepMilliseconds: decision.sleepMilliseconds)
-            ksm.smartScan = decision.scan?.smartScan ?? true
+            ksm.smartScan = decision.scan?.smartScan ?? smartScan
             ksm.setRun(1)
         } else {
             ksm.setRun(0)
