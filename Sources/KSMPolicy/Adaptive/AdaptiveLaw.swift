@@ -18,6 +18,9 @@ extension AdaptivePolicy {
         static let patience = 15.0
         static let longestPatience = 3600.0
         static let mostPasses = 12
+        /// Where at least this share of all known pages is saved, newcomers are expected to find their like among
+        /// the shared pages.
+        static let leastUsualShare = 0.25
         /// Guests that had this share of a CPU, or wrote to this share or number of merged pages, may have changed what
         /// they hold.
         static let busyShare = 0.1

@@ -85,12 +85,12 @@ package struct AdaptivePolicy: Sendable {
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
             return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
         case .waiting: return .guests
-        case .scanning:
+        case .scanning(let scan):
             let pause = max(Int64(Law.guestStep * 1e9), lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             // What ended guests shared leaves the counters at one blow, which each step must see for itself.
             var wants: Wants = isDue ? [.guests, .cpuPressure] : []
-            if ledger.hasLost { wants.insert(.allCounters) }
+            if ledger.hasLost || scan.newcomers != nil { wants.insert(.allCounters) }
             return wants
         }
     }
@@ -164,8 +164,9 @@ package struct AdaptivePolicy: Sendable {
             phase = .waiting(since: sample.now)
             return .filling
         }
-        let changed = changedYield * bytes(lastPass?.left ?? 0)
-        if bytes(lastPass?.left ?? 0) >= bytes(Law.leastChange), rested >= Law.patience,
+        let candidates = bytes((lastPass?.left ?? 0) + (lastPass?.hidden ?? 0))
+        let changed = changedYield * candidates
+        if candidates >= bytes(Law.leastChange), rested >= Law.patience,
             pays(changed + grown, costOfFullPass.estimate(sample.counters) / patience)
         {
             return begin(.recheck, sample)
@@ -208,7 +209,8 @@ package struct AdaptivePolicy: Sendable {
     private mutating func go(on scan: Scan, _ sample: AdaptiveSample) -> Decision.Reason {
         var scan = scan
         if sample.isRequested { scan.kind = .request }
-        if let pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
+        if var pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
+            pass.hide(unmatched: (lastPass?.fresh ?? 0) - pass.gained, of: sample.counters.seen)
             scan.passes += 1
             if bytes(pass.fresh) >= bytes(Law.leastGrowth) { scan.foundNew = true }
             learn(from: pass, scan, sample)
@@ -221,13 +223,14 @@ package struct AdaptivePolicy: Sendable {
                 return stop(sample, for: .nothingToGain)
             }
             if scan.kind == .probe || scan.kind == .recheck { scan.kind = .burst }
-        } else if let newcomers = scan.newcomers, scan.passes > 1, let meter,
-            meter.visited >= newcomers.end, ledger.unscanned < Law.leastGrowth
+        } else if let newcomers = scan.newcomers, scan.passes > 1, let meter, meter.visited >= newcomers.end,
+            ledger.unscanned < Law.leastGrowth, haveMetTheirLike(newcomers.pages, meter)
         {
             close(scan, sample)
             if var pass = lastPass {
                 pass.left = max(pass.left - newcomers.pages, 0)
                 pass.fresh = 0
+                pass.hidden = 0
                 lastPass = pass
             }
             restedSince = sample.now
@@ -236,6 +239,13 @@ package struct AdaptivePolicy: Sendable {
         phase = .scanning(scan)
         setPace(for: scan, sample)
         return scan.kind.reason
+    }
+
+    /// Whether newcomers merged with what was shared before them as well as memory here does. If they did not, their
+    /// like may be among the pages that were alone until now, which come later in the pass.
+    private func haveMetTheirLike(_ pages: Int64, _ meter: PassMeter) -> Bool {
+        let usual = meter.savedShareAtStart
+        return usual >= Law.leastUsualShare && Double(meter.gained) >= 0.9 * usual * Double(pages)
     }
 
     /// Keeps account of what the pass has seen.
@@ -261,6 +271,8 @@ package struct AdaptivePolicy: Sendable {
         if scan.passes >= Law.mostPasses { return false }
         // What the operator asked for has to be hashed and compared.
         if scan.kind == .request && scan.passes < 2 { return true }
+        // Nor did a pass say anything that has not come to the newcomers.
+        if scan.newcomers != nil && scan.passes < 2 { return true }
         let fresh = min(pass.fresh, pass.left)
         // A probe that smart_scan let look at a part speaks for the whole.
         let changed = Double(pass.left - fresh) / (scan.kind == .probe ? max(pass.looked, 0.05) : 1)

@@ -13,6 +13,17 @@ package struct ScanPass: Equatable, Sendable {
     package var passedOverAtEnd: Int64
     /// The share of the known pages that smart_scan let it look at.
     package var looked: Double
+    /// Pages that it compared for the first time and that met no like, which may be among those passed over.
+    package var hidden: Int64 = 0
+}
+
+extension ScanPass {
+    /// - Parameters:
+    ///   - unmatched: Pages that were new in the pass before and did not merge in this one.
+    ///   - known: All pages that KSM knows.
+    mutating func hide(unmatched: Int64, of known: Int64) {
+        hidden = min(max(unmatched, 0), Int64((1 - looked) * Double(known)))
+    }
 }
 
 /// Adds up KSM's counters over a pass.
@@ -41,6 +52,12 @@ package struct PassMeter: Sendable {
 
     /// Pages that ksmd came to since the step in which the pass began.
     package var visited: Int64 { max(last.visited - start.visited, 0) }
+
+    /// Pages saved since the pass began.
+    package var gained: Int64 { last.saved - start.saved }
+
+    /// The share of all known pages that was saved when the pass began.
+    package var savedShareAtStart: Double { Double(start.saved) / Double(max(start.seen, 1)) }
 
     /// Pages that ksmd may have come to since the pass began.
     package var visitedAtMost: Int64 { visited + visitedBefore }

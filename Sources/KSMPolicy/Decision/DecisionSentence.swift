@@ -57,7 +57,7 @@ extension Decision {
 
     private func appendPace(to text: inout TextBuffer) {
         if let advisor {
-            text.append("scanning at the pace of the kernel's advisor, a pass in ")
+            text.append("scanning at the pace of the kernel advisor, a pass in ")
             text.append(advisor.scanTime)
             text.append(" s, at most ")
             text.append(advisor.cpuMaximum)
