@@ -78,6 +78,8 @@ package struct SimulatedKSM: Sendable {
     private struct Guest {
         var id: Int64
         var blocks: [Block]
+        /// When it lets KSM merge it.
+        var offered: Double
         var isGone = false
         /// When it has filled its memory, and what it holds then.
         var filled: Double
@@ -133,8 +135,10 @@ package struct SimulatedKSM: Sendable {
     /// A guest starts. Its pages come right before the cursor, so they are visited last,
     /// by the next pass where one is under way.
     ///
-    /// - Parameter growth: The seconds in which it fills its memory, every region at the same rate.
-    package mutating func start(_ id: Int64, _ regions: [Region], growth: Double = 0) {
+    /// - Parameters:
+    ///   - growth: The seconds in which it fills its memory, every region at the same rate.
+    ///   - offered: The seconds after which it lets KSM merge it, with `madvise`; infinity for one that never does.
+    package mutating func start(_ id: Int64, _ regions: [Region], growth: Double = 0, offered: Double = 0) {
         var blocks: [Block] = []
         for (place, region) in regions.enumerated() {
             let count = min(max(region.pages / 256, 1), Self.blocksPerRegion)
@@ -146,7 +150,8 @@ package struct SimulatedKSM: Sendable {
             }
         }
         let guest = Guest(
-            id: id, blocks: blocks, filled: now + growth, pages: regions.reduce(0) { $0 + $1.pages })
+            id: id, blocks: blocks, offered: now + offered, filled: now + growth,
+            pages: regions.reduce(0) { $0 + $1.pages })
         // Between two passes the cursor is at the list's head, whose place before is the end.
         if cursor.guest == 0, cursor.block == 0, cursor.visit == nil {
             guests.append(guest)
@@ -217,9 +222,15 @@ package struct SimulatedKSM: Sendable {
 
     package mutating func advance(to end: Double) {
         while now < end {
-            guard run == 1, !guests.isEmpty else {
+            // With nothing to scan ksmd sleeps until there is.
+            let offered = guests.lazy.map(\.offered).min() ?? .infinity
+            guard run == 1, offered <= end else {
                 now = end
                 break
+            }
+            if offered > now {
+                now = offered
+                asleepUntil = now
             }
             if batch == nil {
                 guard asleepUntil <= end else {
@@ -274,7 +285,10 @@ package struct SimulatedKSM: Sendable {
                 cursor = Cursor()
                 return false
             }
-            if guests[cursor.guest].isGone {
+            if guests[cursor.guest].offered > now {
+                cursor.guest += 1
+                cursor.block = 0
+            } else if guests[cursor.guest].isGone {
                 forget(guests.remove(at: cursor.guest))
                 cursor.block = 0
             } else if cursor.block >= guests[cursor.guest].blocks.count {

@@ -9,7 +9,7 @@ struct AdaptiveEyes {
 
     /// What is known from the last look at memory and guests, for the steps between.
     var memory = MemorySample(free: .zero, committed: .zero)
-    var guests = 0
+    var held: [GuestMemory] = []
     var counters: ScanCounters?
     /// When processes were last listed.
     var listed: Int64?
@@ -65,6 +65,8 @@ struct AdaptiveEyes {
 extension Tuner {
     /// A listing takes 0.35 microseconds per process, and half a thousandth of a CPU is enough for it.
     private static var listingPause: Int64 { 700_000 }
+    /// While nothing is scanned, another that switches KSM on is noticed so late at most, in nanoseconds.
+    private static var idleWatchPause: Int64 { 5_000_000_000 }
 
     /// A step of the adaptive policy: ten in a second of a burst, so nothing is read that it does not ask for, and
     /// nothing is written that is there already.
@@ -79,62 +81,72 @@ extension Tuner {
         guard let decision = adaptive?.decide(sample) else { return nil }
         eyes.isRequested = false
         eyes.isUnderPressure = false
-        if eyes.watched.map({ now - $0 >= 1_000_000_000 }) ?? true {
+        let watchPause = decision.action == .scan ? 1_000_000_000 : Self.idleWatchPause
+        if eyes.watched.map({ now - $0 >= watchPause }) ?? true {
             eyes.watched = now
             let present = KnobValues(pace: control)
             for notice in foreign.check(present) { observer.note(notice) }
             // Told once, and written over each time: what is not expected is written again.
             if foreign.differs(present) { foreign.expected = KnobValues() }
         }
-        observer.willApply(decision, guests: eyes.guests)
+        observer.willApply(decision, guests: eyes.held.count)
         applyChanges(decision, &observer)
-        observer.didApply(decision, guests: eyes.guests)
-        return (decision, eyes.guests)
+        observer.didApply(decision, guests: eyes.held.count)
+        return (decision, eyes.held.count)
     }
 
     private mutating func adaptiveSample(
         _ wants: AdaptivePolicy.Wants, at now: Int64, _ observer: inout some StepObserver & ~Copyable
     ) -> AdaptiveSample? {
-        // Between two looks only the end of a pass is news, and how fast it comes nearer.
-        let known = wants.contains(.allCounters) ? nil : eyes.counters
-        guard let counters = readCounters(since: known, &observer) else { return nil }
+        guard let counters = counters(wants, &observer) else { return nil }
         eyes.counters = counters
-        var sample = AdaptiveSample(now: now, memory: eyes.memory, counters: counters)
         if wants.contains(.guests) {
-            guard look(into: &sample, &observer) else { return nil }
+            guard listIfDue(at: now, &observer) else { return nil }
+            lookAtGuests(at: now, &observer)
+        }
+        var sample = AdaptiveSample(now: now, memory: eyes.memory, counters: counters)
+        sample.isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
+        if wants.contains(.guests) { sample.guests = eyes.held }
+        if wants.contains(.memory) {
+            guard let info = readMemory(&observer) else { return nil }
+            eyes.memory.free = info.free(by: configuration.freeMetric)
+            sample.memory = eyes.memory
+            sample.available = info.available.map { Double($0.count) / Double(max(policy.total.count, 1)) }
         }
         if wants.contains(.cpuPressure) { sample.cpuPressure = eyes.cpuPressure(at: now) }
         if wants.contains(.activity) { sample.activity = eyes.activity(of: guests, at: now) }
         return sample
     }
 
-    /// Reads the host's memory and what each guest holds.
-    private mutating func look(
-        into sample: inout AdaptiveSample, _ observer: inout some StepObserver & ~Copyable
-    ) -> Bool {
-        guard let info = readMemory(&observer), listIfDue(at: sample.now, &observer) else { return false }
+    private mutating func counters(
+        _ wants: AdaptivePolicy.Wants, _ observer: inout some StepObserver & ~Copyable
+    ) -> ScanCounters? {
+        guard let known = eyes.counters else { return readCounters(&observer) }
+        if wants.contains(.allCounters) { return readCounters(&observer) }
+        // Between two looks only the end of a pass is news, and how fast it comes nearer.
+        return wants.contains(.counters) ? readCounters(since: known, &observer) : known
+    }
+
+    /// Reads what each guest holds.
+    private mutating func lookAtGuests(at now: Int64, _ observer: inout some StepObserver & ~Copyable) {
         var held: [GuestMemory] = []
+        held.reserveCapacity(eyes.held.count)
         var resident = KiB.zero
         guests.residents { _, identity, pages in
             let amount = GuestTable.kibibytes(pages: pages)
             resident = resident + amount
             held.append(GuestMemory(id: identity, resident: amount))
         }
-        eyes.memory.free = info.free(by: configuration.freeMetric)
-        eyes.guests = held.count
+        eyes.held = held
         // Other metrics cost too much for every look, and only a threshold needs them.
         if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
             eyes.memory.committed = resident
-        } else if eyes.measured.map({ sample.now - $0 >= configuration.monitorInterval.nanoseconds }) ?? true {
+        } else if eyes.measured.map({ now - $0 >= configuration.monitorInterval.nanoseconds }) ?? true {
             let measured = guests.measure(by: configuration.guestMetric)
             if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
             eyes.memory.committed = measured.committed
-            eyes.measured = sample.now
+            eyes.measured = now
         }
-        sample.memory = eyes.memory
-        sample.guests = held
-        sample.available = info.available.map { Double($0.count) / Double(max(policy.total.count, 1)) }
-        return true
     }
 
     /// Guests that no event announced are found by listings, as often as their cost allows.

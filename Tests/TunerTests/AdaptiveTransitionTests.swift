@@ -124,6 +124,33 @@ import Testing
         #expect(run.ksm.counters.saved * 100 >= run.ksm.mergeable * 95, "\(run.reasons) \(run.ksm.counters)")
     }
 
+    @Test func `ksmd without anything to scan is left to sleep until there is`() throws {
+        var ksm = SimulatedKSM()
+        for guest: Int64 in 0..<4 { ksm.start(guest, Self.regions, offered: 40) }
+        var run = PolicyRun(ksm)
+        _ = try #require(run.advance(to: 10) { $0.last?.reason == .nothingOffered })
+        let steps = run.times.count
+        run.advance(to: 39)
+        #expect(run.last?.reason == .nothingOffered)
+        #expect(run.times.count - steps <= 39 * 2 + 1)
+        // It does not begin with what a sleeping ksmd seemed to be able to do.
+        #expect(try #require(run.last).pagesToScan < 20_000)
+        _ = try #require(run.advance(to: 41) { $0.last?.reason == .newMemory })
+        run.advance(to: 100)
+        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.last?.action == .stop)
+    }
+
+    @Test func `ksmd that sleeps is stopped when its guests have gone`() throws {
+        var ksm = SimulatedKSM()
+        ksm.start(0, Self.regions, offered: .infinity)
+        var run = PolicyRun(ksm)
+        _ = try #require(run.advance(to: 10) { $0.last?.reason == .nothingOffered })
+        run.ksm.end(0)
+        _ = try #require(run.advance(to: 20) { $0.last?.action == .stop })
+        #expect(run.last?.reason == .nothingToGain)
+    }
+
     @Test func `growth that was seen already when it was told of brings no scan again and again`() {
         var ksm = SimulatedKSM()
         for guest: Int64 in 0..<6 {

@@ -62,7 +62,8 @@ struct PolicyRun {
     private mutating func step() {
         let now = Int64(ksm.now * 1e9)
         let wants = policy.wants(at: now)
-        var seen = ksm.counters
+        let isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
+        var seen = isCounted ? ksm.counters : counters ?? ksm.counters
         if !wants.contains(.allCounters), let known = counters, known.passes == seen.passes {
             let present = seen
             seen = known
@@ -74,10 +75,9 @@ struct PolicyRun {
         counters = seen
         var sample = AdaptiveSample(
             now: now, memory: MemorySample(free: policy.classic.total, committed: .zero), counters: seen)
-        if wants.contains(.guests) {
-            sample.guests = ksm.residents()
-            sample.available = 0.5
-        }
+        sample.isCounted = isCounted
+        if wants.contains(.guests) { sample.guests = ksm.residents() }
+        if wants.contains(.memory) { sample.available = 0.5 }
         if wants.contains(.activity) { sample.activity = GuestActivity(busiest: isBusy ? 1 : 0) }
         if wants.contains(.cpuPressure) { sample.cpuPressure = 0 }
         sample.isRequested = isRequested

@@ -14,6 +14,8 @@ extension AdaptivePolicy {
         static let fillingAmount = KiB(8 * 1024)
         /// Below this share of available memory there is no waiting.
         static let shortAvailable = 0.05
+        /// The host's memory is looked at this often; that it is short the kernel announces by itself.
+        static let memoryStep: Int64 = 2_000_000_000
         /// What has stayed unmerged is likely to stay: after this time a pass may cost twice as much for it.
         static let patience = 15.0
         static let longestPatience = 3600.0
@@ -37,6 +39,8 @@ extension AdaptivePolicy {
         static let shortageWorth = 4.0
         /// How long memory counts as short after the kernel said so.
         static let shortageLasts = 10.0
+        /// What did nothing for so long has nothing to do: its longest sleep is a twentieth of a second.
+        static let stalledAfter = 2.0
         /// Guests are looked at this often while ksmd scans.
         static let guestStep = 1.0
     }

@@ -25,6 +25,11 @@ package struct AdaptivePolicy: Sendable {
     private var restedSince: Int64 = 0
     private var lastStep: (now: Int64, counters: ScanCounters)?
     private var lastGuestLook: Int64?
+    private var lastMemoryLook: Int64?
+    /// Whether a scan would begin, whose account begins with the counters of its first moment.
+    private var needsCounters = true
+    /// Whether the operator asked, and no scan has begun since.
+    private var isRequested = false
     /// When the kernel last announced memory pressure.
     private var lastShortage: Int64?
     private var isFilling = false
@@ -66,33 +71,43 @@ package struct AdaptivePolicy: Sendable {
     package struct Wants: OptionSet, Sendable {
         package let rawValue: UInt8
         package init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// ``AdaptiveSample/guests`` and ``AdaptiveSample/available``.
+        /// ``AdaptiveSample/guests``.
         package static let guests = Wants(rawValue: 1)
         /// ``AdaptiveSample/activity``.
         package static let activity = Wants(rawValue: 2)
         /// ``AdaptiveSample/cpuPressure``.
         package static let cpuPressure = Wants(rawValue: 4)
-        /// All of ``AdaptiveSample/counters``, also where no pass has ended since the last sample. Passes, pages skipped
-        /// and times are always wanted.
+        /// All of ``AdaptiveSample/counters``, also where no pass has ended since the last sample.
         package static let allCounters = Wants(rawValue: 8)
+        /// Those of ``AdaptiveSample/counters`` that tell of a pass under way: passes, pages visited, and times; all
+        /// where a pass has ended.
+        package static let counters = Wants(rawValue: 16)
+        /// The host's memory: ``AdaptiveSample/memory`` and ``AdaptiveSample/available``.
+        package static let memory = Wants(rawValue: 32)
     }
 
     /// What a sample at this time should hold: a steady step reads no more than it needs.
     package func wants(at now: Int64) -> Wants {
+        var wants: Wants = []
         switch phase {
         case .idle:
-            if needsActivityStart { return [.guests, .activity] }
+            wants = .guests
             let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
-            return isProbeDue && ledger.guests > 0 ? [.guests, .activity] : .guests
-        case .waiting: return .guests
+            if needsActivityStart || isProbeDue && ledger.guests > 0 { wants.insert(.activity) }
+            // What guests did is counted from one look to the next, so a probe must be able to begin with this one.
+            if needsCounters || wants.contains(.activity) { wants.insert(.allCounters) }
+        case .waiting: wants = [.guests, .allCounters]
         case .scanning(let scan):
             let pause = max(Int64(Law.guestStep * 1e9), lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
+            wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
             // What ended guests shared leaves the counters at one blow, which each step must see for itself.
-            var wants: Wants = isDue ? [.guests, .cpuPressure] : []
             if ledger.hasLost || scan.newcomers != nil { wants.insert(.allCounters) }
-            return wants
         }
+        // A threshold is crossed at any time.
+        let isMemoryDue = lastMemoryLook.map { now - $0 >= Law.memoryStep } ?? true
+        if wants.contains(.guests), isMemoryDue || settings.start == .threshold { wants.insert(.memory) }
+        return wants
     }
 
     /// Decides what KSM should do until the next sample.
@@ -109,6 +124,12 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func takeIn(_ sample: AdaptiveSample) {
         if sample.isUnderPressure { lastShortage = sample.now }
+        if sample.isRequested { isRequested = true }
+        if sample.isCounted { needsCounters = false }
+        if let available = sample.available {
+            lastMemoryLook = sample.now
+            if available < Law.shortAvailable { lastShortage = sample.now }
+        }
         if let pressure = sample.cpuPressure, pressure.isFinite { cpuPressure = pressure }
         guard let guests = sample.guests else { return }
         let isFirst = lastGuestLook == nil
@@ -131,11 +152,11 @@ package struct AdaptivePolicy: Sendable {
                 rate >= max(Double(Law.fillingAmount.count), Double(ledger.resident.count) * Law.fillingShare)
         }
         lastGuestLook = sample.now
-        if let available = sample.available, available < Law.shortAvailable { lastShortage = sample.now }
     }
 
     /// While the classic rule would not scan.
     private mutating func keepStill(_ sample: AdaptiveSample) -> Decision.Reason {
+        isRequested = false
         guard case .idle = phase else { return stop(sample, for: .plenty) }
         if sample.activity != nil { needsActivityStart = false }
         return .plenty
@@ -146,7 +167,7 @@ package struct AdaptivePolicy: Sendable {
         case .idle: return rest(sample)
         case .waiting(let since):
             let isOver = !isFilling || isShort(sample.now) || seconds(from: since, to: sample.now) >= Law.longestWait
-            return isOver || sample.isRequested ? begin(.burst, sample) : .filling
+            return isOver || isRequested ? begin(.burst, sample) : .filling
         case .scanning(let scan): return go(on: scan, sample)
         }
     }
@@ -154,7 +175,7 @@ package struct AdaptivePolicy: Sendable {
     // MARK: At rest
 
     private mutating func rest(_ sample: AdaptiveSample) -> Decision.Reason {
-        if sample.isRequested { return begin(.request, sample) }
+        if isRequested { return begin(.request, sample) }
         let rested = seconds(from: restedSince, to: sample.now)
         let patience =
             (1 + min(rested, Law.longestPatience) / Law.patience) * (isShort(sample.now) ? Law.shortageWorth : 1)
@@ -194,8 +215,14 @@ package struct AdaptivePolicy: Sendable {
     }
 
     private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
+        guard sample.isCounted else {
+            needsCounters = true
+            return .nothingToGain
+        }
+        isRequested = false
         let scan = Scan(
-            kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu)
+            kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu,
+            movedAt: sample.now)
         phase = .scanning(scan)
         meter = PassMeter(sample.counters, after: lastPass, standing: standing)
         lastStep = nil
@@ -208,7 +235,9 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func go(on scan: Scan, _ sample: AdaptiveSample) -> Decision.Reason {
         var scan = scan
-        if sample.isRequested { scan.kind = .request }
+        if isRequested { scan.kind = .request }
+        isRequested = false
+        noteStall(&scan, sample)
         if var pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
             pass.hide(unmatched: (lastPass?.fresh ?? 0) - pass.gained, of: sample.counters.seen)
             scan.passes += 1
@@ -235,10 +264,24 @@ package struct AdaptivePolicy: Sendable {
             }
             restedSince = sample.now
             return stop(sample, for: .nothingToGain)
+        } else if scan.isStalled, ledger.unscanned < Law.leastGrowth {
+            return stop(sample, for: .nothingToGain)
         }
         phase = .scanning(scan)
         setPace(for: scan, sample)
-        return scan.kind.reason
+        return scan.isStalled ? .nothingOffered : scan.kind.reason
+    }
+
+    /// A host whose guests do not let KSM merge them has no passes: ksmd sleeps until one does, and is left to it.
+    private func noteStall(_ scan: inout Scan, _ sample: AdaptiveSample) {
+        guard let before = lastStep?.counters else { return }
+        let hasMoved =
+            sample.counters.cpu != before.cpu || sample.counters.waited != before.waited
+            || sample.counters.visited != before.visited || sample.counters.passes != before.passes
+        // Where neither CPU time nor pages are counted it cannot be told.
+        let isCounted = sample.counters.cpu != nil || sample.counters.scanned > 0
+        if hasMoved || !isCounted { scan.movedAt = sample.now }
+        scan.isStalled = seconds(from: scan.movedAt, to: sample.now) >= Law.stalledAfter
     }
 
     /// Whether newcomers merged with what was shared before them as well as memory here does. If they did not, their
@@ -350,11 +393,11 @@ package struct AdaptivePolicy: Sendable {
         report.cpuShare = throttle.measured
         report.ended = ended
         switch phase {
-        case .idle: decision.pause = max(settings.idleStep, lookPause)
+        case .idle: decision.pause = needsCounters ? 0 : max(settings.idleStep, lookPause)
         case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
         case .scanning(let scan):
             decision.action = .scan
-            decision.pause = settings.burstStep
+            decision.pause = scan.isStalled ? max(settings.idleStep, lookPause) : settings.burstStep
             report.pass = scan.passes + 1
             if settings.changesSmartScan { report.smartScan = scan.isFull ? false : nil }
         }

@@ -4,6 +4,8 @@ package struct AdaptiveSample: Sendable {
     package var now: Int64
     package var memory: MemorySample
     package var counters: ScanCounters
+    /// Whether the counters are those of this moment. While ksmd rests the last ones will do, for most of the time.
+    package var isCounted = true
     /// What each guest holds; `nil` where they were not looked at in this step.
     package var guests: [GuestMemory]?
     /// The share of the host's memory that can be had without swapping, by the kernel's estimate.

@@ -32,6 +32,10 @@ extension AdaptivePolicy {
         var isFull = false
         var savedAtStart: Int64
         var cpuAtStart: Int64?
+        /// When ksmd last did anything.
+        var movedAt: Int64
+        /// Whether ksmd sleeps, since no process has offered it memory. It wakes by itself when one does.
+        var isStalled = false
     }
 }
 

@@ -41,6 +41,8 @@ package struct ScanThrottle: Sendable {
             let taken = min(max(used / elapsed, 0), 1)
             measured = taken
             debt = max(debt + used - share * elapsed, 0)
+            // ksmd that did nothing says nothing of its speed.
+            guard used > 0 else { return Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep)) }
             let aim = max(share - debt / Self.payback, share / 8)
             // Of what a step took: the batch and its sleep are as the share to the rest. Near the whole of a CPU the
             // rest is lost in the noise, and a batch may even be longer than the step.

@@ -32,6 +32,8 @@ package struct Decision: Equatable, Sendable {
         case probing
         /// The operator asked.
         case requested
+        /// No process has offered memory to KSM: ksmd sleeps until one does.
+        case nothingOffered
     }
 
     package var action: Action
@@ -86,6 +88,7 @@ extension Decision.Reason {
         case .settled: "settled"
         case .probing: "probing"
         case .requested: "requested"
+        case .nothingOffered: "nothing-offered"
         }
     }
 }

@@ -72,7 +72,9 @@ extension Decision {
     }
 
     private func appendAdaptiveSentence(_ scan: ScanReport, to text: inout TextBuffer) {
-        if action == .scan {
+        if reason == .nothingOffered {
+            text.append("waiting, since no process has offered its memory to KSM: ")
+        } else if action == .scan {
             appendPace(to: &text)
             text.append("pass ")
             text.append(Int64(scan.pass))
