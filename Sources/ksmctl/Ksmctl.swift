@@ -2,28 +2,55 @@ import ArgumentParser
 import Glibc
 import HostKernel
 
-/// The operator's tool. Its first two subcommands are those of the original, which `ksm.service` runs.
+/// The operator's tool. `start` and `stop` are those of the original, which `ksm.service` runs.
 @main
 struct Ksmctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ksmctl",
-        abstract: "Control Kernel Samepage Merging.",
+        abstract: "See and control Kernel Samepage Merging.",
+        discussion: "See ksmctl(8) for what each command shows, ksmtuned.conf(5) for the settings.",
         version: "0.1.0",
-        subcommands: [StartCommand.self, StopCommand.self])
+        groupedSubcommands: [
+            CommandGroup(
+                name: "See",
+                subcommands: [
+                    StatusCommand.self, ExplainCommand.self, GuestsCommand.self, DoctorCommand.self, HistoryCommand.self,
+                    PlotCommand.self,
+                ]),
+            CommandGroup(name: "Plan", subcommands: [PlanCommand.self, SimulateCommand.self]),
+            CommandGroup(
+                name: "Control",
+                subcommands: [
+                    RetuneCommand.self, ReloadCommand.self, StartCommand.self, StopCommand.self, UnmergeCommand.self,
+                ]),
+            CommandGroup(name: "Configure", subcommands: [CheckConfigCommand.self, ShowConfigCommand.self]),
+        ])
 
     /// Runs as the original did where its behaviour is an interface: no or a wrong word prints its usage on standard
-    /// error and exits with 1, and words behind the first are passed over.
+    /// error and exits with 1.
     static func main() {
+        // A reader that has gone is told by the write.
+        signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
-            try? StandardStream.error.write("Usage: \(CommandLine.arguments.first ?? "ksmctl") {start|stop}\n")
+            let name = CommandLine.arguments.first ?? "ksmctl"
+            try? StandardStream.error.write(
+                "Usage: \(name) {start|stop}\n       \(name) {\(otherCommands)}\n       See ksmctl(8), or \(name) --help.\n")
             Glibc.exit(1)
         }
         main(arguments)
     }
 
+    private static var commands: [String] {
+        configuration.subcommands.compactMap { $0.configuration.commandName }
+    }
+
+    private static var otherCommands: String {
+        commands.filter { $0 != "start" && $0 != "stop" }.joined(separator: "|")
+    }
+
     private static func isCommand(_ word: String) -> Bool {
-        word == "help" || configuration.subcommands.contains { $0.configuration.commandName == word }
+        word == "help" || commands.contains(word)
     }
 }
 

@@ -13,6 +13,8 @@ package struct HostPaths: Sendable {
     /// The folder of what the daemon tells other programs.
     package let runtime: String
     package let state: String
+    /// The daemon's ring of past decisions.
+    package let history: String
 
     package init(root: String = "/") {
         var prefix = root[...]
@@ -27,6 +29,7 @@ package struct HostPaths: Sendable {
         configuration = prefix + "/etc/ksmtuned.conf"
         runtime = prefix + "/run/ksmtuned"
         state = prefix + "/run/ksmtuned/state"
+        history = prefix + "/var/lib/ksmtuned/history"
     }
 
     /// Whether this is a tree that stands for a host.

@@ -3,7 +3,7 @@ internal import Glibc
 /// A file of the host that could not be used: what was tried, on which file, and why it failed.
 package struct KernelFileError: Error, Equatable, Sendable {
     package enum Operation: String, Sendable {
-        case open, read, write, create, list, lock, replace, understand
+        case open, read, write, create, list, lock, replace, understand, signal
     }
 
     package var operation: Operation
@@ -27,6 +27,9 @@ package struct KernelFileError: Error, Equatable, Sendable {
     package var isBusy: Bool { errno == EBUSY }
 
     package var isReadOnly: Bool { errno == EROFS }
+
+    /// Whether the reader of a pipe has gone.
+    package var isBrokenPipe: Bool { errno == EPIPE }
 
     package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
 

@@ -19,12 +19,13 @@ package struct KSMDirectory: KSMControl {
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
         guard let text = try readText(file) else { return nil }
-        let number = DecimalField(text.span, at: 0)
-        guard let number else {
+        let isNegative = text.first == UInt8(ascii: "-")
+        guard let number = DecimalField(text.span, at: isNegative ? 1 : 0) else {
             throw KernelFileError(.understand, path(file), errno: 0, detail: "it holds no number")
         }
         // While memory is taken offline the kernel adds 4 to what it shows.
-        return file == .run ? number.value & 3 : number.value
+        if file == .run { return number.value & 3 }
+        return isNegative ? -number.value : number.value
     }
 
     package func readAdvisorMode() throws(KernelFileError) -> AdvisorMode? {

@@ -27,6 +27,10 @@ package enum KSMFile: Int, CaseIterable, Sendable {
     case pagesScanned
     case pagesSkipped
     case zeroPages
+    /// Bytes that merging saves less those that KSM takes for it; can be negative.
+    case generalProfit
+    case stableNodeChains
+    case stableNodeDuplicates
 
     package var name: String {
         switch self {
@@ -51,6 +55,9 @@ package enum KSMFile: Int, CaseIterable, Sendable {
         case .pagesScanned: "pages_scanned"
         case .pagesSkipped: "pages_skipped"
         case .zeroPages: "ksm_zero_pages"
+        case .generalProfit: "general_profit"
+        case .stableNodeChains: "stable_node_chains"
+        case .stableNodeDuplicates: "stable_node_dups"
         }
     }
 }

@@ -10,7 +10,7 @@ package struct Decision: Equatable, Sendable {
     }
 
     /// Which branch of the rule decided.
-    package enum Reason: Equatable, Sendable {
+    package enum Reason: CaseIterable, Equatable, Sendable {
         /// Committed and threshold together stay below the total, and free memory is above the threshold.
         case plenty
         /// Free memory is below the threshold: scan harder.
@@ -90,5 +90,24 @@ extension Decision.Reason {
         case .requested: "requested"
         case .nothingOffered: "nothing-offered"
         }
+    }
+}
+
+extension Decision.Action {
+    /// The action of a ``word``.
+    package init?(word: String) {
+        switch word {
+        case Self.stop.word: self = .stop
+        case Self.scan.word: self = .scan
+        default: return nil
+        }
+    }
+}
+
+extension Decision.Reason {
+    /// The reason of a ``word``.
+    package init?(word: String) {
+        guard let reason = Self.allCases.first(where: { $0.word == word }) else { return nil }
+        self = reason
     }
 }

@@ -1,0 +1,75 @@
+package import KSMPolicy
+
+/// All that can be told of one guest, for programs that look once. `nil` is what could not be read or is not known.
+package struct GuestDetails: Equatable, Sendable {
+    package var pid: Int32
+    /// The process's own name, cut at 15 bytes.
+    package var comm: String
+    /// What `-name guest=` of QEMU's command line says, else ``comm``.
+    package var name: String
+    /// The user that the process runs as.
+    package var user: UInt32?
+    package var resident: KiB?
+    /// Memory of the process that is backed by a page shared with others. `ksm_merging_pages`
+    package var merged: KiB?
+    /// Memory of the process that became the kernel's zero page. `ksm_zero_pages` of `ksm_stat`
+    package var zero: KiB?
+    /// What merging saves in this process less what KSM takes for it, in bytes; can be negative.
+    /// `ksm_process_profit` of `ksm_stat`
+    package var profit: Int64?
+    /// Memory that the command line configures.
+    package var configured: KiB?
+    package var vcpus: Int?
+    /// `nil` where the command line is not QEMU's.
+    package var balloon: Balloon?
+    /// Whether KSM may merge its memory: `nil` where it cannot be told.
+    package var isMergeable: Bool?
+    /// Why its memory or a part of it cannot be merged.
+    package var obstacles: [Obstacle] = []
+    /// `nil` where its cgroup cannot be told.
+    package var limits: GuestLimits?
+
+    package init(pid: Int32, comm: String) {
+        self.pid = pid
+        self.comm = comm
+        name = comm
+    }
+
+    package enum Balloon: String, Equatable, Sendable {
+        case none
+        /// One that the host must deflate itself.
+        case manual
+        /// One that deflates before the guest runs out of memory (`deflate-on-oom=on`).
+        case autodeflate
+    }
+
+    package enum Obstacle: String, Equatable, Sendable {
+        /// `-machine mem-merge=off`; libvirt's `nosharepages`.
+        case mergingSwitchedOff = "mem-merge=off"
+        /// `merge=off` of its memory backend.
+        case backendNotMerged = "backend merge=off"
+        /// A memory backend with `share=on`.
+        case sharedBackend = "shared memory backend"
+        case memfd = "memfd backend"
+        case hugePages = "huge pages"
+        /// The process never offered memory to KSM.
+        case notRegistered = "not registered with KSM"
+    }
+}
+
+/// What a guest's cgroup allows it. Memory is in bytes; `nil` is no limit, or a controller that is not there.
+package struct GuestLimits: Equatable, Sendable {
+    /// Below the mount point, as `/proc/PID/cgroup` says.
+    package var path: String
+    package var memoryMax: Int64?
+    package var memoryHigh: Int64?
+    package var memoryLow: Int64?
+    package var memoryMin: Int64?
+    package var swapMax: Int64?
+    /// `cpu.weight` of version 2; `cpu.shares` of version 1 is converted to it.
+    package var cpuWeight: Int64?
+    /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period.
+    package var cpuMax: Double?
+
+    package init(path: String) { self.path = path }
+}

@@ -1,0 +1,130 @@
+internal import Glibc
+package import KSMPolicy
+
+/// The daemon's ring of past decisions, as ``HistoryFormat`` says: one write for each.
+package struct HistoryWriter: ~Copyable {
+    private let file: FileDescriptor
+    private let path: String
+    private var sequence: UInt64
+
+    /// Opens the ring, or begins one.
+    ///
+    /// - Parameter setAside: Called with the new name of a file that is no ring of this version, which is kept.
+    package init(_ path: String, setAside: (String) -> Void) throws(KernelFileError) {
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { HostFile.createFolder(String(path[..<slash])) }
+        self.path = path
+        var file = try Self.open(path)
+        switch try Self.contents(file, path) {
+        case .nothing:
+            try Self.begin(file, path)
+            sequence = 0
+        case .foreign:
+            let other = "\(path).\(time(nil))"
+            guard unsafe rename(path, other) == 0 else { throw KernelFileError(.replace, path, errno: errno) }
+            setAside(other)
+            file = try Self.open(path)
+            try Self.begin(file, path)
+            sequence = 0
+        case .ring:
+            var last: UInt64 = 0
+            try HistoryReader.scan(file, path) { sequence, _ in last = max(last, sequence) }
+            sequence = last
+        }
+        self.file = file
+    }
+
+    private enum Contents {
+        case nothing, ring, foreign
+    }
+
+    private static func open(_ path: String) throws(KernelFileError) -> FileDescriptor {
+        try FileDescriptor(opening: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644, for: .create)
+    }
+
+    private static func contents(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) -> Contents {
+        let header = try HistoryReader.bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
+        if header.isEmpty { return .nothing }
+        return HistoryFormat.isHeader(header.span) ? .ring : .foreign
+    }
+
+    private static func begin(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) {
+        try write(HistoryFormat.header(), file, path, offset: 0)
+    }
+
+    /// Adds a record in the place of the oldest one.
+    package mutating func append(_ record: HistoryRecord) throws(KernelFileError) {
+        let next = sequence + 1
+        let slot = Int(next % UInt64(HistoryFormat.slots))
+        try Self.write(
+            HistoryFormat.bytes(record, sequence: next), file, path, offset: (slot + 1) * HistoryFormat.recordSize)
+        sequence = next
+    }
+
+    private static func write(
+        _ bytes: [UInt8], _ file: borrowing FileDescriptor, _ path: String, offset: Int
+    ) throws(KernelFileError) {
+        let put = unsafe pwrite(file.number, bytes, bytes.count, off_t(offset))
+        guard put == bytes.count else { throw KernelFileError(.write, path, errno: put < 0 ? errno : ENOSPC) }
+    }
+}
+
+/// Reads the ring while the daemon goes on writing it.
+package enum HistoryReader {
+    /// Every record that is whole, from the oldest to the newest.
+    ///
+    /// - Returns: `nil` where there is no history.
+    /// - Throws: ``KernelFileError`` for a file that cannot be read or is no ring of this version.
+    package static func read(_ path: String) throws(KernelFileError) -> [HistoryRecord]? {
+        var found: [(sequence: UInt64, record: HistoryRecord)] = []
+        do throws(KernelFileError) {
+            let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
+            let header = try bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
+            if header.isEmpty { return nil }
+            guard HistoryFormat.isHeader(header.span) else {
+                throw KernelFileError(
+                    .understand, path, errno: 0, detail: "it is no history of version \(HistoryFormat.version)")
+            }
+            try scan(file, path) { found.append(($0, $1)) }
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+        return found.sorted { $0.sequence < $1.sequence }.map { $0.record }
+    }
+
+    /// Reads so much at once, so that the daemon needs no memory for a whole ring.
+    private static let records = 64
+
+    static func scan(
+        _ file: borrowing FileDescriptor, _ path: String, _ body: (UInt64, HistoryRecord) -> Void
+    ) throws(KernelFileError) {
+        let size = HistoryFormat.recordSize
+        var offset = size
+        while offset < (HistoryFormat.slots + 1) * size {
+            let piece = try bytes(file, path, offset: offset, count: records * size)
+            guard !piece.isEmpty else { return }
+            var start = 0
+            while start + size <= piece.count {
+                if let (sequence, record) = HistoryFormat.record(piece.span.extracting(start..<start + size)) {
+                    body(sequence, record)
+                }
+                start += size
+            }
+            offset += piece.count
+        }
+    }
+
+    static func bytes(
+        _ file: borrowing FileDescriptor, _ path: String, offset: Int, count: Int
+    ) throws(KernelFileError) -> [UInt8] {
+        var failure: Int32 = 0
+        let number = file.number
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
+            let got = unsafe pread(number, buffer.baseAddress!, count, off_t(offset))
+            if got < 0 { failure = errno }
+            length = max(got, 0)
+        }
+        guard failure == 0 else { throw KernelFileError(.read, path, errno: failure) }
+        return bytes
+    }
+}

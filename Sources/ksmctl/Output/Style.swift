@@ -1,0 +1,42 @@
+import Glibc
+
+/// How text looks: in colour on a terminal, plain everywhere else.
+struct Style: Sendable {
+    let isColoured: Bool
+
+    static let plain = Style(isColoured: false)
+
+    /// Of standard output. `NO_COLOR`, when it is set and not empty, switches colour off (https://no-color.org), and so
+    /// does a dumb terminal.
+    static var standardOutput: Style {
+        Style(isColoured: Terminal.isOutput && !isSet("NO_COLOR") && text("TERM") != "dumb")
+    }
+
+    func bold(_ text: String) -> String { wrap(text, "1") }
+    func dim(_ text: String) -> String { wrap(text, "2") }
+    func good(_ text: String) -> String { wrap(text, "32") }
+    func warning(_ text: String) -> String { wrap(text, "33") }
+    func bad(_ text: String) -> String { wrap(text, "31") }
+
+    private func wrap(_ text: String, _ code: String) -> String {
+        isColoured && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
+
+    private static func text(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
+
+    private static func isSet(_ name: String) -> Bool { text(name)?.isEmpty == false }
+}
+
+/// The terminal that standard output is, if it is one.
+enum Terminal {
+    static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Its columns and rows; what a program may assume where it is none.
+    static var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return (80, 24)
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+}
