@@ -10,10 +10,12 @@ extension AdaptivePolicy {
         /// Between two looks at guests that fill their memory.
         static let growthStep = 0.2
         /// Guests fill their memory while they grow by this share, or amount, per second.
-        static let fillingShare = 0.01
+        static let fillingShare = 0.03
         static let fillingAmount = KiB(8 * 1024)
         /// Below this share of available memory there is no waiting.
         static let shortAvailable = 0.05
+        /// Between two steps of a scan at the share of a probe, at most, in nanoseconds.
+        static let gentleStep: Int64 = 500_000_000
         /// The host's memory is looked at this often; that it is short the kernel announces by itself.
         static let memoryStep: Int64 = 2_000_000_000
         /// What has stayed unmerged is likely to stay: after this time a pass may cost twice as much for it.

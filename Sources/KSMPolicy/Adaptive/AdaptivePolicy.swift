@@ -397,7 +397,11 @@ package struct AdaptivePolicy: Sendable {
         case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
         case .scanning(let scan):
             decision.action = .scan
-            decision.pause = scan.isStalled ? max(settings.idleStep, lookPause) : settings.burstStep
+            // A tenth of a CPU need not be watched as closely as all of one.
+            decision.pause =
+                scan.isStalled
+                ? max(settings.idleStep, lookPause)
+                : scan.isGentle ? max(settings.burstStep, min(settings.idleStep, Law.gentleStep)) : settings.burstStep
             report.pass = scan.passes + 1
             if settings.changesSmartScan { report.smartScan = scan.isFull ? false : nil }
         }

@@ -14,6 +14,9 @@ package struct ScanThrottle: Sendable {
     static let pages = 16.0...400_000
 
     private var batch: Double?
+    /// What the last steps took, the newest counting most: near the whole of a CPU a batch and its sleep are longer than
+    /// a step, and a single step says little.
+    private var recent = (used: 0.0, elapsed: 0.0)
     /// CPU time taken above the share, in seconds.
     private var debt = 0.0
     /// The share that the last step took, of one CPU.
@@ -37,9 +40,11 @@ package struct ScanThrottle: Sendable {
         let sleep = max(Self.period * (1 - share), 1)
         let wanted = Self.period * share
         var pages = batch ?? Self.firstRate * wanted
+        if elapsed <= 0 { recent = (0, 0) }
         if elapsed > 0, let used {
-            let taken = min(max(used / elapsed, 0), 1)
-            measured = taken
+            measured = min(max(used / elapsed, 0), 1)
+            recent = (used + recent.used / 2, elapsed + recent.elapsed / 2)
+            let taken = min(max(recent.used / recent.elapsed, 0), 1)
             debt = max(debt + used - share * elapsed, 0)
             // ksmd that did nothing says nothing of its speed.
             guard used > 0 else { return Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep)) }

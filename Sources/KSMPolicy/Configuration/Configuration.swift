@@ -29,7 +29,7 @@ package struct Configuration: Equatable, Sendable {
     // MARK: The adaptive policy
 
     /// The most that ksmd may take in a burst, in percent of one CPU.
-    package var cpuMaximum: Int64 = 90
+    package var cpuMaximum: Int64 = 95
     /// The same in percent of all CPUs; the less of both counts.
     package var hostCPUMaximum: Int64 = 50
     /// What ksmd may take for a probe, in percent of one CPU.

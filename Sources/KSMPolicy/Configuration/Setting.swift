@@ -61,7 +61,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .policy: "classic"
         case .retuneOnGuests: "yes"
         case .pressure: "some 300ms/2s"
-        case .cpuMaximum: "90"
+        case .cpuMaximum: "95"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"
         case .idleStep: "0.5"
