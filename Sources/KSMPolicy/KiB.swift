@@ -30,6 +30,11 @@ package struct KiB: Hashable, Comparable, Sendable {
         let (sum, overflow) = left.count.addingReportingOverflow(right.count)
         return overflow ? KiB(left.count < 0 ? .min : .max) : KiB(sum)
     }
+
+    package static func - (left: KiB, right: KiB) -> KiB {
+        let (difference, overflow) = left.count.subtractingReportingOverflow(right.count)
+        return overflow ? KiB(left.count < 0 ? .min : .max) : KiB(difference)
+    }
 }
 
 extension KiB: CustomStringConvertible {

@@ -17,6 +17,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private let isStateInherited: Bool
     private var isConfigurationRefused = false
     private var stateFile: PublishedFile
+    private var recorder: Recorder
     private var hasStateFailed = false
     private var isDecisionDue = false
     /// What the last decision said of the time until the next one.
@@ -39,6 +40,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.reporter = reporter
         self.state = state
         stateFile = PublishedFile(paths.state)
+        recorder = Recorder(paths)
         self.isStateInherited = isStateInherited
     }
 
@@ -60,6 +62,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
         beginDebugLines()
+        if tuner.control.takesEffect { recorder.open(reporter.log) }
         applyKnobs()
         if configuration.firstDecision == .start || options.isOnce {
             decide()
@@ -82,6 +85,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             return
         }
         policyPause = decision.pause
+        if recorder.isDue(decision, at: now) {
+            let record = tuner.historyRecord(decision, guests: guests, time: Self.time)
+            recorder.append(record, at: now, reporter.log)
+        }
         guard isWorthTelling(decision, at: now) else { return }
         let saved = tuner.saved
         writeState(decision, guests, saved)
@@ -91,7 +98,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// A step of the adaptive policy is told if it is another than before, or after a while.
     private mutating func isWorthTelling(_ decision: Decision, at now: Int64) -> Bool {
         if decision.pause != nil, let told = lastTold, told.action == decision.action, told.reason == decision.reason,
-            now - told.at < (decision.action == .scan ? 1_000_000_000 : 10_000_000_000)
+            now - told.at < (decision.action == .scan ? 2_000_000_000 : 10_000_000_000)
         {
             return false
         }
@@ -112,6 +119,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         isConfigurationRefused = !loaded.isUsable
         if loaded.isUsable, adopt(loaded.configuration, total: total) {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
+            if tuner.control.takesEffect { recorder.open(reporter.log) }
             applyKnobs()
         } else {
             reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")
@@ -246,13 +254,18 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     private mutating func writeState(_ decision: Decision, _ guests: Int, _ saved: KiB?) {
         guard tuner.control.takesEffect else { return }
-        var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
         state.foundKnobs = tuner.foundKnobs
         let text = state.text(
-            decision, guests: guests, saved: saved, time: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000,
-            interval: configuration.monitorInterval)
+            decision, guests: guests, saved: saved, time: Self.time,
+            interval: decision.pause.map { Interval(nanoseconds: $0) } ?? configuration.monitorInterval)
         publish(text)
+    }
+
+    /// In microseconds since 1970.
+    private static var time: Int64 {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     private mutating func publish(_ text: [UInt8]) {

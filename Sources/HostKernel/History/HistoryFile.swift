@@ -25,10 +25,7 @@ package struct HistoryWriter: ~Copyable {
             file = try Self.open(path)
             try Self.begin(file, path)
             sequence = 0
-        case .ring:
-            var last: UInt64 = 0
-            try HistoryReader.scan(file, path) { sequence, _ in last = max(last, sequence) }
-            sequence = last
+        case .ring: sequence = try HistoryReader.newest(file, path)
         }
         self.file = file
     }
@@ -77,14 +74,10 @@ package enum HistoryReader {
     package static func read(_ path: String) throws(KernelFileError) -> [HistoryRecord]? {
         var found: [(sequence: UInt64, record: HistoryRecord)] = []
         do throws(KernelFileError) {
-            let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
-            let header = try bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
-            if header.isEmpty { return nil }
-            guard HistoryFormat.isHeader(header.span) else {
-                throw KernelFileError(
-                    .understand, path, errno: 0, detail: "it is no history of version \(HistoryFormat.version)")
+            let file = try open(path)
+            try pieces(file, path) { piece in
+                if let whole = HistoryFormat.record(piece) { found.append(whole) }
             }
-            try scan(file, path) { found.append(($0, $1)) }
         } catch {
             if error.isMissing { return nil }
             throw error
@@ -92,23 +85,67 @@ package enum HistoryReader {
         return found.sorted { $0.sequence < $1.sequence }.map { $0.record }
     }
 
+    /// The newest records that are whole, at most so many, from the oldest to the newest: without reading the others.
+    ///
+    /// - Returns: None where there is no history.
+    /// - Throws: As ``read(_:)``.
+    package static func last(_ count: Int, _ path: String) throws(KernelFileError) -> [HistoryRecord] {
+        var found: [HistoryRecord] = []
+        do throws(KernelFileError) {
+            let file = try open(path)
+            let newest = try newest(file, path)
+            var sequence = newest
+            while sequence > 0, newest - sequence < UInt64(min(count, HistoryFormat.slots)) {
+                let offset = (Int(sequence % UInt64(HistoryFormat.slots)) + 1) * HistoryFormat.recordSize
+                let piece = try bytes(file, path, offset: offset, count: HistoryFormat.recordSize)
+                if let (own, record) = HistoryFormat.record(piece.span), own == sequence { found.append(record) }
+                sequence -= 1
+            }
+        } catch {
+            if error.isMissing { return [] }
+            throw error
+        }
+        return found.reversed()
+    }
+
+    private static func open(_ path: String) throws(KernelFileError) -> FileDescriptor {
+        let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
+        let header = try bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
+        // What is empty was begun this moment.
+        guard header.isEmpty || HistoryFormat.isHeader(header.span) else {
+            throw KernelFileError(
+                .understand, path, errno: 0, detail: "it is no history of version \(HistoryFormat.version)")
+        }
+        return file
+    }
+
+    /// The greatest sequence number, also of a record that was torn; 0 for none.
+    static func newest(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) -> UInt64 {
+        var newest: UInt64 = 0
+        var slot: UInt64 = 0
+        try pieces(file, path) { record in
+            let sequence = HistoryFormat.sequence(record)
+            // What is not in its own place is no number.
+            if sequence % UInt64(HistoryFormat.slots) == slot, sequence < 1 << 48 { newest = max(newest, sequence) }
+            slot += 1
+        }
+        return newest
+    }
+
     /// Reads so much at once, so that the daemon needs no memory for a whole ring.
     private static let records = 64
 
-    static func scan(
-        _ file: borrowing FileDescriptor, _ path: String, _ body: (UInt64, HistoryRecord) -> Void
+    /// Calls `body` with the bytes of each slot that is there.
+    private static func pieces(
+        _ file: borrowing FileDescriptor, _ path: String, _ body: (Span<UInt8>) -> Void
     ) throws(KernelFileError) {
         let size = HistoryFormat.recordSize
         var offset = size
         while offset < (HistoryFormat.slots + 1) * size {
             let piece = try bytes(file, path, offset: offset, count: records * size)
-            guard !piece.isEmpty else { return }
-            var start = 0
-            while start + size <= piece.count {
-                if let (sequence, record) = HistoryFormat.record(piece.span.extracting(start..<start + size)) {
-                    body(sequence, record)
-                }
-                start += size
+            guard piece.count >= size else { return }
+            for start in stride(from: 0, through: piece.count - size, by: size) {
+                body(piece.span.extracting(start..<start + size))
             }
             offset += piece.count
         }

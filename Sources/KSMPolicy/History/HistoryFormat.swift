@@ -38,7 +38,7 @@ package enum HistoryFormat {
     package static func header() -> [UInt8] {
         var bytes = [UInt8]()
         bytes.reserveCapacity(recordSize)
-        magic.withUTF8Buffer { for byte in unsafe $0 { bytes.append(byte) } }
+        magic.withUTF8Buffer { for unsafebyte in unsafe $0 { bytes.append(byte) } }
         append(version, to: &bytes)
         append(UInt32(recordSize), to: &bytes)
         append(UInt32(slots), to: &bytes)
@@ -95,10 +95,15 @@ package enum HistoryFormat {
         return sealed(&bytes)
     }
 
+    /// The number of a record, whole or torn; 0 for a slot that was never written.
+    package static func sequence(_ bytes: Span<UInt8>) -> UInt64 { number(bytes, 0) }
+
     /// - Returns: `nil` for a slot that was never written, or whose record was torn or damaged.
     package static func record(_ bytes: Span<UInt8>) -> (sequence: UInt64, record: HistoryRecord)? {
         guard bytes.count == recordSize else { return nil }
-        guard CRC32.of(bytes.extracting(first: recordSize - 4)) == UInt32(truncatingIfNeeded: number(bytes, recordSize - 4, 4))
+        guard
+            CRC32.of(bytes.extracting(first: recordSize - 4))
+                == UInt32(truncatingIfNeeded: number(bytes, recordSize - 4, 4))
         else { return nil }
         let sequence = number(bytes, 0)
         let flags = bytes[179]
