@@ -8,6 +8,10 @@ SYSCONFDIR ?= /etc
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+SCHEMADIR ?= $(PREFIX)/share/ksmctl/schema
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL ?= install
 INSTALL_PROGRAM ?= $(INSTALL) -m755
 
@@ -122,6 +126,12 @@ install: $(PROGRAMS)
 	done
 	$(INSTALL) -m644 man/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m644 man/ksmtuned.8 man/ksmctl.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -d $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
+	$(INSTALL) -m644 schema/*.json $(DESTDIR)$(SCHEMADIR)
+	@# The program knows its own commands and options.
+	$(BUILD)/ksmctl --generate-completion-script bash > $(DESTDIR)$(BASHCOMPDIR)/ksmctl
+	$(BUILD)/ksmctl --generate-completion-script zsh > $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl
+	$(BUILD)/ksmctl --generate-completion-script fish > $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
 	@tools/install-configuration etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
 	@tools/install-configuration etc/default/ksm $(DESTDIR)$(SYSCONFDIR)/default/ksm
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned'
@@ -131,6 +141,9 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/ksmtuned $(DESTDIR)$(SBINDIR)/ksmctl
 	rm -f $(DESTDIR)$(UNITDIR)/ksmtuned.service $(DESTDIR)$(UNITDIR)/ksm.service
 	rm -f $(DESTDIR)$(MANDIR)/man5/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man8/ksmtuned.8 $(DESTDIR)$(MANDIR)/man8/ksmctl.8
+	rm -rf $(DESTDIR)$(SCHEMADIR)
+	@rmdir $(DESTDIR)$(dir $(SCHEMADIR)) 2> /dev/null || :
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/ksmctl $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
 	@tools/install-configuration --remove etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
 	@tools/install-configuration --remove etc/default/ksm $(DESTDIR)$(SYSCONFDIR)/default/ksm
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d 2> /dev/null || :

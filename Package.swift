@@ -31,7 +31,7 @@ let package = Package(
         .executable(name: "ksmctl", targets: ["ksmctl"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: [
         .target(name: "KSMPolicy", swiftSettings: daemon),

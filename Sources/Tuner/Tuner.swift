@@ -45,18 +45,10 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         self.configuration = configuration
         self.policy = policy
         memory = MemoryReader(paths)
-        guests = try GuestTable(paths, matcher: try Self.matcher(configuration))
+        guests = try GuestTable(paths, matcher: try NameMatcher(configuration))
         eyes = AdaptiveEyes(paths)
         knobs.found = foundKnobs
         choosePolicy()
-    }
-
-    private static func matcher(_ configuration: Configuration) throws(KernelFileError) -> NameMatcher {
-        do throws(Pattern.Refusal) {
-            return try NameMatcher(profile: configuration.profile, pattern: configuration.guestPattern)
-        } catch {
-            throw KernelFileError(.understand, Setting.guestPattern.name, errno: 0, detail: error.reason)
-        }
     }
 
     /// Goes on by another configuration. The pages per scan are kept: a reload is not a restart.
@@ -64,7 +56,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         let isMatchingAlike =
             configuration.profile.guests == self.configuration.profile.guests
             && configuration.guestPattern == self.configuration.guestPattern
-        if !isMatchingAlike { guests.adopt(try Self.matcher(configuration)) }
+        if !isMatchingAlike { guests.adopt(try NameMatcher(configuration)) }
         // What another metric could not read is no news of this one.
         if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
         self.configuration = configuration
@@ -277,13 +269,9 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         try control.write(String(pages), to: .pagesToScan)
     }
 
-    /// What there is too little of for every merged page to find memory or swap of its own; `nil` where they fit.
-    /// What cannot be read counts as none.
+    /// What there is too little of to unmerge everything; `nil` where it fits.
     func unmergeShortage() -> (needed: KiB, available: KiB)? {
-        guard let needed = saved else { return nil }
-        let info = (try? memory.read()) ?? MemoryInfo()
-        let available = (info.available ?? .zero) + (info.swapFree ?? .zero)
-        return needed < available ? nil : (needed, available)
+        saved.flatMap { ((try? memory.read()) ?? MemoryInfo()).shortage(toUnmerge: $0) }
     }
 
     /// What merging saves now.

@@ -14,7 +14,8 @@ struct Ksmctl: ParsableCommand {
             CommandGroup(
                 name: "See",
                 subcommands: [
-                    StatusCommand.self, ExplainCommand.self, GuestsCommand.self, DoctorCommand.self, HistoryCommand.self,
+                    StatusCommand.self, ExplainCommand.self, GuestsCommand.self, DoctorCommand.self,
+                    HistoryCommand.self,
                     PlotCommand.self,
                 ]),
             CommandGroup(name: "Plan", subcommands: [PlanCommand.self, SimulateCommand.self]),
@@ -35,7 +36,8 @@ struct Ksmctl: ParsableCommand {
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
             let name = CommandLine.arguments.first ?? "ksmctl"
             try? StandardStream.error.write(
-                "Usage: \(name) {start|stop}\n       \(name) {\(otherCommands)}\n       See ksmctl(8), or \(name) --help.\n")
+                "Usage: \(name) {start|stop}\n       \(name) {\(otherCommands)}\n       See ksmctl(8), or \(name) --help.\n"
+            )
             Glibc.exit(1)
         }
         main(arguments)

@@ -38,7 +38,9 @@ struct JSONSchema {
                 problems += check(value, other, place)
             case "type":
                 let types = rule as? [String] ?? [rule as? String ?? ""]
-                if !types.contains(where: { Self.is(value, $0) }) { problems.append("\(place): \(value) is no \(types)") }
+                if !types.contains(where: { Self.is(value, $0) }) {
+                    problems.append("\(place): \(value) is no \(types)")
+                }
             case "enum":
                 let values = rule as? [Any] ?? []
                 if !values.contains(where: { Self.equal($0, value) }) {
@@ -60,7 +62,8 @@ struct JSONSchema {
                 }
             case "additionalProperties":
                 let known = (schema["properties"] as? [String: Any] ?? [:]).keys
-                for name in (value as? [String: Any] ?? [:]).keys where rule as? Bool == false && !known.contains(name) {
+                for name in (value as? [String: Any] ?? [:]).keys where rule as? Bool == false && !known.contains(name)
+                {
                     problems.append("\(place): \(name) is not in the schema")
                 }
             case "items":
@@ -75,7 +78,7 @@ struct JSONSchema {
     }
 
     private static func `is`(_ value: Any, _ type: String) -> Bool {
-        let isBoolean = (value as? NSNumber).map { CFGetTypeIDIsBoolean($0) } ?? false
+        let isBoolean = (value as? NSNumber).map { isBooleanNumber($0) } ?? false
         switch type {
         case "object": return value is [String: Any]
         case "array": return value is [Any]
@@ -88,8 +91,8 @@ struct JSONSchema {
         }
     }
 
-    private static func CFGetTypeIDIsBoolean(_ number: NSNumber) -> Bool {
-        String(describing: type(of: number)).contains("Bool") || unsafe String(cString: number.objCType) == "c"
+    private static func isBooleanNumber(_ number: NSNumber) -> Bool {
+        unsafe String(cString: number.objCType) == "c"
     }
 
     private static func equal(_ left: Any, _ right: Any) -> Bool {

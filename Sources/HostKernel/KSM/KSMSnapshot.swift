@@ -1,5 +1,3 @@
-package import KSMPolicy
-
 /// Everything that the kernel says of KSM at one moment, for programs that look once. `nil` is a file that this kernel
 /// does not have, or that could not be read.
 package struct KSMSnapshot: Equatable, Sendable {

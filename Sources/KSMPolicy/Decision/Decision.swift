@@ -59,6 +59,20 @@ package struct Decision: Equatable, Sendable {
     /// Who decided.
     package var policy = PolicyKind.classic
 
+    package init(
+        action: Action, reason: Reason, pagesToScan: Int64, sleepMilliseconds: Int64, memory: MemorySample, total: KiB,
+        threshold: KiB, previousPagesToScan: Int64
+    ) {
+        self.action = action
+        self.reason = reason
+        self.pagesToScan = pagesToScan
+        self.sleepMilliseconds = sleepMilliseconds
+        self.memory = memory
+        self.total = total
+        self.threshold = threshold
+        self.previousPagesToScan = previousPagesToScan
+    }
+
     /// What the guests would hold if the reserve were theirs too. It is compared with the total.
     package var committedWithThreshold: KiB {
         memory.committed + threshold

@@ -2,45 +2,45 @@ import Glibc
 
 /// The characters that charts in a terminal are drawn with.
 struct Glyphs: Sendable {
+    /// Where an axis is, and how its ticks look on it.
+    struct Axes: Sendable {
+        var vertical: Character
+        var verticalTick: Character
+        var corner: Character
+        var horizontal: Character
+        var horizontalTick: Character
+    }
+
     /// A cell filled from its bottom, from the least to the whole.
     let heights: [Character]
-    /// A cell of the row that marks stretches.
+    /// A cell of the row that marks stretches: marked, and not known.
     let mark: Character
-    /// The parts of the axes.
-    let (vertical, verticalTick, corner, horizontal, horizontalTick): (Character, Character, Character, Character, Character)
+    let unknown: Character
+    let axes: Axes
     /// What lines are drawn with: `nil` for the dots of Braille characters, else a character for each of the series of
-    /// a panel.
+    /// a panel, in turn.
     let lines: [Character]?
 
     static let unicode = Glyphs(
-        heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], mark: "█",
-        (vertical: "│", verticalTick: "┤", corner: "└", horizontal: "─", horizontalTick: "┬"), lines: nil)
+        heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], mark: "█", unknown: "·",
+        axes: Axes(vertical: "│", verticalTick: "┤", corner: "└", horizontal: "─", horizontalTick: "┬"), lines: nil)
 
     /// For a terminal that knows no more.
     static let ascii = Glyphs(
-        heights: [".", ":", "#"], mark: "#",
-        (vertical: "|", verticalTick: "+", corner: "+", horizontal: "-", horizontalTick: "+"),
-        lines: ["*", "o", "x", "%", "@"])
-
-    private init(
-        heights: [Character], mark: Character,
-        _ axes: (vertical: Character, verticalTick: Character, corner: Character, horizontal: Character, horizontalTick: Character),
-        lines: [Character]?
-    ) {
-        self.heights = heights
-        self.mark = mark
-        (vertical, verticalTick, corner, horizontal, horizontalTick) = axes
-        self.lines = lines
-    }
+        heights: [".", ":", "#"], mark: "#", unknown: "?",
+        axes: Axes(vertical: "|", verticalTick: "+", corner: "+", horizontal: "-", horizontalTick: "+"),
+        lines: ["*", "o", "-", "x", "%"])
 
     /// As the user's locale says; of the C locale only ASCII can be expected.
     static var ofLocale: Glyphs { isUnicode ? .unicode : .ascii }
 
-    /// Whether the user's locale, of `LC_ALL`, `LC_CTYPE` and `LANG` the first that is set, has UTF-8 for characters.
+    /// Whether the user's locale, of `LC_ALL`, `LC_CTYPE` and `LANG` the first that is set, writes UTF-8.
     static var isUnicode: Bool {
         guard unsafe setlocale(LC_CTYPE, "") != nil else {
             // A locale that is not installed on this host, as often over ssh(1): its name still tells.
-            let names = ["LC_ALL", "LC_CTYPE", "LANG"].compactMap { name in unsafe getenv(name).map { unsafe String(cString: $0) } }
+            let names = ["LC_ALL", "LC_CTYPE", "LANG"].compactMap { (name: String) -> String? in
+                unsafe getenv(name).map { unsafe String(cString: $0) }
+            }
             let name = (names.first { !$0.isEmpty } ?? "").lowercased()
             return name.hasSuffix("utf-8") || name.hasSuffix("utf8")
         }

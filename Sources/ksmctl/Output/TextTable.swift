@@ -66,7 +66,9 @@ struct FieldList {
         for (name, value) in fields {
             let title = String(repeating: " ", count: width - name.count - 1) + name + ":"
             let indent = "\n" + String(repeating: " ", count: width + 1)
-            text += style.bold(title) + " " + value.split(separator: "\n", omittingEmptySubsequences: false)
+            text +=
+                style.bold(title) + " "
+                + value.split(separator: "\n", omittingEmptySubsequences: false)
                 .joined(separator: indent) + "\n"
         }
         return text

@@ -1,0 +1,42 @@
+import Foundation
+internal import HostKernel
+package import KSMPolicy
+
+/// A daemon that seems to run on a tree: the lock on its pid file is held for as long as this value lives.
+package final class FakeDaemon {
+    private let descriptor: Int32
+
+    init(lock descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
+
+extension FakeHost {
+    /// - Parameters:
+    ///   - pid: What the pid file says.
+    ///   - decision: What it told last, at `time` in seconds since 1970; `nil` for nothing yet.
+    package func startDaemon(
+        pid: Int32 = 4242, decision: Decision? = nil, guests: Int = 0, saved: KiB? = nil, time: Int64 = 1000,
+        interval: Interval = Interval(nanoseconds: 60_000_000_000)
+    ) -> FakeDaemon {
+        write("\(pid)\n", to: "var/run/ksmtune.pid")
+        let descriptor = unsafe open(path("var/run/ksmtune.pid"), O_RDWR | O_CLOEXEC)
+        precondition(descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        let state = HostState(pid: pid, found: KnobValues())
+        let text =
+            decision.map {
+                state.text($0, guests: guests, saved: saved, time: time * 1_000_000, interval: interval)
+            } ?? state.text()
+        write(String(decoding: text, as: UTF8.self), to: "run/ksmtuned/state")
+        return FakeDaemon(lock: descriptor)
+    }
+
+    /// KSM's counters and knobs, by the names of their files.
+    package func setKSM(_ values: [String: Int64]) {
+        for (name, value) in values { write("\(value)\n", to: "sys/kernel/mm/ksm/\(name)") }
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+import HostKernel
+import KSMPolicy
+
+/// `ksmctl retune`: have the daemon decide now.
+struct RetuneCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retune", abstract: "Have the daemon decide now (SIGUSR1); by the adaptive policy, scan now.")
+
+    @OptionGroup var host: RootOptions
+
+    func execute() throws {
+        try DaemonSignal.send(SIGUSR1, host.paths)
+    }
+}
+
+/// `ksmctl reload`: have the daemon read its configuration.
+struct ReloadCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload", abstract: "Have the daemon read its configuration again, and decide (SIGHUP).",
+        discussion: """
+            The configuration is checked first: where it has errors the daemon would keep the one it has, so nothing is \
+            sent, the errors are printed, and the exit status is 78.
+            """)
+
+    @OptionGroup var host: RootOptions
+
+    func execute() throws {
+        let loaded = ConfigurationFiles(host.paths).load(total: try? MemoryReader(host.paths).total())
+        for diagnostic in loaded.diagnostics { Output.warn(diagnostic.description) }
+        guard loaded.isUsable else {
+            throw Refusal("the configuration is refused, so the daemon keeps the one it has", .configuration)
+        }
+        try DaemonSignal.send(SIGHUP, host.paths)
+    }
+}
+
+enum DaemonSignal {
+    /// - Throws: ``Refusal`` where no daemon runs, or what the pid file names is none.
+    static func send(_ signal: Int32, _ paths: HostPaths) throws {
+        // A configuration with errors still names the pid file of a daemon that runs by an earlier one.
+        let loaded = ConfigurationFiles(paths).load(total: nil)
+        let path = paths.place(loaded.configuration.pidFile)
+        guard case .running(let pid) = try RunningDaemon.find(paths, pidFile: loaded.configuration.pidFile) else {
+            throw Refusal(
+                "no ksmtuned runs, as \(path) is not locked: start it with systemctl start ksmtuned", .unavailable)
+        }
+        try RunningDaemon.signal(pid, signal)
+    }
+}

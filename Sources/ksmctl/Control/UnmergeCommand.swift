@@ -1,0 +1,78 @@
+import ArgumentParser
+import Glibc
+import HostKernel
+import KSMPolicy
+
+/// `ksmctl unmerge`: every merged page becomes its process's own again.
+struct UnmergeCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unmerge", abstract: "Stop ksmd and unmerge everything (run=2).",
+        discussion: """
+            Each merged page needs a page of its own again. Where available memory and free swap are too little for \
+            that, it is refused, since processes would be killed. A daemon that runs goes on by its rule, and merges \
+            again when that says so: stop it first.
+
+            Exit status: 0 where nothing is merged at the end, 1 where it was refused or failed, 77 without permission.
+            """)
+
+    @OptionGroup var host: RootOptions
+    @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Unmerge although memory and swap are too little.")
+    var force = false
+
+    func execute() throws {
+        let view = try HostView(host.paths)
+        let kernel = KSMDirectory(host.paths)
+        guard view.ksm.isPresent else { throw Refusal("this kernel has no KSM at \(host.paths.ksm)", .unavailable) }
+        try kernel.check()
+        guard let saved = view.ksm.savedPages.map({ GuestTable.kibibytes(pages: $0) }) else {
+            throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
+        }
+        if let shortage = view.memory.shortage(toUnmerge: saved), saved > .zero {
+            let words =
+                "unmerging takes \(shortage.needed), and only \(shortage.available) of memory and swap are there"
+            guard force else {
+                throw Refusal("\(words): stop guests, add swap, or use --force and have processes killed")
+            }
+            Output.warn("\(words); going on, as --force says")
+        }
+        if view.daemon != .none {
+            Output.warn("the daemon runs and may merge again: systemctl stop ksmtuned keeps it from that")
+        }
+        try unmerge(saved, kernel).print(output)
+    }
+
+    /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
+    private func unmerge(_ saved: KiB, _ kernel: KSMDirectory) throws -> UnmergeReport {
+        let began = HostView.now
+        var report = UnmergeReport(mergedBytes: saved.bytes, leftBytes: saved.bytes, seconds: 0)
+        guard let write = try kernel.beginWriting(run: 2) else { return report }
+        let isTold = isatty(STDERR_FILENO) == 1
+        var event = pollfd(fd: write.descriptor, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&event, 1, 200) == 0 {
+            guard isTold, let left = kernel.savedPages().map({ GuestTable.kibibytes(pages: $0) }) else { continue }
+            try? StandardStream.error.write("\r\(left) of \(saved) still merged \u{1B}[K")
+        }
+        if isTold { try? StandardStream.error.write("\r\u{1B}[K") }
+        try write.finish()
+        report.leftBytes = kernel.savedPages().map { GuestTable.kibibytes(pages: $0).bytes } ?? 0
+        report.seconds = HostView.now - began
+        return report
+    }
+}
+
+struct UnmergeReport: Report {
+    static let command = "unmerge"
+
+    /// What merging saved before.
+    var mergedBytes: Int64
+    /// What it saves still: pages that were merged again meanwhile.
+    var leftBytes: Int64
+    var seconds: Double
+
+    func text(_ style: Style) -> String {
+        "unmerged \(Amount.text(bytes: mergedBytes)) in \(Amount.duration(seconds: seconds))"
+            + (leftBytes > 0 ? ", of which \(Amount.text(bytes: leftBytes)) are merged again" : "") + "\n"
+    }
+}

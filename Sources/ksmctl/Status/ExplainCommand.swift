@@ -1,0 +1,101 @@
+import ArgumentParser
+import HostKernel
+import KSMPolicy
+
+/// `ksmctl explain`: the last decision as a chain of numbers.
+struct ExplainCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Explain the last decision by its numbers, and what would have to change for the opposite.",
+        discussion: """
+            Where the daemon does not run, it explains what the classic rule of the configuration would decide now.
+            """)
+
+    @OptionGroup var host: RootOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute() throws {
+        try ExplainReport(HostView(host.paths), now: HostView.now).print(output)
+    }
+}
+
+struct ExplainReport: Report {
+    static let command = "explain"
+
+    /// Whether a running daemon made the decision.
+    var isDaemons: Bool
+    var policy: String
+    var action: String
+    var reason: String
+    var sentence: String
+    var ageSeconds: Double
+    var steps: [Step]
+    /// What would have to change for the opposite.
+    var opposite: String
+    var notes: [String] = []
+
+    struct Step: Encodable {
+        var name: String
+        var text: String
+    }
+
+    init(_ view: HostView, now: Double) throws {
+        let decision: Decision
+        let guests: Int64
+        if let told = view.state?.told {
+            (decision, guests, isDaemons) = (told.decision, told.guests, true)
+            sentence = told.sentence
+            ageSeconds = max(now - Double(told.time) / 1e6, 0)
+        } else {
+            let (supposed, count) = try Self.supposed(view)
+            (decision, guests, isDaemons) = (supposed, count, false)
+            sentence = supposed.sentence
+            ageSeconds = 0
+            notes.append(
+                view.daemon == .none
+                    ? "the daemon does not run; this is what the classic rule would decide now as its first decision"
+                    : "the daemon has not decided yet, or \(view.paths.state) cannot be read; this is what the classic "
+                        + "rule would decide now")
+            if view.configuration.policy == .adaptive {
+                notes.append("KSM_POLICY=adaptive goes by what ksmd finds, which nobody knows before it runs")
+            }
+        }
+        policy = decision.policy.word
+        action = decision.action.word
+        reason = decision.reason.word
+        let explanation = Explanation(decision, view.configuration, guests: guests)
+        steps = explanation.steps.map { Step(name: $0.name, text: $0.text) }
+        opposite = explanation.opposite
+    }
+
+    /// What the daemon would decide now if it started.
+    private static func supposed(_ view: HostView) throws -> (Decision, Int64) {
+        guard view.loaded.isUsable else {
+            throw Refusal("the configuration has errors: see ksmctl check-config", .configuration)
+        }
+        let policy: ClassicPolicy
+        do throws(ClassicPolicy.Refusal) {
+            policy = try ClassicPolicy(view.configuration, total: view.total)
+        } catch {
+            throw Refusal("the configuration does not fit this host: see ksmctl check-config", .configuration)
+        }
+        if let missing = view.memory.missingLine(for: view.configuration.freeMetric) {
+            throw Refusal(
+                "\(view.paths.meminfo) has no \(missing) line, so there is nothing to decide by", .unavailable)
+        }
+        let measured = try GuestCensus.measure(view.paths, view.configuration)
+        let sample = MemorySample(
+            free: view.memory.free(by: view.configuration.freeMetric), committed: measured.committed)
+        return (policy.decide(sample, previous: 0), Int64(measured.guests))
+    }
+
+    func text(_ style: Style) -> String {
+        var text = style.bold(sentence) + "\n"
+        if isDaemons { text += "decided \(Amount.duration(seconds: ageSeconds)) ago by the \(policy) policy\n" }
+        var fields = FieldList()
+        for step in steps { fields.add(step.name, step.text) }
+        text += "\n" + fields.text(style) + "\n" + opposite + ".\n"
+        for note in notes { text += style.warning("Note:") + " \(note)\n" }
+        return text
+    }
+}

@@ -1,0 +1,210 @@
+import HostKernel
+import KSMPolicy
+
+/// Is KSM running and why, does it pay, and what comes next.
+struct StatusReport: Report {
+    static let command = "status"
+
+    /// `scanning`, `stopped`, `unmerged`, or `absent` where the kernel has no KSM.
+    var state: String
+    var daemon: Daemon
+    var decision: DecisionReport?
+    /// In seconds since 1970.
+    var timeSeconds: Double
+    var memory: Memory
+    var savings: Savings?
+    var ksmd: Thread?
+    var knobs: Knobs?
+    var counters: Counters?
+    /// What could not be seen, and why.
+    var notes: [String] = []
+
+    struct Daemon: Encodable {
+        var isRunning: Bool
+        var pid: Int32?
+    }
+
+    struct Memory: Encodable {
+        var totalBytes: Int64?
+        var availableBytes: Int64?
+        /// By `KSM_FREE_METRIC`.
+        var freeBytes: Int64?
+        var swapFreeBytes: Int64?
+    }
+
+    struct Savings: Encodable {
+        /// `pages_sharing` and `ksm_zero_pages`.
+        var savedBytes: Int64
+        var sharingBytes: Int64
+        var zeroBytes: Int64
+        /// `general_profit`; can be negative.
+        var profitBytes: Int64?
+    }
+
+    struct Thread: Encodable {
+        /// Of one CPU, since the last record of the history.
+        var cpuPercent: Double?
+        var pagesPerSecond: Double?
+        /// The time that a pass over all that KSM knows takes at that speed.
+        var passSeconds: Double?
+        /// The time that the three were measured over.
+        var windowSeconds: Double?
+        var cpuSecondsSinceBoot: Double?
+    }
+
+    struct Knobs: Encodable {
+        var run: Int64?
+        var pagesToScan: Int64?
+        var sleepMillisecs: Int64?
+        var advisorMode: String?
+        var mergeAcrossNodes: Int64?
+        var maxPageSharing: Int64?
+        var useZeroPages: Int64?
+        var smartScan: Int64?
+    }
+
+    struct Counters: Encodable {
+        var fullScans: Int64?
+        var pagesShared: Int64?
+        var pagesSharing: Int64?
+        var pagesUnshared: Int64?
+        var pagesVolatile: Int64?
+        var pagesScanned: Int64?
+        var pagesSkipped: Int64?
+        var ksmZeroPages: Int64?
+        var stableNodeChains: Int64?
+        var stableNodeDups: Int64?
+    }
+}
+
+/// A decision as the daemon told it.
+struct DecisionReport: Encodable {
+    var policy: String
+    var action: String
+    var reason: String
+    var sentence: String
+    var ageSeconds: Double
+    /// Until the next one if nothing else happens; left out where it comes on a signal only.
+    var nextSeconds: Double?
+    var guests: Int64
+    var committedBytes: Int64
+    var freeBytes: Int64
+    var thresholdBytes: Int64
+    var totalBytes: Int64
+    var pagesToScan: Int64
+    var sleepMillisecs: Int64
+
+    init(_ told: PublishedState.Told, now: Double) {
+        let decision = told.decision
+        policy = decision.policy.word
+        action = decision.action.word
+        reason = decision.reason.word
+        sentence = told.sentence
+        let age = max(now - Double(told.time) / 1e6, 0)
+        ageSeconds = age
+        // A pause of centuries is for ever.
+        nextSeconds = told.pause.flatMap { $0 > 1 << 50 ? nil : max(Double($0) / 1e6 - age, 0) }
+        guests = told.guests
+        committedBytes = decision.memory.committed.bytes
+        freeBytes = decision.memory.free.bytes
+        thresholdBytes = decision.threshold.bytes
+        totalBytes = decision.total.bytes
+        pagesToScan = decision.pagesToScan
+        sleepMillisecs = decision.sleepMilliseconds
+    }
+}
+
+extension StatusReport {
+    /// - Parameters:
+    ///   - now: In seconds since 1970.
+    ///   - before: KSM's counters at an earlier time, to tell speeds from.
+    init(_ host: HostView, now: Double, since before: ScanMoment?) {
+        let ksm = host.ksm
+        state = !ksm.isPresent ? "absent" : ksm.run == 1 ? "scanning" : ksm.run == 2 ? "unmerged" : "stopped"
+        switch host.daemon {
+        case .running(let pid): daemon = Daemon(isRunning: true, pid: pid)
+        case .none: daemon = Daemon(isRunning: false)
+        }
+        timeSeconds = now
+        decision = host.state?.told.map { DecisionReport($0, now: now) }
+        memory = Memory(
+            totalBytes: host.memory.total?.bytes, availableBytes: host.memory.available?.bytes,
+            freeBytes: host.memory.missingLine(for: host.configuration.freeMetric) == nil
+                ? host.memory.free(by: host.configuration.freeMetric).bytes : nil,
+            swapFreeBytes: host.memory.swapFree?.bytes)
+        notes = Self.notes(host)
+        guard ksm.isPresent else { return }
+        if let saved = host.savedBytes, let sharing = ksm.pagesSharing {
+            savings = Savings(
+                savedBytes: saved, sharingBytes: host.bytes(pages: sharing),
+                zeroBytes: host.bytes(pages: ksm.zeroPages ?? 0), profitBytes: ksm.generalProfit)
+        }
+        ksmd = Thread(ksm, ScanMoment(ksm, at: now), since: before)
+        knobs = Knobs(
+            run: ksm.run, pagesToScan: ksm.pagesToScan, sleepMillisecs: ksm.sleepMilliseconds,
+            advisorMode: ksm.advisorMode?.word, mergeAcrossNodes: ksm.mergeAcrossNodes,
+            maxPageSharing: ksm.maxPageSharing, useZeroPages: ksm.useZeroPages, smartScan: ksm.smartScan)
+        counters = Counters(
+            fullScans: ksm.fullScans, pagesShared: ksm.pagesShared, pagesSharing: ksm.pagesSharing,
+            pagesUnshared: ksm.pagesUnshared, pagesVolatile: ksm.pagesVolatile, pagesScanned: ksm.pagesScanned,
+            pagesSkipped: ksm.pagesSkipped, ksmZeroPages: ksm.zeroPages, stableNodeChains: ksm.stableNodeChains,
+            stableNodeDups: ksm.stableNodeDuplicates)
+    }
+
+    private static func notes(_ host: HostView) -> [String] {
+        var notes: [String] = []
+        if let failure = host.daemonFailure { notes.append("whether the daemon runs cannot be told: \(failure)") }
+        if let failure = host.ksm.failure { notes.append("\(failure)") }
+        if host.daemon == .none {
+            notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
+        } else if host.state?.told == nil {
+            notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
+        }
+        if !host.loaded.isUsable {
+            notes.append("the configuration has errors; see ksmctl check-config")
+        }
+        return notes
+    }
+}
+
+/// How far ksmd was at one time.
+struct ScanMoment: Equatable {
+    /// In seconds since 1970.
+    var time: Double
+    /// In nanoseconds.
+    var cpu: Int64?
+    var scanned: Int64?
+
+    init(_ ksm: KSMSnapshot, at time: Double) {
+        self.time = time
+        cpu = ksm.cpu
+        scanned = ksm.pagesScanned
+    }
+
+    init?(_ record: HistoryRecord) {
+        guard let counters = record.counters else { return nil }
+        time = Double(record.time) / 1e6
+        cpu = counters.cpu
+        scanned = counters.scanned > 0 ? counters.scanned : nil
+    }
+}
+
+extension StatusReport.Thread {
+    /// `nil` values where the two moments are not of one boot, or there is no earlier one.
+    init(_ ksm: KSMSnapshot, _ now: ScanMoment, since before: ScanMoment?) {
+        cpuSecondsSinceBoot = ksm.cpu.map { Double($0) / 1e9 }
+        guard let before, now.time - before.time >= 0.1 else { return }
+        let seconds = now.time - before.time
+        if let began = before.cpu, let cpu = now.cpu, cpu >= began {
+            cpuPercent = min(Double(cpu - began) / 1e9 / seconds * 100, 100)
+            windowSeconds = seconds
+        }
+        guard let began = before.scanned, let scanned = now.scanned, scanned >= began else { return }
+        let speed = Double(scanned - began) / seconds
+        pagesPerSecond = speed
+        windowSeconds = seconds
+        let known =
+            (ksm.pagesShared ?? 0) + (ksm.pagesSharing ?? 0) + (ksm.pagesUnshared ?? 0) + (ksm.pagesVolatile ?? 0)
+        if speed >= 1, ksm.run == 1, known > 0 { passSeconds = Double(known) / speed }
+    }
+}

@@ -1,0 +1,114 @@
+import HostKernel
+import KSMPolicy
+
+extension StatusReport {
+    func text(_ style: Style) -> String {
+        title(style) + fields.text(style) + notes.map { style.warning("Note:") + " \($0)\n" }.joined()
+    }
+
+    private func title(_ style: Style) -> String {
+        let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
+        switch state {
+        case "absent": return style.bad("●") + " this kernel has no KSM\n"
+        case "scanning": return style.good("●") + " KSM is scanning\(policy)\n"
+        case "unmerged": return style.dim("○") + " KSM is stopped, and everything is unmerged\(policy)\n"
+        default: return style.dim("○") + " KSM is not scanning\(policy); what is merged stays merged\n"
+        }
+    }
+
+    private var fields: FieldList {
+        var fields = FieldList()
+        fields.add("Reason", decision?.sentence)
+        fields.add("Daemon", daemonText)
+        fields.add(
+            "Guests",
+            decision.map { "\($0.guests), \(Amount.text(bytes: $0.committedBytes)) committed" })
+        fields.add("Saved", savedText)
+        fields.add("Profit", savings?.profitBytes.map { "\(Amount.text(bytes: $0)) (general_profit)" })
+        fields.add("ksmd", threadText)
+        fields.add("Memory", memoryText)
+        fields.add("Knobs", knobs.map { Self.words($0.words) })
+        fields.add("Counters", counters.map { Self.words($0.words) })
+        return fields
+    }
+
+    private var daemonText: String {
+        guard let pid = daemon.pid else { return "not running" }
+        var text = "ksmtuned, pid \(pid)"
+        guard let decision else { return text }
+        text += ", decided \(Amount.duration(seconds: decision.ageSeconds)) ago, "
+        text += decision.nextSeconds.map { "next in \(Amount.duration(seconds: $0))" } ?? "next on a signal"
+        return text
+    }
+
+    private var savedText: String? {
+        guard let savings else { return nil }
+        var text = Amount.text(bytes: savings.savedBytes)
+        if savings.zeroBytes > 0 {
+            text +=
+                " (\(Amount.text(bytes: savings.sharingBytes)) merged, \(Amount.text(bytes: savings.zeroBytes)) zero pages)"
+        }
+        return text
+    }
+
+    private var threadText: String? {
+        guard let ksmd else { return nil }
+        var parts: [String] = []
+        if let percent = ksmd.cpuPercent { parts.append("\(Amount.percent(percent / 100)) of a CPU") }
+        if let speed = ksmd.pagesPerSecond { parts.append("\(Int64(speed)) pages/s") }
+        if let window = ksmd.windowSeconds, !parts.isEmpty {
+            parts[parts.count - 1] += " in the last \(Amount.duration(seconds: window))"
+        }
+        if let seconds = ksmd.passSeconds { parts.append("a pass takes \(Amount.duration(seconds: seconds))") }
+        if let seconds = ksmd.cpuSecondsSinceBoot { parts.append("\(Amount.tenths(seconds)) CPU s since boot") }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
+    private var memoryText: String? {
+        guard let total = memory.totalBytes else { return nil }
+        var text = "\(Amount.text(bytes: total)) total"
+        if let free = memory.freeBytes { text += ", \(Amount.text(bytes: free)) free" }
+        if let available = memory.availableBytes { text += ", \(Amount.text(bytes: available)) available" }
+        if let decision { text += ", \(Amount.text(bytes: decision.thresholdBytes)) threshold" }
+        return text
+    }
+
+    /// Four to a line.
+    private static func words(_ words: [(String, String)]) -> String {
+        var text = ""
+        for (index, word) in words.enumerated() {
+            if index > 0 { text += index % 4 == 0 ? "\n" : ", " }
+            text += "\(word.0) \(word.1)"
+        }
+        return text
+    }
+}
+
+extension StatusReport.Knobs {
+    /// By the names of the kernel's files.
+    fileprivate var words: [(String, String)] {
+        let numbers: [(String, Int64?)] = [
+            ("run", run), ("pages_to_scan", pagesToScan), ("sleep_millisecs", sleepMillisecs),
+        ]
+        let others: [(String, Int64?)] = [
+            ("merge_across_nodes", mergeAcrossNodes), ("max_page_sharing", maxPageSharing),
+            ("use_zero_pages", useZeroPages), ("smart_scan", smartScan),
+        ]
+        func text(_ values: [(String, Int64?)]) -> [(String, String)] {
+            values.compactMap { value in value.1.map { (value.0, String($0)) } }
+        }
+        return text(numbers) + (advisorMode.map { [("advisor_mode", $0)] } ?? []) + text(others)
+    }
+}
+
+extension StatusReport.Counters {
+    fileprivate var words: [(String, String)] {
+        let values: [(String, Int64?)] = [
+            ("full_scans", fullScans), ("pages_shared", pagesShared), ("pages_sharing", pagesSharing),
+            ("pages_unshared", pagesUnshared), ("pages_volatile", pagesVolatile), ("pages_scanned", pagesScanned),
+            ("pages_skipped", pagesSkipped), ("ksm_zero_pages", ksmZeroPages),
+            ("stable_node_chains", stableNodeChains), ("stable_node_dups", stableNodeDups),
+        ]
+        return values.compactMap { value in value.1.map { (value.0, String($0)) } }
+    }
+}
