@@ -16,7 +16,7 @@
 /// | | | 176 | policy, 177 action, 178 reason, 179 which of the optional values are there |
 /// | | | 252 | CRC-32 |
 package enum HistoryFormat {
-    package static let magic: StaticString = "KSMHIST\n"
+    package static let magic = "KSMHIST\n"
     package static let version: UInt32 = 1
     package static let recordSize = 256
     /// With the header, 4 MiB.
@@ -38,7 +38,7 @@ package enum HistoryFormat {
     package static func header() -> [UInt8] {
         var bytes = [UInt8]()
         bytes.reserveCapacity(recordSize)
-        magic.withUTF8Buffer { for unsafebyte in unsafe $0 { bytes.append(byte) } }
+        for byte in magic.utf8 { bytes.append(byte) }
         append(version, to: &bytes)
         append(UInt32(recordSize), to: &bytes)
         append(UInt32(slots), to: &bytes)
