@@ -28,7 +28,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-CHECKS := build lint embedded unit release docs units oracle kernel events e2e
+CHECKS := build lint embedded unit release docs units oracle kernel events guests e2e
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -101,6 +101,9 @@ check-kernel: $(PROGRAMS)
 
 check-events: $(PROGRAMS)
 	Tests/kernel/events --daemon $(BUILD)/ksmtuned
+
+check-guests: $(PROGRAMS)
+	Tests/kernel/guests --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl
 
 check-e2e: $(PROGRAMS)
 	Tests/e2e/check

@@ -7,6 +7,8 @@ extension AdaptivePolicy {
         static let leastChange = KiB(4 * 1024)
         /// A guest that fills its memory is waited for so long at most.
         static let longestWait = 15.0
+        /// While guests fill their memory, ksmd may go through this share of all that KSM knows: the new memory comes last.
+        static let approach = 0.8
         /// Between two looks at guests that fill their memory.
         static let growthStep = 0.2
         /// Guests fill their memory while they grow by this share, or amount, per second.
