@@ -1,0 +1,213 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct HistoryFileTests {
+    private static let place = "var/lib/ksmtuned/history"
+    private static let size = HistoryFormat.recordSize
+
+    private static func records(_ numbers: ClosedRange<Int64>) -> [HistoryRecord] {
+        numbers.map { HistoryRecord.made(at: 1_000 + $0, free: 100 + $0, cpu: $0) }
+    }
+
+    private static func bytes(_ host: FakeHost) -> [UInt8] {
+        Array(FileManager.default.contents(atPath: host.path(place)) ?? Data())
+    }
+
+    private static func put(_ bytes: [UInt8], _ host: FakeHost) {
+        host.createFolder("var/lib/ksmtuned")
+        #expect(FileManager.default.createFile(atPath: host.path(place), contents: Data(bytes)))
+    }
+
+    /// A ring with these records in their slots.
+    private static func ring(_ records: [(sequence: UInt64, record: HistoryRecord)]) -> [UInt8] {
+        var bytes = HistoryFormat.header()
+        for (sequence, record) in records {
+            let start = (Int(sequence % UInt64(HistoryFormat.slots)) + 1) * size
+            if bytes.count < start + size { bytes += Array(repeating: 0, count: start + size - bytes.count) }
+            bytes.replaceSubrange(start..<start + size, with: HistoryFormat.bytes(record, sequence: sequence))
+        }
+        return bytes
+    }
+
+    // MARK: Writing and reading
+
+    @Test func `what was written is read, the oldest first`() throws {
+        let host = FakeHost()
+        host.writeHistory(Self.records(1...5))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...5))
+        #expect(Self.bytes(host).count == Self.size * 7)
+    }
+
+    @Test func `a daemon that starts again goes on behind its last record`() throws {
+        let host = FakeHost()
+        host.writeHistory(Self.records(1...3))
+        host.writeHistory(Self.records(4...4))
+        host.writeHistory([])
+        host.writeHistory(Self.records(5...6))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...6))
+    }
+
+    @Test func `the folder is made, and the file is for everybody to read`() throws {
+        let host = FakeHost()
+        host.writeHistory([])
+        let attributes = try FileManager.default.attributesOfItem(atPath: host.path(Self.place))
+        let mode = try #require(attributes[.posixPermissions] as? Int)
+        #expect(mode & 0o133 == 0)
+        #expect(mode & 0o400 != 0)
+    }
+
+    @Test func `without a file there is no history, and an empty one is begun`() throws {
+        let host = FakeHost()
+        #expect(try HistoryReader.read(host.paths.history) == nil)
+        Self.put([], host)
+        #expect(try HistoryReader.read(host.paths.history) == [])
+        host.writeHistory([])
+        #expect(try HistoryReader.read(host.paths.history) == [])
+        host.writeHistory(Self.records(1...1))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...1))
+    }
+
+    @Test func `a reader sees what the daemon has written so far`() throws {
+        let host = FakeHost()
+        var writer = try HistoryWriter(host.paths.history) { _ in }
+        for number in 1...Int64(3) {
+            try writer.append(Self.records(number...number)[0])
+            #expect(try HistoryReader.read(host.paths.history) == Self.records(1...number))
+        }
+    }
+
+    // MARK: The ring
+
+    @Test func `a ring that has come round begins with its oldest record`() throws {
+        let host = FakeHost()
+        let slots = UInt64(HistoryFormat.slots)
+        let old = Self.records(1...2)
+        // Two at the end of the first round, and an old one in the way of the next.
+        Self.put(Self.ring([(1, old[0]), (2, old[1]), (slots - 1, Self.records(3...3)[0])]), host)
+        let size = Self.bytes(host).count
+
+        host.writeHistory(Self.records(4...5))
+
+        #expect(try HistoryReader.read(host.paths.history) == [old[1]] + Self.records(3...5))
+        #expect(Self.bytes(host).count == size)
+    }
+
+    @Test func `the ring does not grow beyond 4 MiB`() throws {
+        let host = FakeHost()
+        let slots = UInt64(HistoryFormat.slots)
+        Self.put(Self.ring([(3 * slots - 3, Self.records(1...1)[0])]), host)
+        host.writeHistory(Self.records(2...5))
+        #expect(Self.bytes(host).count == 4 << 20)
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...5))
+    }
+
+    // MARK: Damage
+
+    /// What a host that lost power while it wrote leaves behind.
+    @Test func `of a record that was cut short at any length only that one is lost`() throws {
+        let host = FakeHost()
+        let kept = Self.records(1...4)
+        let sequence = UInt64(HistoryFormat.slots) + 2
+        let newer = Self.records(5...5)[0]
+        let whole = Self.ring(kept.enumerated().map { (UInt64($0.offset + 1), $0.element) })
+        for length in 0...Self.size {
+            var bytes = whole
+            let start = 3 * Self.size
+            bytes.replaceSubrange(
+                start..<start + length, with: HistoryFormat.bytes(newer, sequence: sequence)[..<length])
+            Self.put(bytes, host)
+
+            let expected =
+                switch length {
+                case 0: kept
+                case Self.size: [kept[0], kept[2], kept[3], newer]
+                default: [kept[0], kept[2], kept[3]]
+                }
+            #expect(try HistoryReader.read(host.paths.history) == expected, "\(length) bytes")
+        }
+    }
+
+    @Test func `behind a torn record the daemon goes on`() throws {
+        let host = FakeHost()
+        var bytes = Self.ring(Self.records(1...3).enumerated().map { (UInt64($0.offset + 1), $0.element) })
+        bytes[4 * Self.size + 100] ^= 0x10
+        Self.put(bytes, host)
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...2))
+        host.writeHistory(Self.records(7...8))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...2) + Self.records(7...8))
+    }
+
+    @Test(arguments: [1, 100, 255])
+    func `a file that ends within a record has the ones before it`(_ rest: Int) throws {
+        let host = FakeHost()
+        let bytes = Self.ring(Self.records(1...4).enumerated().map { (UInt64($0.offset + 1), $0.element) })
+        Self.put(Array(bytes[..<(4 * Self.size + rest)]), host)
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...2))
+        host.writeHistory(Self.records(3...5))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...5))
+    }
+
+    struct Foreign: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var change: @Sendable (inout [UInt8]) -> Void
+    }
+
+    @Test(arguments: [
+        Foreign(testDescription: "another version") { bytes in
+            bytes[8] = 2
+            let sum = CRC32.of(bytes.span.extracting(first: HistoryFormat.recordSize - 4))
+            for place in 0..<4 { bytes[252 + place] = UInt8(truncatingIfNeeded: sum >> (8 * place)) }
+        },
+        Foreign(testDescription: "a damaged header") { $0[30] ^= 1 },
+        Foreign(testDescription: "a header cut short") { $0.removeSubrange(100...) },
+        Foreign(testDescription: "a text") { $0 = Array("time,free\n1,2\n".utf8) },
+    ])
+    func `a file of another kind is kept under another name, and a new ring begins`(_ foreign: Foreign) throws {
+        let host = FakeHost()
+        var bytes = Self.ring(Self.records(1...2).enumerated().map { (UInt64($0.offset + 1), $0.element) })
+        foreign.change(&bytes)
+        Self.put(bytes, host)
+
+        let error = #expect(throws: KernelFileError.self) { try HistoryReader.read(host.paths.history) }
+        #expect(error?.operation == .understand)
+        #expect(error.map { "\($0)" } == "cannot understand \(host.paths.history): it is no history of version 1")
+
+        var names: [String] = []
+        do {
+            var writer = try HistoryWriter(host.paths.history) { names.append($0) }
+            for record in Self.records(5...6) { try writer.append(record) }
+        }
+        #expect(names.count == 1)
+        let name = try #require(names.first)
+        #expect(name.hasPrefix(host.paths.history + "."))
+        #expect(Array(FileManager.default.contents(atPath: name) ?? Data()) == bytes)
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(5...6))
+    }
+
+    @Test func `a ring of this version is not put aside`() throws {
+        let host = FakeHost()
+        host.writeHistory(Self.records(1...1))
+        _ = try HistoryWriter(host.paths.history) { Issue.record("put aside as \($0)") }
+        let files = try FileManager.default.contentsOfDirectory(atPath: host.path("var/lib/ksmtuned"))
+        #expect(files == ["history"])
+    }
+
+    @Test func `a folder in its place is an error that names it`() throws {
+        let host = FakeHost()
+        host.createFolder(Self.place)
+        let error = #expect(throws: KernelFileError.self) { _ = try HistoryWriter(host.paths.history) { _ in } }
+        #expect(error?.path == host.paths.history)
+        #expect(throws: KernelFileError.self) { try HistoryReader.read(host.paths.history) }
+    }
+
+    @Test func `a pipe in its place does not hold anybody up`() throws {
+        let host = FakeHost()
+        host.createFolder("var/lib/ksmtuned")
+        host.makePipe(Self.place)
+        #expect(throws: KernelFileError.self) { _ = try HistoryWriter(host.paths.history) { _ in } }
+        #expect(throws: KernelFileError.self) { try HistoryReader.read(host.paths.history) }
+    }
+}
