@@ -58,7 +58,9 @@ struct SVGChart {
         static let axis = "#8c959f"
         static let gap = "#eef0f2"
         static let fonts = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', 'DejaVu Sans', Arial, sans-serif"
+        /// Of one band; several must not hide the grid where they cover one another.
         static let shade = "0.13"
+        static let sharedShade = "0.08"
     }
 
     /// The file, to its last line break.
@@ -118,7 +120,8 @@ struct SVGChart {
                 drawShade(gap, plot, Look.gap, opacity: "1", &svg)
             }
             for band in chart.bands {
-                for stretch in band.stretches { drawShade(stretch, plot, band.ink.rawValue, opacity: Look.shade, &svg) }
+                let shade = chart.bands.count == 1 ? Look.shade : Look.sharedShade
+                for stretch in band.stretches { drawShade(stretch, plot, band.ink.rawValue, opacity: shade, &svg) }
             }
         }
     }

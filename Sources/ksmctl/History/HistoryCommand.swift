@@ -1,0 +1,35 @@
+import ArgumentParser
+import HostKernel
+
+/// `ksmctl history`: what the daemon decided, and from what.
+///
+/// Exit status 69 where there is no history yet, 65 where the file is none. A range with no decision in it is no error:
+/// standard error says what there is, and the output has no rows.
+struct HistoryCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "Show the daemon's past decisions, the newest last.",
+        discussion: """
+            The daemon keeps its last 16383 decisions in /var/lib/ksmtuned/history: eleven days of one a \
+            minute.
+            """)
+
+    @OptionGroup var host: RootOptions
+    @OptionGroup var range: HistoryRange
+
+    @Option(
+        name: [.customShort("n"), .long], help: ArgumentHelp("Only the last so many of them.", valueName: "number"))
+    var lines: Int?
+
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if let lines, lines < 0 { throw ValidationError("--lines is a number from 0 up, not \(lines)") }
+    }
+
+    func execute() throws {
+        var rows = try range.rows(host.paths)
+        if let lines { rows = rows.suffix(lines) }
+        try HistoryReport(rows, path: host.paths.history).print(output)
+    }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import HostKernel
+import KSMPolicy
+
+/// Which of the daemon's past decisions are meant.
+struct HistoryRange: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Only what came since then: 2h, 30min, 90s or 1d ago, \"2026-11-21 10:00\", or 10:00.", valueName: "time"),
+        transform: Moment.init(_:))
+    var since: Moment?
+
+    @Option(help: ArgumentHelp("Only what came until then.", valueName: "time"), transform: Moment.init(_:))
+    var until: Moment?
+
+    /// The decisions in the range, from the oldest to the newest; none where the range has none.
+    ///
+    /// - Throws: ``Refusal`` with status 69 where there is no history yet, 65 where the file is another thing.
+    func rows(_ paths: HostPaths) throws -> [HistoryRow] {
+        let rows = HistoryRow.rows(try Self.records(paths))
+        let now = HostView.now
+        let first = since?.time(now: now) ?? -.infinity
+        let last = until?.time(now: now) ?? .infinity
+        guard first <= last else {
+            throw Refusal(
+                "--since \(LocalTime.text(first)) is later than --until \(LocalTime.text(last)): exchange them", .data)
+        }
+        let chosen = rows.filter { $0.time >= first && $0.time <= last }
+        if chosen.isEmpty, let oldest = rows.first, let newest = rows.last {
+            Output.warn(
+                "no decision in that time: \(paths.history) has \(rows.count), from \(LocalTime.text(oldest.time)) to "
+                    + LocalTime.text(newest.time))
+        }
+        return chosen
+    }
+
+    private static func records(_ paths: HostPaths) throws -> [HistoryRecord] {
+        let remedy = "the daemon keeps one, a record for each decision; start it (systemctl start ksmtuned)"
+        let records: [HistoryRecord]?
+        do throws(KernelFileError) {
+            records = try HistoryReader.read(paths.history)
+        } catch {
+            guard error.operation == .understand else { throw error }
+            throw Refusal(
+                "\(error): a daemon of this version renames it and begins a new one (systemctl restart ksmtuned)", .data
+            )
+        }
+        guard let records else {
+            throw Refusal("there is no history in \(paths.history): \(remedy)", .unavailable)
+        }
+        guard !records.isEmpty else {
+            throw Refusal("the history in \(paths.history) has no record yet: \(remedy)", .unavailable)
+        }
+        return records
+    }
+}
