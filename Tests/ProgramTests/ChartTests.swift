@@ -321,8 +321,8 @@ enum SampleChart {
                      │           ⢸
                      │           ⢸       ⢸⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉ proposed
                    0 ┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣸⣀⣀⣀⣀⣀⣀⣀⡸
-                                 ████████████████████████████████████ KSM runs, present
-                                         ███████████         █        KSM runs, proposed
+                                 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ KSM runs, present
+                                         ━━━━━━━━━━━         ━        KSM runs, proposed
                      └┬──────────┬───────────┬───────────┬──────────┬
                       0         1h          2h          3h         4h
 
@@ -338,8 +338,8 @@ enum SampleChart {
                      |           *
                      |           *       oooooooooooooooooooooooooo o proposed
                    0 +ooooooooooooooooooo
-                                 ################################## KSM runs, present
-                                        ###########        #        KSM runs, proposed
+                                 ================================== KSM runs, present
+                                        ===========        =        KSM runs, proposed
                      ++----------+----------+----------+----------+
                       0         1h         2h         3h         4h
 

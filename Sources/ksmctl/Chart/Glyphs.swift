@@ -22,12 +22,12 @@ struct Glyphs: Sendable {
     let lines: [Character]?
 
     static let unicode = Glyphs(
-        heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], mark: "█", unknown: "·",
+        heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], mark: "━", unknown: "·",
         axes: Axes(vertical: "│", verticalTick: "┤", corner: "└", horizontal: "─", horizontalTick: "┬"), lines: nil)
 
     /// For a terminal that knows no more.
     static let ascii = Glyphs(
-        heights: [".", ":", "#"], mark: "#", unknown: "?",
+        heights: [".", ":", "#"], mark: "=", unknown: "?",
         axes: Axes(vertical: "|", verticalTick: "+", corner: "+", horizontal: "-", horizontalTick: "+"),
         lines: ["*", "o", "-", "x", "%"])
 
