@@ -95,6 +95,16 @@ import Testing
         #expect(1e300.text(decimals: 1) == "-")
     }
 
+    @Test func `a large number of things is in millions`() {
+        func title(_ count: Double) -> String {
+            let series = Chart.Series("pages", .blue, .steps, [.init(0, count)])
+            return PanelScale(Chart.Panel("Pages", .count("pages"), [series]), over: 0...1, steps: 4).title
+        }
+        #expect(title(0) == "pages")
+        #expect(title(9_999_999) == "pages")
+        #expect(title(4_294_967_295) == "million pages")
+    }
+
     struct Amount: CustomTestStringConvertible, Sendable {
         var bytes: Double
         var text: String
@@ -370,6 +380,18 @@ enum SampleChart {
         let coloured = chart.text(Style(isColoured: true))
         #expect(coloured != chart.text(.plain))
         #expect(coloured.replacing(/\u{1B}\[\d+m/, with: "") == chart.text(.plain))
+    }
+
+    /// Three lines at the bottom: their names still stand in the order of their values.
+    @Test func `names stand in the order of the last values`() {
+        let series = [("least", 0.0), ("greatest", 100), ("middle", 2)].map { name, value in
+            Chart.Series(name, .blue, .line, [.init(0, 100), .init(50, value), .init(100, value)])
+        }
+        let chart = Chart(
+            title: "x", time: 0...100, timeAxis: .elapsed, panels: [Chart.Panel("Pages", .count("pages"), series)])
+        let names = series.map { $0.name }
+        let words = Self.text(chart, 60, 12).split { " \n".contains($0) }.map { String($0) }
+        #expect(words.filter { names.contains($0) } == ["greatest", "middle", "least"])
     }
 
     @Test func `rows are shared out by weight`() {

@@ -99,11 +99,6 @@ struct TerminalChart {
         return line
     }
 
-    /// The row from the top, in which a share of the height is.
-    private static func row(_ share: Double, _ rows: Int) -> Int {
-        min(max(rows - 1 - Int(share * Double(rows)), 0), rows - 1)
-    }
-
     /// The row for the label of a tick at a share of the height: the highest tick has the top row, every other one
     /// the row that it is the lower edge of, about, or none.
     private static func labelRow(_ share: Double, _ rows: Int) -> Int? {
@@ -184,7 +179,7 @@ struct TerminalChart {
                 previous = nil
                 continue
             }
-            let y = height - 1 - Int((scale.share(value) * Double(height - 1)).rounded())
+            let y = Self.dot(scale.share(value), height)
             // Dashes are three columns long, and so is what is between them.
             if !series.isDashed || x % 6 < 3 {
                 let start = previous.map { $0 < y ? $0 + 1 : $0 > y ? $0 - 1 : y } ?? y
@@ -194,16 +189,23 @@ struct TerminalChart {
         }
     }
 
+    /// The dot of so many, from the top, at a share of the height.
+    private static func dot(_ share: Double, _ height: Int) -> Int {
+        height - 1 - Int((share * Double(height - 1)).rounded())
+    }
+
     /// The row beside which each series' name stands: that of its last value, or the nearest one free.
     private func places(of series: [Chart.Series], _ scale: PanelScale, _ rows: Int) -> [Int: Int] {
         let wanted = series.indices.map { index in
-            (index: index, row: Self.row(series[index].last.map { scale.share($0) } ?? 0, rows))
-        }.sorted { ($0.row, $0.index) < ($1.row, $1.index) }
+            (index: index, share: series[index].last.map { scale.share($0) } ?? 0)
+        }.sorted { ($1.share, $0.index) < ($0.share, $1.index) }
         var places: [Int: Int] = [:]
         for (order, one) in wanted.enumerated() where order < rows {
             let below = wanted.count - 1 - order
             let highest = (places.keys.max() ?? -1) + 1
-            places[max(min(one.row, rows - 1 - below), highest)] = one.index
+            // Where the dots of a line are, four of which are in a row.
+            let row = Self.dot(one.share, rows * 4) / 4
+            places[max(min(row, rows - 1 - below), highest)] = one.index
         }
         return places
     }
