@@ -15,6 +15,12 @@ package struct HostPaths: Sendable {
     package let state: String
     /// The daemon's ring of past decisions.
     package let history: String
+    /// Where cgroups are mounted: version 2, or the folders of version 1's controllers.
+    package let cgroup: String
+    /// Version 2 beside version 1.
+    package let unifiedCgroup: String
+    /// The folder in which KVM has one for each virtual machine. debugfs
+    package let machines: String
 
     package init(root: String = "/") {
         var prefix = root[...]
@@ -30,6 +36,9 @@ package struct HostPaths: Sendable {
         runtime = prefix + "/run/ksmtuned"
         state = prefix + "/run/ksmtuned/state"
         history = prefix + "/var/lib/ksmtuned/history"
+        cgroup = prefix + "/sys/fs/cgroup"
+        unifiedCgroup = prefix + "/sys/fs/cgroup/unified"
+        machines = prefix + "/sys/kernel/debug/kvm"
     }
 
     /// Whether this is a tree that stands for a host.

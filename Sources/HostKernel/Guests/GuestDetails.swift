@@ -28,6 +28,9 @@ package struct GuestDetails: Equatable, Sendable {
     package var obstacles: [Obstacle] = []
     /// `nil` where its cgroup cannot be told.
     package var limits: GuestLimits?
+    /// Whether the kernel shows what KSM does for this guest only to root and to the guest's own user, which this
+    /// process is neither of.
+    package var isHidden = false
 
     package init(pid: Int32, comm: String) {
         self.pid = pid
@@ -52,7 +55,11 @@ package struct GuestDetails: Equatable, Sendable {
         case sharedBackend = "shared memory backend"
         case memfd = "memfd backend"
         case hugePages = "huge pages"
-        /// The process never offered memory to KSM.
+        /// Memory that the host cannot read, which QEMU does not offer to KSM.
+        case confidential = "confidential guest"
+        /// Cloud Hypervisor's `mergeable=off`, its default.
+        case notOffered = "mergeable=off"
+        /// The process offers no memory to KSM, as the kernel says.
         case notRegistered = "not registered with KSM"
     }
 }
@@ -62,13 +69,15 @@ package struct GuestLimits: Equatable, Sendable {
     /// Below the mount point, as `/proc/PID/cgroup` says.
     package var path: String
     package var memoryMax: Int64?
+    /// `memory.soft_limit_in_bytes` of version 1, which libvirt takes for it.
     package var memoryHigh: Int64?
     package var memoryLow: Int64?
     package var memoryMin: Int64?
+    /// Swap alone; of version 1 the difference of the limits with and without swap.
     package var swapMax: Int64?
     /// `cpu.weight` of version 2; `cpu.shares` of version 1 is converted to it.
     package var cpuWeight: Int64?
-    /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period.
+    /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period. Where libvirt limits each virtual CPU, their sum.
     package var cpuMax: Double?
 
     package init(path: String) { self.path = path }
