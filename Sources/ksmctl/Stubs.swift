@@ -1,6 +1,5 @@
 import ArgumentParser
 
-struct GuestsCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "guests") }
 struct DoctorCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "doctor") }
 struct PlanCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "plan") }
 struct SimulateCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "simulate") }

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Glibc
+import HostKernel
+import KSMPolicy
+
+/// `ksmctl guests`: a row for each guest.
+struct GuestsCommand: HostCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guests", abstract: "Show each guest: its memory, what KSM merges of it, or why it cannot.",
+        discussion: """
+            Guests are the processes that the daemon counts: by the names of KSM_PROFILE= or KSM_GUEST_PATTERN=, and \
+            for root, who may see that in debugfs, also those under other names that have a virtual machine of KVM.
+
+            NAME, MEMORY (configured), VCPUS, BALLOON and MERGEABLE come from the guest's command line; MERGED, ZERO, \
+            PROFIT and whether any of its memory is registered with KSM come from the kernel, which shows them to root \
+            and to the guest's own user. "-" is what is not known, with --limits also what has no limit.
+
+            Exit status: 0, also without guests; 69 where the processes cannot be listed; 78 where \
+            KSM_GUEST_PATTERN= makes no sense.
+            """)
+
+    @OptionGroup var host: RootOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(help: ArgumentHelp("Sort by a column: names upwards, amounts downwards.", valueName: "column"))
+    var sort = GuestColumn.pid
+
+    @Flag(help: "Show what each guest's cgroup allows it instead: memory.max to cpu.max.")
+    var limits = false
+
+    func execute() throws {
+        let paths = host.paths
+        let memory = try? MemoryReader(paths).read()
+        let loaded = ConfigurationFiles(paths).load(total: memory?.total)
+        if !loaded.isUsable {
+            Output.warn("the configuration has errors, and the daemon would refuse it: see ksmctl check-config")
+        }
+        var guests: [GuestDetails] = []
+        do throws(KernelFileError) {
+            guests = try GuestReader.read(paths, loaded.configuration)
+        } catch {
+            guard error.operation == .understand else { throw Refusal("\(error): is /proc mounted?", .unavailable) }
+            throw Refusal("\(error): see regex(7) and ksmctl check-config", .configuration)
+        }
+        // A tree that stands for a host has users of its own.
+        let users = paths.isStandIn ? { _ in nil } : UserNames.name
+        var report = GuestsReport(guests, users: users, sortedBy: sort)
+        report.criterion = GuestsReport.Criterion(loaded.configuration)
+        report.showsLimits = limits
+        report.isBlind = Self.hidesProcesses(paths)
+        try report.print(output)
+    }
+
+    /// Whether `/proc` shows a user's own processes only (`hidepid=`): else the first one is there for everybody.
+    private static func hidesProcesses(_ paths: HostPaths) -> Bool {
+        unsafe access("\(paths.proc)/1/comm", R_OK) != 0 && !paths.isStandIn
+    }
+}
+
+enum UserNames {
+    /// - Returns: `nil` for a user without a name.
+    static func name(_ uid: UInt32) -> String? {
+        guard let entry = unsafe getpwuid(uid) else { return nil }
+        return unsafe String(cString: entry.pointee.pw_name)
+    }
+}

@@ -1,0 +1,265 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import ksmctl
+
+@Suite struct KsmctlGuestsTests {
+    /// Of guests of every kind.
+    private static func host() -> FakeHost {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setGuest(
+            2101, resident: 500_000,
+            """
+            qemu-system-x86_64 -name guest=web1,debug-threads=on -machine pc-q35-7.2,usb=off,memory-backend=pc.ram \
+            -m size=4194304k -object {"qom-type":"memory-backend-ram","id":"pc.ram","size":4294967296} -smp 4,sockets=4 \
+            -device {"driver":"virtio-balloon-pci","deflate-on-oom":true}
+            """)
+        host.setKSMStat(2101, items: 400_000, zero: 2560, merging: 262_144, profit: 1_048_576_000)
+        let scope = #"machine.slice/machine-qemu\x2d1\x2dweb1.scope"#
+        host.setCgroup(of: 2101, "0::/\(scope)/libvirt/emulator")
+        host.setCgroup(scope, ["cpu.weight": "200"])
+        host.setCgroup(
+            "\(scope)/libvirt",
+            ["memory.max": "5368709120", "memory.swap.max": "1073741824", "cpu.max": "150000 100000"])
+        host.setGuest(
+            310, comm: "kvm", resident: 300_000,
+            "/usr/bin/kvm -id 100 -name db,debug-threads=on -m 2048 -smp 2 -device virtio-balloon-pci -mem-path /dev/hugepages"
+        )
+        host.setKSMStat(310, items: 20, profit: -1280)
+        host.setCgroup(of: 310, "0::/qemu.slice/100.scope")
+        host.setCgroup("qemu.slice/100.scope", ["cpu.weight": "100", "memory.max": "max"])
+        host.setGuest(11_000, comm: "firecracker", resident: 30_000, "firecracker --id fc-1")
+        host.setKSMStat(11_000, items: 0, offersAny: false)
+        return host
+    }
+
+    /// - Parameter hidden: The pids of guests that are somebody else's.
+    private static func report(
+        _ host: FakeHost, sortedBy column: GuestColumn = .pid, hidden: Set<Int32> = []
+    ) throws -> GuestsReport {
+        let guests = try GuestReader.read(host.paths, Configuration()).map { guest in
+            var guest = guest
+            // Who runs these tests is not the same everywhere.
+            guest.user = guest.pid == 310 ? 0 : 64055
+            if hidden.contains(guest.pid) {
+                (guest.merged, guest.zero, guest.profit) = (nil, nil, nil)
+                guest.isHidden = true
+            }
+            return guest
+        }
+        return GuestsReport(guests, users: { $0 == 0 ? "root" : nil }, sortedBy: column)
+    }
+
+    // MARK: Text
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `A row for each guest`() throws {
+        #expect(
+            try Self.report(Self.host()).text(.plain) == """
+                  PID  NAME   USER    RESIDENT   MERGED      ZERO      PROFIT   MEMORY  VCPUS  BALLOON      MERGEABLE
+                  310  db     root     1.1 GiB    0 KiB     0 KiB      -1 KiB  2.0 GiB      2  manual       no: huge pages
+                 2101  web1   64055    1.9 GiB  1.0 GiB  10.0 MiB  1000.0 MiB  4.0 GiB      4  autodeflate  yes
+                11000  fc-1   64055  117.1 MiB    0 KiB     0 KiB       0 KiB        -      -  -            no: not registered with KSM
+                       total           3.1 GiB  1.0 GiB  10.0 MiB   999.9 MiB  6.0 GiB      6
+
+                """)
+    }
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `What their cgroups allow them`() throws {
+        var report = try Self.report(Self.host())
+        report.showsLimits = true
+        #expect(
+            report.text(.plain) == #"""
+                  PID  NAME   RESIDENT  MEM.MAX  MEM.HIGH  MEM.LOW  MEM.MIN  SWAP.MAX  CPU.WEIGHT  CPU.MAX  UNIT
+                  310  db      1.1 GiB        -         -        -        -         -         100        -  100.scope
+                 2101  web1    1.9 GiB  5.0 GiB         -        -        -   1.0 GiB         200  150.0 %  machine-qemu\x2d1\x2dweb1.scope
+                11000  fc-1  117.1 MiB        -         -        -        -         -           -        -  -
+
+                """#)
+    }
+
+    @Test func `What could not be seen is said once`() throws {
+        let lines = try Self.report(Self.host(), hidden: [310, 2101]).text(.plain).split(separator: "\n")
+        #expect(
+            lines.last == """
+                merged, zero and profit of 2 guests are shown to root and to the guest's own user only, and no total has \
+                them: run it as root
+                """)
+        #expect(lines.count == 6)
+    }
+
+    @Test func `What this kernel does not say is said once`() throws {
+        let host = Self.host()
+        for pid in [310, 2101, 11_000] {
+            host.write("ksm_rmap_items 5\n", to: "proc/\(pid)/ksm_stat")
+            host.write("7\n", to: "proc/\(pid)/ksm_merging_pages")
+        }
+        let report = try Self.report(host)
+        #expect(report.notes == ["this kernel does not say of a process: zero pages, profit"])
+        #expect(report.totals.profitBytes == nil)
+        #expect(report.totals.mergedBytes == 21 * Int64(Host.pageSize))
+    }
+
+    @Test func `A part that cannot be merged, and a name that would move the cursor`() throws {
+        let host = FakeHost()
+        host.setProcess(
+            1, comm: "kvm", resident: 1,
+            commandLine: [
+                "kvm", "-name", "a\n\u{1b}[2J\u{9b}\u{202e}b", "-numa", "node,memdev=a", "-numa", "node,memdev=b",
+                "-object",
+                "memory-backend-ram,id=a", "-object", "memory-backend-ram,id=b,share=on,merge=off",
+            ])
+        host.setProcess(
+            2, comm: "kvm", resident: 1, commandLine: ["kvm", "-name", String(repeating: "n", count: 200)])
+        let text = try Self.report(host).text(.plain)
+        #expect(text.contains(" a??[2J??b "))
+        #expect(text.contains("  partly: backend merge=off, shared memory backend\n"))
+        #expect(text.contains(" \(String(repeating: "n", count: 29))...  "))
+    }
+
+    // MARK: Order
+
+    @Test(arguments: [
+        (GuestColumn.pid, [310, 2101, 11_000]), (.name, [310, 11_000, 2101]), (.user, [2101, 11_000, 310]),
+        (.resident, [2101, 310, 11_000]), (.merged, [2101, 310, 11_000]), (.zero, [2101, 310, 11_000]),
+        (.profit, [2101, 11_000, 310]), (.memory, [2101, 310, 11_000]), (.vcpus, [2101, 310, 11_000]),
+        (.mergeable, [310, 11_000, 2101]),
+    ])
+    func `Names are sorted upwards, amounts downwards, what is not known last`(
+        _ column: GuestColumn, pids: [Int32]
+    ) throws {
+        #expect(try Self.report(Self.host(), sortedBy: column).guests.map { $0.pid } == pids)
+    }
+
+    // MARK: The program
+
+    @Test func `JSON is as the schema says, with guests and without`() async throws {
+        let schema = try JSONSchema("guests")
+        let host = Self.host()
+        let outcome = try await Program.ksmctl.run(["guests", "--json", "--sort", "merged", host.rootOption])
+        #expect(outcome.status == 0)
+        #expect(outcome.error == "")
+        #expect(schema.problems(outcome.output) == [])
+        host.remove("sys")
+        for pid in [310, 2101, 11_000] { host.removeProcess(pid) }
+        let empty = try await Program.ksmctl.run(["guests", "--json", host.rootOption])
+        #expect(empty.status == 0)
+        #expect(schema.problems(empty.output) == [])
+    }
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `JSON of a guest`() throws {
+        let host = Self.host()
+        host.removeProcess(310)
+        host.removeProcess(11_000)
+        #expect(
+            try Self.report(host).json() == #"""
+                {
+                  "command" : "guests",
+                  "guests" : [
+                    {
+                      "balloon" : "autodeflate",
+                      "cgroup" : {
+                        "cpu_max" : 1.5,
+                        "cpu_weight" : 200,
+                        "memory_max_bytes" : 5368709120,
+                        "path" : "/machine.slice/machine-qemu\\x2d1\\x2dweb1.scope/libvirt/emulator",
+                        "swap_max_bytes" : 1073741824
+                      },
+                      "comm" : "qemu-system-x86",
+                      "configured_bytes" : 4294967296,
+                      "mergeable" : true,
+                      "merged_bytes" : 1073741824,
+                      "name" : "web1",
+                      "obstacles" : [
+
+                      ],
+                      "pid" : 2101,
+                      "profit_bytes" : 1048576000,
+                      "resident_bytes" : 2048000000,
+                      "uid" : 64055,
+                      "vcpus" : 4,
+                      "zero_bytes" : 10485760
+                    }
+                  ],
+                  "hidden_guests" : 0,
+                  "notes" : [
+
+                  ],
+                  "schema_version" : 1,
+                  "totals" : {
+                    "configured_bytes" : 4294967296,
+                    "guests" : 1,
+                    "merged_bytes" : 1073741824,
+                    "profit_bytes" : 1048576000,
+                    "resident_bytes" : 2048000000,
+                    "vcpus" : 4,
+                    "zero_bytes" : 10485760
+                  }
+                }
+
+                """#)
+    }
+
+    @Test func `In a tree that stands for a host, users are numbers`() async throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        let outcome = try await Program.ksmctl.run(["guests", host.rootOption])
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.output.contains("   10  kvm    \(geteuid()) ")
+                || outcome.output.contains(" 10  kvm    \(geteuid()) "))
+        let limits = try await Program.ksmctl.run(["guests", "--limits", host.rootOption])
+        #expect(limits.output.hasPrefix("PID  NAME  RESIDENT  MEM.MAX  "))
+    }
+
+    @Test(arguments: [
+        ("", "no process has a name that the daemon knows; set KSM_GUEST_PATTERN= if yours has another"),
+        (
+            "KSM_PROFILE=proxmox",
+            "no process has a name that KSM_PROFILE=proxmox knows; set KSM_GUEST_PATTERN= if yours has another"
+        ),
+        ("KSM_GUEST_PATTERN='^x$'", "no process has a name that KSM_GUEST_PATTERN=^x$ matches"),
+    ])
+    func `No guests are a line with a remedy, and no failure`(_ configuration: String, line: String) async throws {
+        let host = FakeHost()
+        host.configure(configuration + "\n")
+        host.setProcess(10, comm: "bash", resident: 1)
+        let outcome = try await Program.ksmctl.run(["guests", host.rootOption])
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "no guests found: \(line)\n")
+        #expect(outcome.error == "")
+    }
+
+    @Test func `Processes that cannot be listed are 69`() async throws {
+        let host = FakeHost()
+        host.remove("proc")
+        let outcome = try await Program.ksmctl.run(["guests", host.rootOption])
+        #expect(outcome.status == 69)
+        #expect(outcome.output == "")
+        #expect(
+            outcome.error
+                == host.filled("ksmctl: cannot list ROOT/proc: No such file or directory: is /proc mounted?\n"))
+    }
+
+    @Test func `A pattern that makes no sense is 78`() async throws {
+        let host = FakeHost()
+        host.configure("KSM_GUEST_PATTERN='a('\n")
+        let outcome = try await Program.ksmctl.run(["guests", host.rootOption])
+        #expect(outcome.status == 78)
+        #expect(outcome.output == "")
+        #expect(outcome.error.contains("ksmctl: cannot understand KSM_GUEST_PATTERN: "))
+        #expect(outcome.error.hasSuffix(": see regex(7) and ksmctl check-config\n"))
+    }
+
+    @Test func `A column that is none is refused`() async throws {
+        let outcome = try await Program.ksmctl.run(["guests", "--sort", "colour"])
+        #expect(outcome.status == 64)
+        #expect(outcome.error.contains("colour"))
+    }
+}
