@@ -22,7 +22,7 @@ package struct GuestDetails: Equatable, Sendable {
     package var vcpus: Int?
     /// `nil` where the command line is not QEMU's.
     package var balloon: Balloon?
-    /// Whether KSM may merge its memory: `nil` where it cannot be told.
+    /// Whether KSM may merge its memory or a part of it: `nil` where it cannot be told.
     package var isMergeable: Bool?
     /// Why its memory or a part of it cannot be merged.
     package var obstacles: [Obstacle] = []

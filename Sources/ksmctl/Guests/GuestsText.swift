@@ -100,9 +100,7 @@ extension GuestsReport {
         var notes: [String] = []
         if hiddenGuests > 0 {
             let whose = hiddenGuests == 1 ? "1 guest" : "\(hiddenGuests) guests"
-            notes.append(
-                "merged, zero and profit of \(whose) are shown to root and to the guest's own user only, and no total "
-                    + "has them: run it as root")
+            notes.append("hidden, and in no total: merged, zero and profit of \(whose); run it as root to see them")
         }
         // Of a guest that is not hidden, what is missing is what the kernel does not have.
         if guests.count > hiddenGuests {
