@@ -44,23 +44,6 @@ import Testing
         #expect(run.ksm.now >= 5)
     }
 
-    @Test func `while a new guest fills its memory, ksmd goes through what comes before it, and waits there`() throws {
-        var run = try Self.rested()
-        let passes = run.ksm.counters.passes
-        run.ksm.start(9, Self.regions, growth: 8)
-        let start = run.ksm.now
-        let began = try #require(run.advance(to: start + 8) { $0.last?.action == .scan })
-        #expect(began - start < 2)
-        #expect(run.last?.reason == .newMemory)
-        let held = try #require(run.advance(to: start + 8) { $0.last?.reason == .filling })
-        #expect(run.last?.action == .stop)
-        #expect(held < start + 8)
-        _ = try #require(run.advance(to: start + 10) { $0.last?.action == .scan })
-        _ = try #require(run.advance(to: start + 60) { $0.last?.action == .stop })
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
-        #expect(run.ksm.counters.passes - passes <= 3)
-    }
-
     @Test func `the wait has an end`() throws {
         var run = PolicyRun(Self.guests(4, growth: 60))
         let began = try #require(run.advance(to: 20) { $0.last?.reason == .filling })

@@ -7,13 +7,13 @@ extension AdaptivePolicy {
         static let leastChange = KiB(4 * 1024)
         /// A guest that fills its memory is waited for so long at most.
         static let longestWait = 15.0
-        /// While guests fill their memory, ksmd may go through this share of all that KSM knows: the new memory comes last.
-        static let approach = 0.8
         /// Between two looks at guests that fill their memory.
         static let growthStep = 0.2
         /// Guests fill their memory while they grow by this share, or amount, per second.
-        static let fillingShare = 0.03
+        static let fillingShare = 0.01
         static let fillingAmount = KiB(8 * 1024)
+        /// They have filled it when they grow by less than this share of the fastest: what is left comes while ksmd scans.
+        static let fillingEnd = 0.2
         /// Below this share of available memory there is no waiting.
         static let shortAvailable = 0.05
         /// Between two steps of a scan at the share of a probe, at most, in nanoseconds.

@@ -33,6 +33,8 @@ package struct AdaptivePolicy: Sendable {
     /// When the kernel last announced memory pressure.
     private var lastShortage: Int64?
     private var isFilling = false
+    /// The greatest growth since guests began to fill their memory, in KiB per second.
+    private var fillingPeak = 0.0
     private var cpuPressure = 0.0
     private var pagesToScan: Int64 = 0
     private var sleepMilliseconds: Int64 = 0
@@ -96,9 +98,9 @@ package struct AdaptivePolicy: Sendable {
             if needsActivityStart || isProbeDue && ledger.guests > 0 { wants.insert(.activity) }
             // What guests did is counted from one look to the next, so a probe must be able to begin with this one.
             if needsCounters || wants.contains(.activity) { wants.insert(.allCounters) }
+        case .waiting: wants = [.guests, .allCounters]
         case .scanning(let scan):
-            let step = scan.fillingSince == nil ? Law.guestStep : Law.growthStep
-            let pause = max(Int64(step * 1e9), lookPause)
+            let pause = max(Int64(Law.guestStep * 1e9), lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
             // What ended guests shared leaves the counters at one blow, which each step must see for itself.
@@ -148,8 +150,9 @@ package struct AdaptivePolicy: Sendable {
             isFilling = ledger.unscanned >= Law.leastGrowth
         } else if let last = lastGuestLook, sample.now > last {
             let rate = Double(ledger.lastGrowth.count) / seconds(from: last, to: sample.now)
-            isFilling =
-                rate >= max(Double(Law.fillingAmount.count), Double(ledger.resident.count) * Law.fillingShare)
+            let least = max(Double(Law.fillingAmount.count), Double(ledger.resident.count) * Law.fillingShare)
+            fillingPeak = rate >= least ? max(fillingPeak, rate) : 0
+            isFilling = rate >= max(least, fillingPeak * Law.fillingEnd)
         }
         lastGuestLook = sample.now
     }
@@ -165,6 +168,9 @@ package struct AdaptivePolicy: Sendable {
     private mutating func follow(_ sample: AdaptiveSample) -> Decision.Reason {
         switch phase {
         case .idle: return rest(sample)
+        case .waiting(let since):
+            let isOver = !isFilling || isShort(sample.now) || seconds(from: since, to: sample.now) >= Law.longestWait
+            return isOver || isRequested ? begin(.burst, sample) : .filling
         case .scanning(let scan): return go(on: scan, sample)
         }
     }
@@ -178,7 +184,9 @@ package struct AdaptivePolicy: Sendable {
             (1 + min(rested, Law.longestPatience) / Law.patience) * (isShort(sample.now) ? Law.shortageWorth : 1)
         let grown = bytes(ledger.unscanned)
         if ledger.unscanned >= Law.leastGrowth, pays(grown, 2 * costOfPass.estimate(sample.counters) / patience) {
-            return begin(.burst, sample, isFilling: isFilling && !isShort(sample.now))
+            guard isFilling, !isShort(sample.now) else { return begin(.burst, sample) }
+            phase = .waiting(since: sample.now)
+            return .filling
         }
         let candidates = bytes((lastPass?.left ?? 0) + (lastPass?.hidden ?? 0))
         let changed = changedYield * candidates
@@ -209,37 +217,28 @@ package struct AdaptivePolicy: Sendable {
         return isBusy ? begin(.probe, sample) : .nothingToGain
     }
 
-    private mutating func begin(
-        _ kind: Scan.Kind, _ sample: AdaptiveSample, isFilling: Bool = false
-    ) -> Decision.Reason {
+    private mutating func begin(_ kind: Scan.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
         guard sample.isCounted else {
             needsCounters = true
             return .nothingToGain
         }
         isRequested = false
-        var scan = Scan(
+        let scan = Scan(
             kind: kind, isFull: kind == .recheck, savedAtStart: sample.counters.saved, cpuAtStart: sample.counters.cpu,
             movedAt: sample.now)
-        if isFilling {
-            scan.fillingSince = sample.now
-            scan.approach = (Int64(Law.approach * Double(sample.counters.seen)), sample.counters.visited)
-            scan.isHeld = bytes(scan.approach.pages) < bytes(Law.leastGrowth)
-        }
         phase = .scanning(scan)
         meter = PassMeter(sample.counters, after: lastPass, standing: standing)
         lastStep = nil
         ledger.beginPass()
         setPace(for: scan, sample)
-        return scan.isHeld ? .filling : scan.kind.reason
+        return scan.kind.reason
     }
 
     // MARK: While ksmd scans
 
     private mutating func go(on scan: Scan, _ sample: AdaptiveSample) -> Decision.Reason {
         var scan = scan
-        // Who asks while guests are waited for has the scan at once that would have come.
-        if isRequested, scan.fillingSince == nil { scan.kind = .request }
-        wait(&scan, sample)
+        if isRequested { scan.kind = .request }
         isRequested = false
         noteStall(&scan, sample)
         if var pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
@@ -273,30 +272,7 @@ package struct AdaptivePolicy: Sendable {
         }
         phase = .scanning(scan)
         setPace(for: scan, sample)
-        return scan.isHeld ? .filling : scan.isStalled ? .nothingOffered : scan.kind.reason
-    }
-
-    /// Holds ksmd before memory that guests are still filling.
-    private mutating func wait(_ scan: inout Scan, _ sample: AdaptiveSample) {
-        guard let since = scan.fillingSince else { return }
-        let isOver = !isFilling || isShort(sample.now) || seconds(from: since, to: sample.now) >= Law.longestWait
-        guard isOver || isRequested else {
-            scan.isHeld = scan.isHeld || sample.counters.visited - scan.approach.start >= scan.approach.pages
-            if scan.isHeld { scan.movedAt = sample.now }
-            return
-        }
-        scan.fillingSince = nil
-        scan.isHeld = false
-        scan.movedAt = sample.now
-        // All that came meanwhile is what ksmd comes to now.
-        ledger.beginPass()
-        if scan.newcomers != nil { scan.newcomers = newcomers }
-    }
-
-    /// The memory that a pass did not come to, at the beginning of the next.
-    private var newcomers: (pages: Int64, end: Int64) {
-        let pages = Int64(bytes(ledger.expected) / settings.pageSize)
-        return (pages, end: standing + pages)
+        return scan.isStalled ? .nothingOffered : scan.kind.reason
     }
 
     /// A host whose guests do not let KSM merge them has no passes: ksmd sleeps until one does, and is left to it.
@@ -326,7 +302,8 @@ package struct AdaptivePolicy: Sendable {
         let seen = KiB(ofBytes: bytes(pass.fresh))
         let expected = ledger.expected
         if scan.passes == 1, seen.count < expected.count / 10 * 9 {
-            scan.newcomers = newcomers
+            let pages = Int64(bytes(expected) / settings.pageSize)
+            scan.newcomers = (pages, end: standing + pages)
             ledger.seeAhead(seen)
         } else {
             ledger.endPass(seen: seen)
@@ -420,8 +397,7 @@ package struct AdaptivePolicy: Sendable {
         report.ended = ended
         switch phase {
         case .idle: decision.pause = needsCounters ? 0 : max(settings.idleStep, lookPause)
-        case .scanning(let scan) where scan.isHeld:
-            decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
+        case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
         case .scanning(let scan):
             decision.action = .scan
             // A tenth of a CPU need not be watched as closely as all of one.

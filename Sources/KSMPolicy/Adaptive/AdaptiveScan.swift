@@ -2,6 +2,8 @@ extension AdaptivePolicy {
     /// What ksmd is made to do.
     package enum Phase: Sendable {
         case idle
+        /// Guests still fill their memory: what is hashed now changes before it is compared.
+        case waiting(since: Int64)
         case scanning(Scan)
     }
 
@@ -30,13 +32,6 @@ extension AdaptivePolicy {
         var isFull = false
         var savedAtStart: Int64
         var cpuAtStart: Int64?
-        /// Since when guests are filling their memory, until they have: what is hashed before that changes before it is
-        /// compared. ksmd comes to the memory of a new guest last, so it may go through all the rest meanwhile.
-        var fillingSince: Int64?
-        /// Pages that ksmd may come to until then, and those it had come to when the scan began.
-        var approach: (pages: Int64, start: Int64) = (0, 0)
-        /// Whether it has come so far, and stands.
-        var isHeld = false
         /// When ksmd last did anything.
         var movedAt: Int64
         /// Whether ksmd sleeps, since no process has offered it memory. It wakes by itself when one does.
