@@ -41,6 +41,27 @@ package struct HostPaths: Sendable {
         machines = prefix + "/sys/kernel/debug/kvm"
     }
 
+    /// The folder of transparent huge pages; those of khugepaged lie below.
+    package var hugePages: String { prefix + "/sys/kernel/mm/transparent_hugepage" }
+    /// A list of the CPUs that are switched on, as `0-3,8`.
+    package var onlineCPUs: String { prefix + "/sys/devices/system/cpu/online" }
+    /// A list of the NUMA nodes that have memory.
+    package var memoryNodes: String { prefix + "/sys/devices/system/node/has_memory" }
+    package var swaps: String { prefix + "/proc/swaps" }
+    /// Block devices by their names, each a link to the device's folder; a partition's lies in its disk's.
+    package var blockDevices: String { prefix + "/sys/class/block" }
+    /// Block devices by their numbers, `254:0`.
+    package var blockNumbers: String { prefix + "/sys/dev/block" }
+    package var zswap: String { prefix + "/sys/module/zswap/parameters" }
+    /// Where an administrator's word on a unit of systemd stands, and a program's until the next boot.
+    package var unitFolders: [String] { ["/etc/systemd/system", "/run/systemd/system"].map { prefix + $0 } }
+    /// The names of TuneD's profile in use, with blanks between.
+    package var tunedProfile: String { prefix + "/etc/tuned/active_profile" }
+    /// Where TuneD looks for a profile's folder, the first that has it.
+    package var tunedProfiles: [String] {
+        ["/etc/tuned/profiles", "/etc/tuned", "/usr/lib/tuned/profiles", "/usr/lib/tuned"].map { prefix + $0 }
+    }
+
     /// Whether this is a tree that stands for a host.
     package var isStandIn: Bool { !prefix.isEmpty }
 
