@@ -1,5 +1,4 @@
 import ArgumentParser
 
-struct DoctorCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "doctor") }
 struct PlanCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "plan") }
 struct SimulateCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "simulate") }

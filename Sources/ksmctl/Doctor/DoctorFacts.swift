@@ -1,0 +1,137 @@
+import Glibc
+import HostKernel
+import KSMPolicy
+
+/// All that the doctor's answers are made from. `nil` is what could not be seen, or what this host does not have.
+struct DoctorFacts {
+    var paths: HostPaths
+    /// Seconds since 1970.
+    var now: Double
+    var isRoot: Bool
+    /// In bytes.
+    var pageSize: Int64
+    var memory = MemoryInfo()
+    var configuration = Configuration()
+    var diagnostics: [Diagnostic] = []
+    var ksm: KSMSnapshot
+    /// Why KSM's files cannot be written.
+    var refusal: KernelFileError?
+    var daemon = RunningDaemon.none
+    /// Why it cannot be told whether the daemon runs.
+    var daemonFailure: KernelFileError?
+    var state: PublishedState?
+    var processes = ProcessSurvey()
+    var processesFailure: KernelFileError?
+    var tuned: TunedProfile?
+    /// The links that keep systemd from starting the units.
+    var maskedUnits: [String] = []
+    var guests: [GuestDetails] = []
+    var guestsFailure: KernelFileError?
+    var hugePages: HugePages?
+    var topology = HostTopology()
+    var swaps: [SwapDevice]?
+    var zswap: Zswap?
+    var pressure: MemoryPressure?
+    /// The record of the history that ksmd's CPU time is counted from.
+    var earlier: HistoryRecord?
+
+    /// Facts without any, for one who fills them in.
+    init(paths: HostPaths, now: Double, isRoot: Bool, pageSize: Int64, ksm: KSMSnapshot) {
+        self.paths = paths
+        self.now = now
+        self.isRoot = isRoot
+        self.pageSize = pageSize
+        self.ksm = ksm
+    }
+
+    /// Those of a host.
+    ///
+    /// - Parameter now: Seconds since 1970.
+    /// - Throws: ``Refusal`` where not even its memory can be read.
+    init(_ paths: HostPaths, now: Double = HostView.now) throws {
+        let view = try HostView(paths)
+        self.init(
+            paths: paths, now: now, isRoot: geteuid() == 0, pageSize: view.pageSize, ksm: view.ksm)
+        memory = view.memory
+        configuration = view.configuration
+        diagnostics = view.loaded.diagnostics
+        daemon = view.daemon
+        daemonFailure = view.daemonFailure
+        state = view.state
+        lookAgainAtKnobs()
+        do throws(KernelFileError) {
+            try KSMDirectory(paths).check()
+        } catch {
+            refusal = error
+        }
+        do throws(KernelFileError) {
+            processes = try ProcessSurvey(
+                paths, configuration, writerNames: OtherWriter.allCases.map { $0.rawValue })
+        } catch {
+            processesFailure = error
+        }
+        do throws(KernelFileError) {
+            guests = try GuestReader.read(paths, configuration)
+        } catch {
+            guestsFailure = error
+        }
+        tuned = TunedProfile.read(paths)
+        maskedUnits = MaskedUnits.find(paths)
+        hugePages = HugePages.read(paths)
+        topology = HostTopology(paths)
+        swaps = SwapDevice.all(paths)
+        zswap = Zswap.read(paths)
+        pressure = MemoryPressure.read(paths)
+        earlier = Self.earlier(paths, now: self.now)
+    }
+
+    /// The daemon may have written between the look at the knobs and the one at what it told. Only a difference that
+    /// stays is another's.
+    private mutating func lookAgainAtKnobs() {
+        guard !paths.isStandIn else { return }
+        for _ in 0..<3 where !overwrittenKnobs.isEmpty {
+            usleep(200_000)
+            ksm = KSMSnapshot(paths)
+            state = PublishedState.read(paths)
+            now = HostView.now
+        }
+    }
+
+    /// ksmd's CPU time is counted over this time at least, in seconds: it works in bursts, and the daemon decides once
+    /// a minute.
+    private static let leastSpan = 30.0
+    /// And this at most: what ksmd did before that says nothing of now.
+    private static let longestSpan = 3600.0
+
+    /// The newest record that is old enough.
+    private static func earlier(_ paths: HostPaths, now: Double) -> HistoryRecord? {
+        guard let records = (try? HistoryReader.read(paths.history)) ?? nil else { return nil }
+        return records.last { record in
+            let age = now - Double(record.time) / 1e6
+            return record.counters?.cpu != nil && (leastSpan...longestSpan).contains(age)
+        }
+    }
+
+    // MARK: What follows from them
+
+    var isRunning: Bool { if case .running = daemon { true } else { false } }
+
+    var total: KiB { memory.total ?? .zero }
+
+    /// The path of a file of KSM.
+    func file(_ file: KSMFile) -> String { "\(paths.ksm)/\(file.name)" }
+
+    func amount(pages: Int64) -> String {
+        let (bytes, overflow) = pages.multipliedReportingOverflow(by: pageSize)
+        return Amount.text(bytes: overflow ? .max : bytes)
+    }
+
+    /// Passes that KSM needs before anything can be merged: one to hash, one to compare.
+    static let firstPasses: Int64 = 2
+
+    /// Why no answer about guests is possible; `nil` where there are some.
+    var whyNoGuests: String? {
+        if let guestsFailure { return "the guests cannot be read: \(guestsFailure)" }
+        return guests.isEmpty ? "no guest runs" : nil
+    }
+}

@@ -1,0 +1,163 @@
+import HostKernel
+import KSMPolicy
+
+/// The guests: whether they are counted, can be merged, and fit the host.
+extension Question {
+    static let guestQuestions = [guestsCounted, mergeable, balloon, vcpus]
+
+    // MARK: Whether they are counted
+
+    static let guestsCounted = Question("guests-counted", "Guests counted") { question, facts in
+        if let failure = facts.processesFailure {
+            return question.skip("the processes cannot be seen: \(failure)")
+        }
+        let processes = facts.processes
+        let named = processes.machines.filter { $0.isNamed }
+        // A machine without a guest's name, or another that bears the name of a program that runs machines.
+        let missed = processes.machines.filter { !$0.isNamed }
+        let counted = Words.count(named.count, "process is", "processes are") + " taken for guests"
+        guard !missed.isEmpty else {
+            guard processes.hidden == 0 else {
+                return question.skip(
+                    (named.isEmpty ? "" : "all that a name tells; ") + "who holds a virtual machine only root can see",
+                    remedy: "run it as root"
+                ).seen(counted).seen(
+                    "the descriptors of \(Words.count(processes.hidden, "process", "processes")) are hidden")
+            }
+            return question.ok(named.isEmpty ? "no guest runs" : "all of them").seen(counted)
+        }
+        let who = missed.map {
+            "process \($0.pid), \($0.comm)\($0.hasMachine == true ? ", holds a virtual machine" : "")"
+        }
+        // The kernel announces machines, so that a running daemon counts some that no name tells.
+        if let guests = facts.state?.told?.guests, facts.isRunning, guests >= Int64(processes.machines.count) {
+            return question.ok("all of them").seen(who)
+                .seen("the daemon counts \(guests) guests: the kernel announced them", in: facts.paths.state)
+        }
+        return question.warn(
+            "\(Words.count(missed.count, "process looks", "processes look")) like a guest and "
+                + (missed.count == 1 ? "is not counted" : "are not counted"),
+            remedy: remedy(forMissed: missed, facts)
+        ).seen(who).seen(counted)
+    }
+
+    private static func remedy(forMissed missed: [ProcessSurvey.Process], _ facts: DoctorFacts) -> String {
+        let configuration = facts.configuration
+        if configuration.guestPattern == nil, ![Profile.union, .scaled].contains(configuration.profile) {
+            return "remove KSM_PROFILE=\(configuration.profile.word) from \(facts.paths.configuration): its names are "
+                + "those of one variant only"
+        }
+        var names: [String] = []
+        for process in missed where !names.contains(process.comm) { names.append(process.comm) }
+        let known = "qemu(-(kvm|system-.+)|:.{1,11})|kvm|\\.qemu-system-.+|cloud-hyperviso|firecracker|crosvm"
+        let before = configuration.guestPattern.map { "(\($0))" } ?? "^(\(known))$"
+        let pattern = "\(before)|^(\(names.map(escaped).joined(separator: "|")))$"
+        return "set KSM_GUEST_PATTERN='\(pattern)' in \(facts.paths.configuration), then ksmctl reload"
+    }
+
+    /// A name in an extended regular expression, between the quotes of the configuration file.
+    private static func escaped(_ name: String) -> String {
+        String(name.printable.map { "\\.[]()*+?{}|^$".contains($0) ? "\\\($0)" : $0 == "'" ? "." : "\($0)" }.joined())
+    }
+
+    // MARK: Whether they can be merged
+
+    static let mergeable = Question("mergeable", "Mergeable memory") { question, facts in
+        if let reason = facts.whyNoGuests { return question.skip(reason) }
+        let excluded = facts.guests.filter { $0.isMergeable == false }
+        let reasons = obstacles(facts.guests)
+        if excluded.count == facts.guests.count {
+            return question.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
+        }
+        let offered = "\(facts.guests.count - excluded.count) of \(Words.count(facts.guests.count, "guest"))"
+        guard let passes = facts.ksm.fullScans, let saved = facts.ksm.savedPages else {
+            return question.skip("KSM's counters cannot be read").seen(reasons)
+        }
+        if saved > 0 { return question.ok("\(offered), and \(facts.amount(pages: saved)) saved").seen(reasons) }
+        guard passes >= DoctorFacts.firstPasses else {
+            return question.skip("nothing merged yet: KSM merges nothing before its second pass")
+                .seen(Words.count(Int(passes), "pass", "passes"), in: facts.file(.fullScans)).seen(reasons)
+        }
+        let isHidden = facts.guests.contains { $0.isHidden && $0.isMergeable == nil }
+        var check = question.warn(
+            "nothing is merged after \(passes) passes",
+            remedy: reasons.isEmpty
+                ? "let guests of the same system run for a while; where they have nothing in common, ksmctl stop"
+                : howToOffer
+        ).seen(Words.count(Int(saved), "page"), in: facts.file(.pagesSharing)).seen(reasons)
+        if let unshared = facts.ksm.pagesUnshared, unshared > 0 {
+            check = check.seen(
+                "\(facts.amount(pages: unshared)) was compared and is like no other", in: facts.file(.pagesUnshared))
+        } else if facts.ksm.pagesVolatile ?? 0 == 0 {
+            check = check.seen("no memory is offered to KSM", in: facts.paths.ksm)
+        }
+        return isHidden ? check.seen("what guests offer to KSM only root can see in full") : check
+    }
+
+    private static let howToOffer =
+        "for QEMU, a private memory backend without memfd, share=on and huge pages, and without mem-merge=off; for "
+        + "libvirt, remove <nosharepages/>, <hugepages/> and <source type='memfd'/> from <memoryBacking>"
+
+    /// What keeps memory from KSM, and whose.
+    private static func obstacles(_ guests: [GuestDetails]) -> [String] {
+        var all: [GuestDetails.Obstacle] = []
+        for obstacle in guests.flatMap({ $0.obstacles }) where !all.contains(obstacle) { all.append(obstacle) }
+        let known = all.map { obstacle in
+            "\(obstacle.rawValue): \(Words.list(guests.filter { $0.obstacles.contains(obstacle) }))"
+        }
+        let unexplained = guests.filter { $0.isMergeable == false && $0.obstacles.isEmpty }
+        return known + (unexplained.isEmpty ? [] : ["not offered to KSM: \(Words.list(unexplained))"])
+    }
+
+    // MARK: Balloon
+
+    static let balloon = Question("balloon", "Balloon") { question, facts in
+        if let reason = facts.whyNoGuests { return question.skip(reason) }
+        let known = facts.guests.filter { $0.balloon != nil }
+        guard !known.isEmpty else { return question.skip("no guest's command line tells of one") }
+        let without = known.filter { $0.balloon == GuestDetails.Balloon.none }
+        let manual = known.filter { $0.balloon == .manual }
+        guard !without.isEmpty || !manual.isEmpty else {
+            return question.ok("all that can be told deflate by themselves")
+                .seen("\(known.count) of \(Words.count(facts.guests.count, "guest"))")
+        }
+        var evidence: [String] = []
+        var remedies: [String] = []
+        if !without.isEmpty {
+            evidence.append("no balloon: \(Words.list(without))")
+            remedies.append("-device virtio-balloon-pci,deflate-on-oom=on")
+        }
+        if !manual.isEmpty {
+            evidence.append("deflate-on-oom off: \(Words.list(manual))")
+            if without.isEmpty { remedies.append("deflate-on-oom=on of the balloon's -device") }
+        }
+        let found = [
+            without.isEmpty ? nil : "\(Words.count(without.count, "guest has", "guests have")) none",
+            manual.isEmpty
+                ? nil : "\(Words.count(manual.count, "guest's stays", "guests' stay")) inflated when memory runs out",
+        ].compactMap { $0 }
+        return question.warn(
+            found.joined(separator: ", "),
+            remedy: "QEMU: \(remedies.joined(separator: "; ")); libvirt: <memballoon model='virtio' autodeflate='on'/>"
+        ).seen(evidence)
+    }
+
+    // MARK: CPUs
+
+    static let vcpus = Question("vcpus", "vCPUs") { question, facts in
+        if let reason = facts.whyNoGuests { return question.skip(reason) }
+        guard let cpus = facts.topology.cpus else { return question.skip("the host's CPUs cannot be counted") }
+        let known = facts.guests.filter { $0.vcpus != nil }
+        guard !known.isEmpty else { return question.skip("no guest's command line tells of them") }
+        let large = known.filter { $0.vcpus ?? 0 > cpus }
+        let host = "the host has \(Words.count(cpus, "CPU"))"
+        guard !large.isEmpty else {
+            return question.ok("no guest has more than the host has CPUs").seen(host, in: facts.paths.onlineCPUs)
+        }
+        // A virtual CPU that holds a lock waits for one that does not run: no load makes up for that.
+        return question.warn(
+            "\(Words.count(large.count, "guest has", "guests have")) more than the host has CPUs",
+            remedy: "give no guest more than \(Words.count(cpus, "vCPU")): its CPUs wait for one another"
+        ).seen(large.map { "\($0.name) (\($0.pid)) has \($0.vcpus ?? 0)" }).seen(host, in: facts.paths.onlineCPUs)
+    }
+}

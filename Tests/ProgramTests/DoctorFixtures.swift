@@ -1,0 +1,508 @@
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import ksmctl
+
+/// For each of the doctor's checks what makes it speak up, and what is just not enough for that.
+struct DoctorFixture: CustomTestStringConvertible, Sendable {
+    var id: String
+    var verdict: Check.Verdict
+    var testDescription: String
+
+    /// Changes the facts of a healthy host.
+    let on: @Sendable (inout DoctorFacts) -> Void
+    let off: @Sendable (inout DoctorFacts) -> Void
+
+    init(
+        _ id: String, _ verdict: Check.Verdict, _ description: String,
+        on: @escaping @Sendable (inout DoctorFacts) -> Void,
+        off: @escaping @Sendable (inout DoctorFacts) -> Void = { _ in }
+    ) {
+        self.id = id
+        self.verdict = verdict
+        testDescription = "\(id): \(description)"
+        self.on = on
+        self.off = off
+    }
+}
+
+extension DoctorFacts {
+    static let gibibyte: Int64 = 1 << 20
+
+    /// A host of 16 GiB that runs two guests of 4 GiB, with a daemon that scans by the classic policy.
+    static var healthy: DoctorFacts {
+        var ksm = KSMSnapshot(HostPaths(root: "/nonexistent"))
+        ksm.run = 1
+        ksm.pagesToScan = 300
+        ksm.sleepMilliseconds = 10
+        ksm.advisorMode = AdvisorMode.none
+        ksm.mergeAcrossNodes = 1
+        ksm.maxPageSharing = 256
+        ksm.fullScans = 7
+        ksm.pagesShared = 1000
+        ksm.pagesSharing = 262_144
+        ksm.pagesUnshared = 5000
+        ksm.pagesVolatile = 100
+        ksm.zeroPages = 0
+        ksm.generalProfit = 1_000_000_000
+        ksm.stableNodeChains = 0
+        ksm.stableNodeDuplicates = 0
+        ksm.cpu = 20_000_000_000
+        var facts = DoctorFacts(paths: HostPaths(), now: 1023, isRoot: true, pageSize: 4096, ksm: ksm)
+        facts.memory.total = KiB(16 * gibibyte)
+        facts.configuration.cpuMaximum = 90
+        facts.configuration.hostCPUMaximum = 50
+        facts.configuration.advisorCPUMaximum = 70
+        facts.configuration.yieldMinimum = 50
+        facts.daemon = .running(4242)
+        facts.tell()
+        facts.guests = [guest(101, "web"), guest(102, "db")]
+        facts.processes.machines = [
+            ProcessSurvey.Process(pid: 101, comm: "qemu-kvm", isNamed: true, hasMachine: true),
+            ProcessSurvey.Process(pid: 102, comm: "qemu-kvm", isNamed: true, hasMachine: true),
+        ]
+        facts.hugePages = HugePages(mode: .madvise, emptyPages: 511, sharedPages: 256)
+        facts.topology = HostTopology(cpus: 4, memoryNodes: 1)
+        facts.swaps = [disk()]
+        facts.zswap = Zswap(isEnabled: false, mostPercent: 20)
+        facts.pressure = MemoryPressure(some: 0, full: 0)
+        facts.remember(cpu: 15_000_000_000)
+        return facts
+    }
+
+    /// One that has nothing to do with the other checks.
+    static func guest(_ pid: Int32, _ name: String) -> GuestDetails {
+        var guest = GuestDetails(pid: pid, comm: "qemu-kvm")
+        guest.name = name
+        guest.user = 107
+        guest.resident = KiB(2 * gibibyte)
+        guest.merged = KiB(gibibyte)
+        guest.configured = KiB(4 * gibibyte)
+        guest.vcpus = 2
+        guest.balloon = .autodeflate
+        guest.isMergeable = true
+        return guest
+    }
+
+    static func disk(_ path: String = "/dev/nvme0n1p3", isRotational: Bool? = false) -> SwapDevice {
+        var swap = SwapDevice(path: path, size: KiB(8 * gibibyte))
+        swap.isRotational = isRotational
+        return swap
+    }
+
+    static var zram: SwapDevice {
+        var swap = SwapDevice(path: "/dev/zram0", size: KiB(8 * gibibyte), used: KiB(gibibyte))
+        swap.isRotational = false
+        swap.zram = ZramUse(held: KiB(gibibyte), taken: KiB(gibibyte / 4))
+        return swap
+    }
+
+    /// Has the daemon tell a decision.
+    ///
+    /// - Parameter at: In seconds since 1970.
+    mutating func tell(
+        _ policy: PolicyKind = .classic, _ action: Decision.Action = .scan, guests: Int = 2, at time: Int64 = 1000,
+        pid: Int32 = 4242
+    ) {
+        var decision = Decision(
+            action: action, reason: action == .scan ? .shortage : .plenty, pagesToScan: 300, sleepMilliseconds: 10,
+            memory: MemorySample(free: KiB(Self.gibibyte), committed: KiB(8 * Self.gibibyte)),
+            total: KiB(16 * Self.gibibyte), threshold: KiB(3 * Self.gibibyte), previousPagesToScan: 0)
+        decision.policy = policy
+        let text = HostState(pid: pid, found: KnobValues()).text(
+            decision, guests: guests, saved: nil, time: time * 1_000_000,
+            interval: Interval(nanoseconds: 60_000_000_000))
+        state = PublishedState(parsing: text)
+    }
+
+    /// Has the history hold a record of 50 seconds ago.
+    ///
+    /// - Parameters: ksmd's CPU time then, and what was saved then.
+    mutating func remember(cpu: Int64, saved: KiB = KiB(gibibyte)) {
+        var record = HistoryRecord(
+            time: Int64((now - 50) * 1e6), memory: MemorySample(free: .zero, committed: .zero), total: .zero)
+        record.saved = saved
+        record.counters = ScanCounters()
+        record.counters?.cpu = cpu
+        earlier = record
+    }
+}
+
+extension DoctorFixture {
+    static let all: [DoctorFixture] = kernel + daemon + guests + swap + security
+
+    private static let kernel: [DoctorFixture] = [
+        DoctorFixture("ksm", .fail, "the kernel has none", on: { $0.ksm.run = nil }),
+        DoctorFixture(
+            "ksm", .fail, "read-only",
+            on: { $0.refusal = KernelFileError(.write, "/sys/kernel/mm/ksm/run", errno: 30) }),
+        DoctorFixture(
+            "ksm", .fail, "root may not write",
+            on: { $0.refusal = KernelFileError(.write, "/sys/kernel/mm/ksm/run", errno: 13) }),
+        DoctorFixture(
+            "ksm", .skip, "another user may not write",
+            on: {
+                $0.refusal = KernelFileError(.write, "/sys/kernel/mm/ksm/run", errno: 13)
+                $0.isRoot = false
+            }, off: { $0.isRoot = false }),
+        DoctorFixture(
+            "ksm", .fail, "it cannot be read",
+            on: { $0.ksm.failure = KernelFileError(.read, "/sys/kernel/mm/ksm/run", errno: 5) }),
+
+        DoctorFixture(
+            "huge-pages", .warn, "always, by the kernel's bounds", on: { $0.hugePages?.mode = .always },
+            off: { $0.hugePages = HugePages(mode: .always, emptyPages: 0, sharedPages: 0) }),
+        DoctorFixture(
+            "huge-pages", .warn, "always, and merged pages may be copied",
+            on: { $0.hugePages = HugePages(mode: .always, emptyPages: 0, sharedPages: 1) },
+            off: { $0.hugePages = HugePages(mode: .always, emptyPages: 0) }),
+        DoctorFixture(
+            "huge-pages", .warn, "always, and zero pages may be filled",
+            on: { $0.hugePages = HugePages(mode: .always, emptyPages: 1, sharedPages: 0) },
+            off: { $0.hugePages = HugePages(mode: .never, emptyPages: 511, sharedPages: 256) }),
+        DoctorFixture("huge-pages", .skip, "a kernel without them", on: { $0.hugePages = nil }),
+
+        DoctorFixture(
+            "numa", .warn, "two nodes", on: { $0.topology.memoryNodes = 2 },
+            off: {
+                $0.topology.memoryNodes = 2
+                $0.ksm.mergeAcrossNodes = 0
+            }),
+        DoctorFixture(
+            "numa", .skip, "two nodes and no knob",
+            on: {
+                $0.topology.memoryNodes = 2
+                $0.ksm.mergeAcrossNodes = nil
+            }, off: { $0.topology.memoryNodes = nil }),
+
+        DoctorFixture(
+            "max-page-sharing", .warn, "too high", on: { $0.ksm.maxPageSharing = 4097 },
+            off: { $0.ksm.maxPageSharing = 4096 }),
+        DoctorFixture(
+            "max-page-sharing", .warn, "so low that it costs",
+            on: {
+                $0.ksm.maxPageSharing = 4
+                $0.ksm.stableNodeChains = 100
+                $0.ksm.stableNodeDuplicates = 65_636
+            },
+            off: {
+                $0.ksm.maxPageSharing = 256
+                $0.ksm.stableNodeChains = 4
+                $0.ksm.stableNodeDuplicates = 1028
+            }),
+        DoctorFixture("max-page-sharing", .skip, "a kernel without it", on: { $0.ksm.maxPageSharing = nil }),
+
+        DoctorFixture(
+            "profit", .warn, "a loss", on: { $0.ksm.generalProfit = -1 }, off: { $0.ksm.generalProfit = 0 }),
+        DoctorFixture(
+            "profit", .skip, "a loss before anything can be merged",
+            on: {
+                $0.ksm.generalProfit = -1
+                $0.ksm.fullScans = 1
+            }),
+        DoctorFixture("profit", .skip, "a kernel that does not tell", on: { $0.ksm.generalProfit = nil }),
+        DoctorFixture("profit", .warn, "an absurd loss", on: { $0.ksm.generalProfit = .min }),
+
+        DoctorFixture(
+            "ksmd-cpu", .warn, "classic, much and nothing gained",
+            on: { $0.ksm.cpu = 41_000_000_000 },
+            off: {
+                $0.ksm.cpu = 41_000_000_000
+                // A GiB for 26 s.
+                $0.remember(cpu: 15_000_000_000, saved: KiB(-DoctorFacts.gibibyte))
+            }),
+        DoctorFixture(
+            "ksmd-cpu", .warn, "classic, more than half a CPU", on: { $0.ksm.cpu = 40_100_000_000 },
+            off: { $0.ksm.cpu = 40_000_000_000 }),
+        DoctorFixture(
+            "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX",
+            on: {
+                $0.configuration.cpuMaximum = 10
+                $0.tell(.adaptive)
+                $0.ksm.cpu = 21_100_000_000
+            },
+            off: {
+                $0.configuration.cpuMaximum = 10
+                $0.tell(.adaptive)
+                $0.ksm.cpu = 20_900_000_000
+            }),
+        DoctorFixture(
+            "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX_HOST",
+            on: {
+                $0.configuration.hostCPUMaximum = 2
+                $0.tell(.adaptive)
+            },
+            off: {
+                $0.configuration.hostCPUMaximum = 3
+                $0.tell(.adaptive)
+            }),
+        DoctorFixture(
+            "ksmd-cpu", .warn, "advisor, above KSM_ADVISOR_CPU_MAX",
+            on: {
+                $0.configuration.advisorCPUMaximum = 5
+                $0.tell(.advisor)
+            },
+            off: {
+                $0.configuration.advisorCPUMaximum = 10
+                $0.tell(.advisor)
+            }),
+        DoctorFixture("ksmd-cpu", .skip, "no history", on: { $0.earlier = nil }),
+        DoctorFixture("ksmd-cpu", .skip, "no ksmd to be seen", on: { $0.ksm.cpu = nil }),
+        DoctorFixture("ksmd-cpu", .skip, "a start of the host since", on: { $0.ksm.cpu = 1 }),
+    ]
+
+    private static let daemon: [DoctorFixture] = [
+        DoctorFixture(
+            "configuration", .warn, "a warning",
+            on: { $0.diagnostics = [Diagnostic(.warning, at: .environment, "odd")] }),
+        DoctorFixture(
+            "configuration", .fail, "an error",
+            on: {
+                $0.diagnostics = [
+                    Diagnostic(.warning, at: .environment, "odd"), Diagnostic(.error, at: .environment, "wrong"),
+                ]
+            }),
+
+        DoctorFixture("daemon", .fail, "none, while KSM scans", on: { $0.daemon = .none }),
+        DoctorFixture(
+            "daemon", .warn, "none, while KSM rests",
+            on: {
+                $0.daemon = .none
+                $0.ksm.run = 0
+            }),
+        DoctorFixture(
+            "daemon", .warn, "none, while the kernel's advisor watches",
+            on: {
+                $0.daemon = .none
+                $0.ksm.advisorMode = .scanTime
+            }),
+        DoctorFixture(
+            "daemon", .warn, "a pid file that names another process",
+            on: {
+                $0.daemon = .none
+                $0.daemonFailure = KernelFileError(.understand, "/var/run/ksmtune.pid", errno: 0, detail: "no ksmtuned")
+            }),
+        DoctorFixture(
+            "daemon", .skip, "a pid file that may not be read",
+            on: {
+                $0.isRoot = false
+                $0.daemonFailure = KernelFileError(.read, "/var/run/ksmtune.pid", errno: 13)
+            }),
+        DoctorFixture(
+            "daemon", .warn, "none, but another ksmtuned",
+            on: {
+                $0.daemon = .none
+                $0.processes.writers = [ProcessSurvey.Process(pid: 7, parent: 1, comm: "ksmtuned")]
+            }),
+        DoctorFixture("daemon", .skip, "no KSM", on: { $0.ksm.run = nil }),
+
+        DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
+        DoctorFixture("decisions", .warn, "an earlier daemon's state", on: { $0.tell(pid: 4241) }),
+        DoctorFixture(
+            "decisions", .fail, "three intervals late", on: { $0.now = 1181 }, off: { $0.now = 1179 }),
+        DoctorFixture(
+            "decisions", .skip, "none yet",
+            on: { $0.state = PublishedState(parsing: HostState(pid: 4242, found: KnobValues()).text()) }),
+        DoctorFixture("decisions", .skip, "no daemon", on: { $0.daemon = .none }),
+
+        DoctorFixture(
+            "knobs", .warn, "pages_to_scan", on: { $0.ksm.pagesToScan = 100 },
+            off: {
+                $0.ksm.pagesToScan = 100
+                $0.tell(.adaptive)
+            }),
+        DoctorFixture("knobs", .warn, "sleep_millisecs", on: { $0.ksm.sleepMilliseconds = 20 }),
+        DoctorFixture(
+            "knobs", .warn, "run", on: { $0.ksm.run = 0 },
+            off: {
+                $0.ksm.run = 0
+                $0.ksm.pagesToScan = 100
+                $0.tell(.classic, .stop)
+            }),
+        DoctorFixture(
+            "knobs", .warn, "not as configured", on: { $0.configuration.mergeAcrossNodes = .no },
+            off: { $0.configuration.mergeAcrossNodes = .yes }),
+        DoctorFixture("knobs", .skip, "no daemon", on: { $0.daemon = .none }),
+        DoctorFixture("knobs", .skip, "no decision", on: { $0.state = nil }),
+
+        DoctorFixture(
+            "other-writers", .warn, "oVirt",
+            on: { $0.processes.writers = [ProcessSurvey.Process(pid: 7, comm: "momd")] }),
+        DoctorFixture(
+            "other-writers", .warn, "TuneD's profile",
+            on: {
+                $0.processes.writers = [ProcessSurvey.Process(pid: 7, comm: "tuned")]
+                $0.tuned = TunedProfile(name: "cpu-partitioning", mention: "/usr/lib/tuned/cpu-partitioning/script.sh")
+            },
+            off: {
+                $0.processes.writers = [ProcessSurvey.Process(pid: 7, comm: "tuned")]
+                $0.tuned = TunedProfile(name: "virtual-host")
+            }),
+        DoctorFixture(
+            "other-writers", .warn, "another ksmtuned",
+            on: { $0.processes.writers = [ProcessSurvey.Process(pid: 7, parent: 1, comm: "ksmtuned")] },
+            off: {
+                $0.processes.writers = [
+                    ProcessSurvey.Process(pid: 4242, parent: 1, comm: "ksmtuned"),
+                    ProcessSurvey.Process(pid: 7, parent: 4242, comm: "ksmtuned"),
+                ]
+            }),
+        DoctorFixture(
+            "other-writers", .warn, "the kernel's advisor", on: { $0.ksm.advisorMode = .scanTime },
+            off: {
+                $0.ksm.advisorMode = .scanTime
+                $0.tell(.advisor)
+            }),
+        DoctorFixture(
+            "other-writers", .skip, "no processes to be seen",
+            on: { $0.processesFailure = KernelFileError(.list, "/proc", errno: 13) },
+            off: {
+                $0.ksm.advisorMode = .scanTime
+                $0.tell(.classic, .stop)
+            }),
+    ]
+
+    private static let guests: [DoctorFixture] = [
+        DoctorFixture(
+            "guests-counted", .warn, "a machine without a guest's name",
+            on: { $0.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "worker", hasMachine: true)) },
+            off: {
+                $0.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "worker", hasMachine: true))
+                $0.tell(guests: 3)
+            }),
+        DoctorFixture(
+            "guests-counted", .warn, "a name of no profile",
+            on: { $0.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "VBoxHeadless", hasMachine: false)) }
+        ),
+        DoctorFixture("guests-counted", .skip, "descriptors that are hidden", on: { $0.processes.hidden = 1 }),
+        DoctorFixture(
+            "guests-counted", .skip, "no processes to be seen",
+            on: { $0.processesFailure = KernelFileError(.list, "/proc", errno: 13) }),
+
+        DoctorFixture(
+            "mergeable", .warn, "no guest may be merged",
+            on: { facts in
+                for index in facts.guests.indices {
+                    facts.guests[index].isMergeable = false
+                    facts.guests[index].obstacles = [.hugePages]
+                }
+            },
+            off: { facts in
+                facts.guests[0].isMergeable = false
+                facts.guests[0].obstacles = [.hugePages]
+            }),
+        DoctorFixture("mergeable", .warn, "nothing merged", on: { $0.ksm.pagesSharing = 0 }),
+        DoctorFixture(
+            "mergeable", .skip, "too early",
+            on: {
+                $0.ksm.pagesSharing = 0
+                $0.ksm.fullScans = 1
+            }),
+        DoctorFixture("mergeable", .skip, "no guest", on: { $0.guests = [] }),
+
+        DoctorFixture("balloon", .warn, "none", on: { $0.guests[0].balloon = GuestDetails.Balloon.none }),
+        DoctorFixture(
+            "balloon", .warn, "one that does not deflate", on: { $0.guests[1].balloon = .manual },
+            off: { $0.guests[1].balloon = nil }),
+        DoctorFixture(
+            "balloon", .skip, "not to be told",
+            on: { facts in for index in facts.guests.indices { facts.guests[index].balloon = nil } }),
+
+        DoctorFixture(
+            "vcpus", .warn, "more than the host's", on: { $0.guests[0].vcpus = 5 }, off: { $0.guests[0].vcpus = 4 }),
+        DoctorFixture("vcpus", .skip, "a host that does not tell", on: { $0.topology.cpus = nil }),
+    ]
+
+    private static let swap: [DoctorFixture] = [
+        DoctorFixture(
+            "swap-size", .warn, "less than needed",
+            // 13 GiB, 4 for the host and 4 to spare, less 16.
+            on: {
+                $0.guests[0].configured = KiB(9 * DoctorFacts.gibibyte)
+                $0.swaps?[0].size = KiB(5 * DoctorFacts.gibibyte - 1)
+            },
+            off: {
+                $0.guests[0].configured = KiB(9 * DoctorFacts.gibibyte)
+                $0.swaps?[0].size = KiB(5 * DoctorFacts.gibibyte)
+            }),
+        DoctorFixture(
+            "swap-size", .warn, "none, and the host's own programs do not fit",
+            on: {
+                $0.guests[0].configured = KiB(8 * DoctorFacts.gibibyte + 1)
+                $0.swaps = []
+            },
+            off: {
+                $0.guests[0].configured = KiB(8 * DoctorFacts.gibibyte)
+                $0.swaps = []
+            }),
+        DoctorFixture(
+            "swap-size", .fail, "guests beyond memory and swap",
+            on: { $0.guests[0].configured = KiB(20 * DoctorFacts.gibibyte + 1) }),
+        DoctorFixture(
+            "swap-size", .warn, "at the edge of memory and swap",
+            on: { $0.guests[0].configured = KiB(20 * DoctorFacts.gibibyte) }),
+        DoctorFixture(
+            "swap-size", .warn, "enough, but of zram",
+            on: {
+                $0.guests[0].configured = KiB(9 * DoctorFacts.gibibyte)
+                $0.swaps = [DoctorFacts.zram]
+            }),
+        DoctorFixture("swap-size", .skip, "not to be seen", on: { $0.swaps = nil }),
+
+        DoctorFixture(
+            "swap-on-zram", .warn, "zram alone", on: { $0.swaps = [DoctorFacts.zram] },
+            off: { $0.swaps = [DoctorFacts.zram, DoctorFacts.disk()] }),
+        DoctorFixture("swap-on-zram", .skip, "no swap", on: { $0.swaps = [] }),
+
+        DoctorFixture(
+            "compressed-swap", .warn, "zram beside a disk", on: { $0.swaps = [DoctorFacts.zram, DoctorFacts.disk()] }),
+        DoctorFixture(
+            "compressed-swap", .warn, "zswap", on: { $0.zswap?.isEnabled = true }, off: { $0.zswap = nil }),
+        DoctorFixture("compressed-swap", .skip, "zram alone", on: { $0.swaps = [DoctorFacts.zram] }),
+        DoctorFixture(
+            "compressed-swap", .skip, "zswap without swap",
+            on: {
+                $0.zswap?.isEnabled = true
+                $0.swaps = []
+            }),
+
+        DoctorFixture(
+            "rotational-swap", .warn, "a disk that turns",
+            on: { $0.swaps = [DoctorFacts.disk(), DoctorFacts.disk("/dev/sda2", isRotational: true)] },
+            off: { $0.swaps = [DoctorFacts.disk(), DoctorFacts.disk("/swapfile", isRotational: nil)] }),
+        DoctorFixture(
+            "rotational-swap", .skip, "a disk that is not known",
+            on: { $0.swaps = [DoctorFacts.disk("/swapfile", isRotational: nil)] }),
+
+        DoctorFixture(
+            "pressure", .warn, "some", on: { $0.pressure = MemoryPressure(some: 5.01, full: 1) },
+            off: { $0.pressure = MemoryPressure(some: 5, full: 5) }),
+        DoctorFixture(
+            "pressure", .fail, "all", on: { $0.pressure = MemoryPressure(some: 40, full: 10.01) }),
+        DoctorFixture("pressure", .skip, "a kernel that does not tell", on: { $0.pressure = nil }),
+    ]
+
+    private static let security: [DoctorFixture] = [
+        DoctorFixture(
+            "owners", .warn, "two users", on: { $0.guests[0].user = 108 },
+            off: {
+                $0.guests[0].user = 108
+                $0.guests[0].merged = .zero
+            }),
+        DoctorFixture(
+            "owners", .warn, "two users, seen without root",
+            on: { facts in
+                facts.guests[0].user = 108
+                for index in facts.guests.indices { facts.guests[index].merged = nil }
+            },
+            off: { facts in
+                facts.guests[0].user = 108
+                facts.guests[0].isMergeable = false
+                for index in facts.guests.indices { facts.guests[index].merged = nil }
+            }),
+        DoctorFixture(
+            "owners", .skip, "users that cannot be told",
+            on: { facts in for index in facts.guests.indices { facts.guests[index].user = nil } }),
+    ]
+}

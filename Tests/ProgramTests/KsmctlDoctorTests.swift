@@ -1,0 +1,396 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import ksmctl
+
+@Suite struct KsmctlDoctorTests {
+    private static func check(_ id: String, _ facts: DoctorFacts) throws -> Check {
+        try #require(Question.all.first { $0.id == id }).answer(facts)
+    }
+
+    @Test func `Nothing is amiss on a healthy host`() {
+        let report = DoctorReport(.healthy)
+        #expect(report.checks.filter { $0.verdict != .ok } == [])
+        #expect(report.verdict == .ok)
+        #expect(report.status == 0)
+    }
+
+    @Test(arguments: DoctorFixture.all)
+    func `Each check has what turns it on and what leaves it off`(_ fixture: DoctorFixture) throws {
+        var facts = DoctorFacts.healthy
+        fixture.on(&facts)
+        let on = try Self.check(fixture.id, facts)
+        #expect(on.verdict == fixture.verdict)
+        // Whoever warns or fails says what was looked at and what to do.
+        if fixture.verdict != .skip {
+            #expect(!on.evidence.isEmpty)
+            #expect(on.remedy != nil)
+        }
+
+        facts = .healthy
+        fixture.off(&facts)
+        let off = try Self.check(fixture.id, facts)
+        #expect(off.verdict == .ok)
+        #expect(off.remedy == nil)
+    }
+
+    @Test func `No check is without a fixture that warns or fails`() {
+        let known = Set(DoctorFixture.all.filter { $0.verdict == .warn || $0.verdict == .fail }.map { $0.id })
+        #expect(known == Set(Question.all.map { $0.id }))
+        #expect(Question.all.count == known.count)
+    }
+
+    // MARK: What they say
+
+    @Test func `The remedy for guests that are not counted matches them and those of before`() throws {
+        var facts = DoctorFacts.healthy
+        facts.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "my.vm+1", hasMachine: true))
+        let remedy = try #require(try Self.check("guests-counted", facts).remedy)
+        let text = try #require(remedy.split(separator: "'").dropFirst().first)
+        let pattern = try Pattern(String(text))
+        func matches(_ comm: String) -> Bool { pattern.matches(Array(comm.utf8).span) }
+        #expect(matches("my.vm+1"))
+        #expect(!matches("my-vm+1"))
+        for name in ["qemu-kvm", "qemu-system-x86", "qemu:web", "kvm", ".qemu-system-x8", "firecracker", "crosvm"] {
+            #expect(matches(name), "\(name)")
+        }
+        #expect(!matches("qemu-img"))
+
+        facts.configuration.profile = .proxmox
+        #expect(try Self.check("guests-counted", facts).remedy?.hasPrefix("remove KSM_PROFILE=proxmox") == true)
+    }
+
+    @Test func `A daemon that systemd may not start is first allowed to`() throws {
+        var facts = DoctorFacts.healthy
+        facts.daemon = .none
+        facts.maskedUnits = ["/etc/systemd/system/ksmtuned.service"]
+        let check = try Self.check("daemon", facts)
+        #expect(check.remedy?.hasPrefix("systemctl unmask ksm ksmtuned && systemctl enable --now ksmtuned") == true)
+        #expect(check.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
+    }
+
+    @Test func `What a guest is called cannot forge a line`() throws {
+        var facts = DoctorFacts.healthy
+        facts.guests[0].name = "web\nOK    KSM"
+        facts.guests[0].vcpus = 64
+        let check = try Self.check("vcpus", facts)
+        #expect(check.evidence.first?.text == "web?OK    KSM (101) has 64")
+    }
+
+    @Test(arguments: [
+        (guests: 8, total: 16, swap: 0), (guests: 12, total: 16, swap: 0), (guests: 13, total: 16, swap: 5),
+        (guests: 56, total: 32, swap: 32), (guests: 4, total: 4, swap: 5),
+    ])
+    func `Swap is needed by the rule of Red Hat's guide`(_ test: (guests: Int64, total: Int64, swap: Int64)) {
+        let unit = DoctorFacts.gibibyte
+        #expect(SwapNeed(guests: KiB(test.guests * unit), total: KiB(test.total * unit)).swap == KiB(test.swap * unit))
+    }
+
+    @Test func `Many names are cut short`() {
+        #expect(Words.list(["a", "b"]) == "a, b")
+        #expect(Words.list((1...10).map { "\($0)" }) == "1, 2, 3, 4, 5, 6, 7, 8 and 2 more")
+    }
+
+    // MARK: The report
+
+    @Test func `Text shows what was looked at where something is amiss`() {
+        var facts = DoctorFacts.healthy
+        facts.ksm.run = 0
+        facts.daemon = .none
+        facts.hugePages?.mode = .always
+        facts.guests[0].user = 108
+        facts.guests[0].configured = KiB(21 * DoctorFacts.gibibyte)
+        facts.guests[1].balloon = .manual
+        facts.earlier = nil
+        let report = DoctorReport(facts)
+        #expect(
+            report.text(.plain, columns: nil) == """
+                OK    KSM               present and writable
+                OK    Configuration     no problem found
+                WARN  Daemon            not running, and KSM does not scan
+                      /var/run/ksmtune.pid: nobody holds the daemon's lock
+                      /sys/kernel/mm/ksm/run: 0
+                      Remedy: systemctl enable --now ksmtuned
+                SKIP  Decisions         ksmtuned does not run
+                SKIP  Knobs             ksmtuned does not run
+                OK    Other writers     none found
+                OK    Guests counted    all of them
+                OK    Mergeable memory  2 of 2 guests, and 1.0 GiB saved
+                WARN  Balloon           1 guest's stays inflated when memory runs out
+                      deflate-on-oom off: db (102)
+                      Remedy: QEMU: deflate-on-oom=on of the balloon's -device; libvirt: <memballoon model='virtio' autodeflate='on'/>
+                OK    vCPUs             no guest has more than the host has CPUs
+                WARN  Huge pages        for all memory: khugepaged gives merged pages copies again
+                      /sys/kernel/mm/transparent_hugepage: enabled is always, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
+                      QEMU asks for huge pages itself, so the bounds of khugepaged count for guests in either mode
+                      Remedy: cd /sys/kernel/mm/transparent_hugepage && echo 0 | tee khugepaged/max_ptes_none khugepaged/max_ptes_shared && echo madvise > enabled
+                OK    NUMA              one node
+                OK    Sharing limit     a page has at most 256 users
+                OK    Profit            KSM saves 953.6 MiB more than it takes
+                SKIP  ksmd's CPU time   no record of the last hour to count from; the running daemon writes them
+                FAIL  Swap              guests may have more than memory and swap together
+                      guests may have 25.0 GiB
+                      /proc/meminfo: 16.0 GiB of memory
+                      /proc/swaps: 8.0 GiB of swap
+                      needed: guests + 4.0 GiB for the host's own programs + 4.0 GiB to spare - memory = 17.0 GiB
+                      Remedy: add 9.0 GiB of swap on disk, or run fewer guests: the kernel ends some when all use what they may have
+                OK    Swap on disk      8.0 GiB
+                OK    Compressed swap   neither zram nor zswap
+                OK    Swap speed        no disk that turns
+                OK    Memory pressure   none
+                WARN  Owners            guests of 2 users share pages
+                      user 107: 1 guest, 1.0 GiB merged: db (102)
+                      user 108: 1 guest, 1.0 GiB merged: web (101)
+                      a write to a merged page takes longer than to another, so that a guest can learn whether another one holds a page that it knows: a version of a program, a file, parts of an address or a key
+                      Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>; or switch merging off: ksmctl unmerge
+
+                21 checks: 13 ok, 4 warnings, 1 failure, 3 skipped
+
+                """)
+        #expect(report.status == 2)
+    }
+
+    @Test func `On a terminal lines are broken between words and indented`() {
+        var facts = DoctorFacts.healthy
+        facts.guests[0].user = 108
+        let text = DoctorReport(facts).text(.plain, columns: 60)
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 60 })
+    }
+
+    // MARK: The program
+
+    @Test func `On a tree that stands for a host`() async throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        let outcome = try await Program.ksmctl.run(["doctor", host.rootOption])
+        #expect(outcome.error == "")
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.output
+                == host.filled(
+                    """
+                    OK    KSM               present and writable
+                    OK    Configuration     no problem found
+                    WARN  Daemon            not running, and KSM does not scan
+                          ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
+                          ROOT/sys/kernel/mm/ksm/run: 0
+                          Remedy: systemctl enable --now ksmtuned
+                    SKIP  Decisions         ksmtuned does not run
+                    SKIP  Knobs             ksmtuned does not run
+                    OK    Other writers     none found
+                    OK    Guests counted    no guest runs
+                    SKIP  Mergeable memory  no guest runs
+                    SKIP  Balloon           no guest runs
+                    SKIP  vCPUs             no guest runs
+                    OK    Huge pages        only for those who ask
+                    OK    NUMA              one node
+                    OK    Sharing limit     a page has at most 256 users
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
+                    SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
+                    SKIP  Swap              no guest runs
+                    OK    Swap on disk      7.9 GiB
+                    OK    Compressed swap   neither zram nor zswap
+                    OK    Swap speed        no disk that turns
+                    OK    Memory pressure   none
+                    SKIP  Owners            no guest runs
+
+                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+
+                    """))
+    }
+
+    @Test func `Asked to be verbose, it shows what was looked at for every check`() async throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        let outcome = try await Program.ksmctl.run(["doctor", "-v", host.rootOption])
+        #expect(outcome.error == "")
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.output
+                == host.filled(
+                    """
+                    OK    KSM               present and writable
+                          ROOT/sys/kernel/mm/ksm: run=0 pages_to_scan=100 sleep_millisecs=20
+                    OK    Configuration     no problem found
+                          ROOT/etc/ksmtuned.conf: policy classic
+                    WARN  Daemon            not running, and KSM does not scan
+                          ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
+                          ROOT/sys/kernel/mm/ksm/run: 0
+                          Remedy: systemctl enable --now ksmtuned
+                    SKIP  Decisions         ksmtuned does not run
+                    SKIP  Knobs             ksmtuned does not run
+                    OK    Other writers     none found
+                    OK    Guests counted    no guest runs
+                          0 processes are taken for guests
+                    SKIP  Mergeable memory  no guest runs
+                    SKIP  Balloon           no guest runs
+                    SKIP  vCPUs             no guest runs
+                    OK    Huge pages        only for those who ask
+                          ROOT/sys/kernel/mm/transparent_hugepage: enabled is madvise, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
+                          QEMU asks for its guests' memory: there khugepaged may still give merged pages copies
+                    OK    NUMA              one node
+                          ROOT/sys/devices/system/node/has_memory: one node has memory
+                    OK    Sharing limit     a page has at most 256 users
+                          ROOT/sys/kernel/mm/ksm: stable_node_dups is 0, stable_node_chains 0: 0 KiB of copies beside 0 KiB saved
+                          ROOT/sys/kernel/mm/ksm/max_page_sharing: 256; the kernel's default is 256
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
+                          ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes
+                    SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
+                    SKIP  Swap              no guest runs
+                    OK    Swap on disk      7.9 GiB
+                          ROOT/proc/swaps: /dev/nvme0n1p3: 7.9 GiB, 0 KiB in use
+                    OK    Compressed swap   neither zram nor zswap
+                          ROOT/sys/module/zswap/parameters: zswap is off
+                    OK    Swap speed        no disk that turns
+                          ROOT/proc/swaps: /dev/nvme0n1p3: 7.9 GiB, 0 KiB in use
+                    OK    Memory pressure   none
+                          ROOT/proc/pressure/memory: some avg10=0.0 full avg10=0.0
+                    SKIP  Owners            no guest runs
+
+                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+
+                    """))
+    }
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `A tree with a daemon and guests`() throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.setKSM(["run": 1, "pages_to_scan": 300, "sleep_millisecs": 10, "pages_sharing": 262_144])
+        let guest = "/usr/bin/qemu-system-x86_64 -accel kvm -m 4096 -smp 2"
+        host.setGuest(101, "\(guest) -name guest=web -device virtio-balloon-pci,deflate-on-oom=on")
+        host.setGuest(102, "\(guest) -name guest=db -machine q35,mem-merge=off -smp 8")
+        host.setKSMStat(101, merging: 262_144)
+        host.setKSMStat(102, items: 0, offersAny: false)
+        host.setProcess(40, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/40/statm")
+        host.write("20000000000 0 1\n", to: "proc/40/schedstat")
+        var record = HistoryRecord(
+            time: 973_000_000, memory: MemorySample(free: .zero, committed: .zero), total: .zero)
+        record.counters = ScanCounters()
+        record.counters?.cpu = 15_000_000_000
+        var history = try HistoryWriter(host.paths.history) { _ in }
+        try history.append(record)
+        record.time = 1_010_000_000
+        try history.append(record)
+        let decision = Decision(
+            action: .scan, reason: .shortage, pagesToScan: 300, sleepMilliseconds: 10,
+            memory: MemorySample(free: .zero, committed: .zero), total: KiB(16 << 20), threshold: KiB(3 << 20),
+            previousPagesToScan: 0)
+        let daemon = host.startDaemon(decision: decision, guests: 2)
+
+        let report = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+
+        func finding(_ id: String) -> String? {
+            report.checks.first { $0.id == id }.map { "\($0.verdict.rawValue): \($0.finding)" }
+        }
+        #expect(finding("daemon") == "ok: ksmtuned runs")
+        #expect(finding("decisions") == "ok: the last one is 23s old")
+        #expect(finding("knobs") == "ok: as the daemon wrote them")
+        #expect(finding("ksmd-cpu") == "ok: 10.0 % of a CPU over the last 50s")
+        #expect(finding("guests-counted") == "ok: all of them")
+        #expect(finding("mergeable") == "ok: 1 of 2 guests, and 1.0 GiB saved")
+        #expect(finding("balloon") == "warn: 1 guest has none")
+        #expect(finding("vcpus") == "warn: 1 guest has more than the host has CPUs")
+        #expect(finding("swap-size") == "ok: none is needed: the guests fit")
+        #expect(finding("owners") == "ok: guests that share pages run as one user")
+        #expect(report.status == 1)
+
+        host.setKSM(["pages_to_scan": 1250])
+        let again = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+        #expect(
+            again.checks.first { $0.id == "knobs" }?.evidence.map { $0.text } == [
+                "pages_to_scan is 1250, the daemon wrote 300"
+            ])
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `A host without KSM fails`() async throws {
+        let host = FakeHost()
+        host.remove("sys")
+        let outcome = try await Program.ksmctl.run(["doctor", host.rootOption])
+        #expect(outcome.status == 2)
+        #expect(outcome.error == "")
+        #expect(
+            outcome.output.hasPrefix(
+                host.filled(
+                    """
+                    FAIL  KSM               this kernel has none
+                          ROOT/sys/kernel/mm/ksm/run: there is no such file
+                          Remedy: boot a kernel that is built with CONFIG_KSM=y
+                    OK    Configuration     no problem found
+                    SKIP  Daemon            there is no KSM to tune
+
+                    """)))
+    }
+
+    @Test func `A host of which nothing is known is told so`() async throws {
+        let host = FakeHost()
+        host.remove("proc/meminfo")
+        let outcome = try await Program.ksmctl.run(["doctor", host.rootOption])
+        #expect(outcome.status == 69)
+        #expect(outcome.output == "")
+        #expect(outcome.error == host.filled("ksmctl: cannot read ROOT/proc/meminfo: No such file or directory\n"))
+    }
+
+    @Test func `A sick host warns of all that a tree can hold`() async throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.setHugePages("always")
+        host.setTopology(cpus: "0-1", nodes: "0-1")
+        host.setPressure(some: "42.00", full: "12.50")
+        host.addDisk("sda", partition: "sda2", isRotational: true)
+        host.addZram("zram0", held: 4 << 30, taken: 1 << 30)
+        host.setSwaps(["/dev/sda2 partition 8388604 0 -2", "/dev/zram0 partition 8388604 4194304 100"])
+        for (name, value) in ["run": "1", "max_page_sharing": "100000", "general_profit": "-1048576"] {
+            host.write(value + "\n", to: "sys/kernel/mm/ksm/\(name)")
+        }
+        host.configure("KSM_THRES_COEFF=20\n")
+        host.setProcess(7, comm: "tuned", resident: 1, commandLine: ["/usr/sbin/tuned"])
+        host.addTunedProfile("realtime-virtual-host", "[sysfs]\n/sys/kernel/mm/ksm/run=2\n")
+        host.useTunedProfile("realtime-virtual-host")
+        host.setProcess(8, comm: "worker", resident: 1, commandLine: ["/opt/vmm/worker"])
+        host.addMachine(to: 8)
+
+        let outcome = try await Program.ksmctl.run(["doctor", "--json", host.rootOption])
+
+        #expect(outcome.status == 2)
+        #expect(try JSONSchema("doctor").problems(outcome.output) == [])
+        let found = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        let checks = try #require(found["checks"] as? [[String: Any]])
+        func ids(_ verdict: String) -> [String] {
+            checks.filter { $0["verdict"] as? String == verdict }.compactMap { $0["id"] as? String }
+        }
+        #expect(
+            ids("warn") == [
+                "configuration", "other-writers", "guests-counted", "huge-pages", "numa", "max-page-sharing", "profit",
+                "compressed-swap", "rotational-swap",
+            ])
+        #expect(ids("fail") == ["daemon", "pressure"])
+        #expect(found["verdict"] as? String == "fail")
+    }
+
+    @Test func `JSON is as the schema says`() async throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        let outcome = try await Program.ksmctl.run(["doctor", "--json", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(try JSONSchema("doctor").problems(outcome.output) == [])
+    }
+
+    @Test func `The schema names each check`() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let schema = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appending(path: "schema/doctor.json")))
+                as? [String: Any])
+        let check = (schema["$defs"] as? [String: Any])?["check"] as? [String: Any]
+        let id = (check?["properties"] as? [String: Any])?["id"] as? [String: Any]
+        #expect(id?["enum"] as? [String] == Question.all.map { $0.id })
+        let description = try #require(id?["description"] as? String)
+        for question in Question.all { #expect(description.contains(" \(question.id): ")) }
+    }
+}
