@@ -12,19 +12,19 @@ struct Ksmctl: ParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "See",
+                name: "Status",
                 subcommands: [
                     StatusCommand.self, ExplainCommand.self, GuestsCommand.self, DoctorCommand.self,
                     HistoryCommand.self,
                     PlotCommand.self,
                 ]),
-            CommandGroup(name: "Plan", subcommands: [PlanCommand.self, SimulateCommand.self]),
+            CommandGroup(name: "Planning", subcommands: [PlanCommand.self, SimulateCommand.self]),
             CommandGroup(
                 name: "Control",
                 subcommands: [
                     RetuneCommand.self, ReloadCommand.self, StartCommand.self, StopCommand.self, UnmergeCommand.self,
                 ]),
-            CommandGroup(name: "Configure", subcommands: [CheckConfigCommand.self, ShowConfigCommand.self]),
+            CommandGroup(name: "Configuration", subcommands: [CheckConfigCommand.self, ShowConfigCommand.self]),
         ])
 
     /// Runs as the original did where its behaviour is an interface: no or a wrong word prints its usage on standard

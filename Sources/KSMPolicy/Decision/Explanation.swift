@@ -19,6 +19,9 @@ package struct Explanation: Equatable, Sendable {
         let free = configuration.freeMetric == .cached ? "MemFree + Buffers + Cached" : "MemAvailable"
         add("total", "\(decision.total) (MemTotal)")
         explainThreshold(decision, configuration)
+        if decision.policy == .adaptive, configuration.adaptiveStart == .always {
+            steps[steps.count - 1].text += " (by KSM_ADAPTIVE_START=always it is not asked)"
+        }
         add("free", "\(decision.memory.free) (\(free))")
         add(
             "committed",

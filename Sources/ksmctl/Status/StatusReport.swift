@@ -84,8 +84,11 @@ struct DecisionReport: Encodable {
     var reason: String
     var sentence: String
     var ageSeconds: Double
-    /// Until the next one if nothing else happens; left out where it comes on a signal only.
+    /// Until the next one if nothing else happens; left out where it comes on a signal only, and by the adaptive policy,
+    /// which looks more often than it tells.
     var nextSeconds: Double?
+    /// Between two looks at the host; left out where they come on signals only.
+    var pauseSeconds: Double?
     var guests: Int64
     var committedBytes: Int64
     var freeBytes: Int64
@@ -103,7 +106,8 @@ struct DecisionReport: Encodable {
         let age = max(now - Double(told.time) / 1e6, 0)
         ageSeconds = age
         // A pause of centuries is for ever.
-        nextSeconds = told.pause.flatMap { $0 > 1 << 50 ? nil : max(Double($0) / 1e6 - age, 0) }
+        pauseSeconds = told.pause.flatMap { $0 > 1 << 50 ? nil : Double($0) / 1e6 }
+        nextSeconds = decision.policy == .adaptive ? nil : pauseSeconds.map { max($0 - age, 0) }
         guests = told.guests
         committedBytes = decision.memory.committed.bytes
         freeBytes = decision.memory.free.bytes

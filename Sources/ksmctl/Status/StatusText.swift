@@ -37,7 +37,13 @@ extension StatusReport {
         var text = "ksmtuned, pid \(pid)"
         guard let decision else { return text }
         text += ", decided \(Amount.duration(seconds: decision.ageSeconds)) ago, "
-        text += decision.nextSeconds.map { "next in \(Amount.duration(seconds: $0))" } ?? "next on a signal"
+        if let next = decision.nextSeconds {
+            text += "next in \(Amount.duration(seconds: next))"
+        } else if let pause = decision.pauseSeconds {
+            text += "looks every \(Amount.duration(seconds: pause))"
+        } else {
+            text += "next on a signal"
+        }
         return text
     }
 
