@@ -1,4 +1,4 @@
-package import Glibc
+internal import Glibc
 
 /// An open file, closed when its owner is gone.
 package struct FileDescriptor: ~Copyable {
@@ -6,7 +6,7 @@ package struct FileDescriptor: ~Copyable {
 
     /// - Parameter flags: As for open(2). `O_CLOEXEC` is added.
     package init(
-        opening path: String, _ flags: Int32, mode: mode_t = 0, for operation: KernelFileError.Operation = .open
+        opening path: String, _ flags: Int32, mode: UInt32 = 0, for operation: KernelFileError.Operation = .open
     ) throws(KernelFileError) {
         number = unsafe open(path, flags | O_CLOEXEC, mode)
         guard number >= 0 else { throw KernelFileError(operation, path, errno: errno) }
