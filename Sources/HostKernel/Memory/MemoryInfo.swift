@@ -10,6 +10,10 @@ package struct MemoryInfo: Equatable, Sendable {
     package var cached: KiB?
     package var available: KiB?
     package var swapFree: KiB?
+    package var swapTotal: KiB?
+    /// What zswap's compressed pages take, and what they were before. 5.19
+    package var zswap: KiB?
+    package var zswapped: KiB?
 
     package init() {}
 
@@ -47,6 +51,10 @@ package struct MemoryInfo: Equatable, Sendable {
             if line.hasPrefix("Cached:") { cached = Self.amount(line, from: 7) }
         case UInt8(ascii: "S"):
             if line.hasPrefix("SwapFree:") { swapFree = Self.amount(line, from: 9) }
+            if line.hasPrefix("SwapTotal:") { swapTotal = Self.amount(line, from: 10) }
+        case UInt8(ascii: "Z"):
+            if line.hasPrefix("Zswap:") { zswap = Self.amount(line, from: 6) }
+            if line.hasPrefix("Zswapped:") { zswapped = Self.amount(line, from: 9) }
         default: break
         }
     }
