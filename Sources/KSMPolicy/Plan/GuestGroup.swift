@@ -9,6 +9,8 @@ package struct GuestGroup: Equatable, Sendable {
     package var name: String?
     /// Whether ``memory`` is what the guest holds now, since what it is configured with is not known.
     package var isResident = false
+    /// Whether it lies in huge pages, which are never swapped.
+    package var isUnswappable = false
 
     package init(count: Int64 = 1, memory: KiB, vcpus: Int64? = nil, name: String? = nil) {
         self.count = count

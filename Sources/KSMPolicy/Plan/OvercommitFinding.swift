@@ -3,6 +3,7 @@ package struct OvercommitFinding: Equatable, Sendable {
     package enum Kind: Sendable {
         case noGuests
         case residentCounted
+        case unswappable
         case forcedShutdowns
         case tooLittleSwap
         case unknownVCPUs
@@ -14,6 +15,7 @@ package struct OvercommitFinding: Equatable, Sendable {
             switch self {
             case .noGuests: "no-guests"
             case .residentCounted: "resident-counted"
+            case .unswappable: "unswappable"
             case .forcedShutdowns: "forced-shutdowns"
             case .tooLittleSwap: "too-little-swap"
             case .unknownVCPUs: "unknown-vcpus"
@@ -27,7 +29,7 @@ package struct OvercommitFinding: Equatable, Sendable {
         package var isWarning: Bool {
             switch self {
             case .forcedShutdowns, .tooLittleSwap, .moreVCPUsThanCPUs, .tooManyVCPUs: true
-            case .noGuests, .residentCounted, .unknownVCPUs, .overcommittedSMP: false
+            case .noGuests, .residentCounted, .unswappable, .unknownVCPUs, .overcommittedSMP: false
             }
         }
     }
@@ -45,7 +47,11 @@ extension OvercommitPlan {
     package var findings: [OvercommitFinding] { guestFindings + memoryFindings + cpuFindings }
 
     private var guestFindings: [OvercommitFinding] {
-        if groups.isEmpty { return [OvercommitFinding(kind: .noGuests, text: "no guest runs here")] }
+        if groups.isEmpty { return [OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some")] }
+        return residentFindings + unswappableFindings
+    }
+
+    private var residentFindings: [OvercommitFinding] {
         let resident = groups.filter { $0.isResident }
         guard !resident.isEmpty else { return [] }
         let held = resident.reduce(KiB.zero) { $0 + $1.total }
@@ -58,8 +64,21 @@ extension OvercommitPlan {
         return [OvercommitFinding(kind: .residentCounted, text: text)]
     }
 
+    private var unswappableFindings: [OvercommitFinding] {
+        let fixed = groups.filter { $0.isUnswappable }
+        guard let first = fixed.first else { return [] }
+        let memory = fixed.reduce(KiB.zero) { $0 + $1.total }
+        let who = fixed.count == 1 ? first.title : "\(fixed.count) guests"
+        return [
+            OvercommitFinding(
+                kind: .unswappable,
+                text: "the \(memory) of \(who) lie in huge pages, which are never swapped: the other guests need the "
+                    + "swap all the sooner")
+        ]
+    }
+
     private var memoryFindings: [OvercommitFinding] {
-        guard let swap = host.swap, let missing = missingSwap else { return [] }
+        guard let swap = host.swap else { return [] }
         switch verdict {
         case .forcedShutdowns:
             return [
@@ -67,14 +86,14 @@ extension OvercommitPlan {
                     kind: .forcedShutdowns,
                     text: "RAM and swap together are \(host.ram + swap), less than the \(guestMemory) of the guests: "
                         + "when the guests use what they are configured with, the kernel shuts some of them down by "
-                        + "force; add \(missing) of swap, or run fewer guests")
+                        + "force; add \(missingText) of swap, or run fewer guests")
             ]
         case .tooSmall:
             return [
                 OvercommitFinding(
                     kind: .tooLittleSwap,
                     text: "the guests' memory fits into RAM and swap, but leaves too little for the host itself; add "
-                        + "\(missing) of swap, or run fewer guests")
+                        + "\(missingText) of swap, or run fewer guests")
             ]
         case .enough, .notCompared: return []
         }
@@ -96,7 +115,7 @@ extension OvercommitPlan {
             findings.append(
                 OvercommitFinding(
                     kind: .moreVCPUsThanCPUs,
-                    text: "\(group.title) \(group.count == 1 ? "has" : "have") \(vcpus) vCPUs\(group.count == 1 ? "" : " each"), and "
+                    text: "\(group.title) \(group.count == 1 ? "has \(vcpus) vCPUs" : "have \(vcpus) vCPUs each"), and "
                         + "the host has \(cpus) \(cpus == 1 ? "CPU" : "CPUs"): a guest must never have more"))
         }
         let (limit, overflow) = cpus.multipliedReportingOverflow(by: Self.vcpusPerCPU)

@@ -123,6 +123,14 @@ package struct OvercommitPlan: Equatable, Sendable {
         }
     }
 
+    /// The least amount of tenths that is no less: of "17.9 GiB", which is rounded down, somebody would add too little.
+    private static func roundedUp(_ amount: KiB) -> KiB {
+        guard amount.count >= 1 << 10 else { return amount }
+        let unit: Int64 = amount.count < 1 << 20 ? 1 << 10 : 1 << 20
+        let tenths = (amount.count % unit * 10 + unit - 1) / unit
+        return KiB(amount.count / unit * unit) + KiB((tenths * unit + 9) / 10)
+    }
+
     // MARK: What follows
 
     package var verdict: Verdict {
@@ -133,6 +141,10 @@ package struct OvercommitPlan: Equatable, Sendable {
 
     /// How much more swap there should be; `nil` where what there is is not known.
     package var missingSwap: KiB? { host.swap.map { max(neededSwap - $0, .zero) } }
+
+    /// ``neededSwap`` and ``missingSwap`` as a text that is no less than they are.
+    package var neededText: String { "\(Self.roundedUp(neededSwap))" }
+    package var missingText: String { "\(Self.roundedUp(missingSwap ?? .zero))" }
 
     /// The guests' memory for each unit of RAM.
     package var memoryRatio: Double { host.ram > .zero ? Double(guestMemory.count) / Double(host.ram.count) : 0 }

@@ -137,7 +137,7 @@ extension PlanReport.Sources {
     fileprivate init(_ command: PlanCommand) {
         if command.ram == nil { ram = "MemTotal" }
         if command.swap == nil { swap = command.ram == nil ? "SwapTotal" : "" }
-        if command.hostOS == nil { hostOS = "default: 4 GiB, or a quarter of a smaller RAM than 16 GiB" }
+        if command.hostOS == nil { hostOS = "default, at most a quarter of the RAM" }
         if command.hostSwap == nil {
             hostSwap = command.rule == .rhel6 ? "recommended for this RAM" : "default"
         }
@@ -161,6 +161,7 @@ extension GuestGroup {
             memory: guest.configured ?? guest.resident ?? .zero, vcpus: guest.vcpus.map { Int64($0) },
             name: guest.name)
         isResident = guest.configured == nil
+        isUnswappable = guest.obstacles.contains(.hugePages)
     }
 }
 

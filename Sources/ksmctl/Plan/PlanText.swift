@@ -6,10 +6,13 @@ extension PlanReport {
         let guide = plan.rule == .rhel7 ? "RHEL 7" : "RHEL 6"
         var text = style.bold("Swap by the rule of the \(guide) guide") + "\n\n" + arithmetic(style) + "\n"
         text += sentence(style) + "\n\n" + ratios.text(style, hasTitles: false)
-        if !bonuses.isEmpty {
+        let saved = bonusTable
+        if saved.rows.isEmpty {
+            text += "\nWhat KSM, balloons and compression may save is not counted on.\n"
+        } else {
             text += "\n" + style.bold("Saved today, and not counted on") + "\n\n"
-            text += bonusTable.text(style, hasTitles: false)
-            text += "\nA shared page can become private at any time, a balloon can deflate, and data can stop compressing.\n"
+            text += saved.text(style, hasTitles: false)
+            text += "\nA merged page can become private again at any time, a balloon deflate, data stop compressing.\n"
         }
         if !findings.isEmpty { text += "\n" }
         for finding in findings {
@@ -24,8 +27,11 @@ extension PlanReport {
     private func arithmetic(_ style: Style) -> String {
         var table = TextTable([.left(""), .left(""), .right(""), .left("")])
         func add(_ sign: TextTable.Cell, _ name: String, _ amount: KiB?, _ from: String) {
+            add(sign, name, amount.map { Amount.text($0) } ?? "-", from)
+        }
+        func add(_ sign: TextTable.Cell, _ name: String, _ amount: String, _ from: String) {
             table.rows.append([
-                sign, TextTable.Cell(name), TextTable.Cell(amount.map { Amount.text($0) } ?? "-"),
+                sign, TextTable.Cell(name), TextTable.Cell(amount),
                 TextTable.Cell(from) { style, text in style.dim(text) },
             ])
         }
@@ -43,14 +49,14 @@ extension PlanReport {
             add("=", "beyond the RAM", max(plan.guestMemory - left, .zero), "")
             add("+", "host swap", plan.systemSwap, sources.hostSwap)
         }
-        add("=", "swap needed", plan.neededSwap, plan.neededSwap == .zero ? "the RAM is enough" : "")
+        add("=", "swap needed", plan.neededText, plan.neededSwap == .zero ? "the RAM is enough" : "")
         add(" ", "there is", plan.host.swap, swapSource)
         return table.text(style, hasTitles: false)
     }
 
     private var guestSource: String {
         if guests.areRunning {
-            return "\(guests.count) \(guests.count == 1 ? "runs" : "run") here"
+            return guests.count == 0 ? "none runs here" : "\(guests.count) \(guests.count == 1 ? "runs" : "run") here"
         }
         return plan.groups.map { "\($0.count) x \(Amount.text($0.memory))" }.joined(separator: ", ")
     }
@@ -63,13 +69,13 @@ extension PlanReport {
 
     private func sentence(_ style: Style) -> String {
         switch plan.verdict {
-        case .enough: style.good("The swap is enough.")
+        case .enough: style.good(plan.neededSwap == .zero ? "No swap is needed." : "The swap is enough.")
         case .tooSmall:
-            style.bad("The swap is smaller than needed by \(Amount.text(plan.missingSwap ?? .zero)).")
+            style.bad("The swap is smaller than needed by \(plan.missingText).")
         case .forcedShutdowns: style.bad("RAM and swap are smaller than the guests' memory: expect forced shutdowns.")
         case .notCompared:
             plan.neededSwap == .zero
-                ? "The guests need no swap." : "Give this host \(Amount.text(plan.neededSwap)) of swap."
+                ? "No swap is needed." : "Give the host \(plan.neededText) of swap."
         }
     }
 
@@ -93,7 +99,7 @@ extension PlanReport {
 
     private var bonusTable: TextTable {
         var table = TextTable([.left(""), .right(""), .left("")])
-        for bonus in bonuses {
+        for bonus in bonuses where bonus.savedBytes > 0 || bonus.kind == "ksm" || bonus.ratio != nil {
             table.rows.append([
                 TextTable.Cell(bonus.kind == "ksm" ? "KSM" : bonus.kind == "balloon" ? "balloons" : bonus.kind),
                 TextTable.Cell(Amount.text(bytes: bonus.savedBytes)), TextTable.Cell(bonus.detail),
@@ -111,7 +117,7 @@ extension PlanReport.Bonus {
             let count = guests ?? 0
             return "at most, of \(count) \(count == 1 ? "guest" : "guests") with a balloon: configured, and not held now"
         default:
-            guard let ratio, let originalBytes, let takenBytes else { return "nothing compressed now" }
+            guard let ratio, let originalBytes, let takenBytes else { return "" }
             return "\(Amount.text(bytes: originalBytes)) in \(Amount.text(bytes: takenBytes)), "
                 + "\(Amount.tenths(ratio)) to 1"
         }
