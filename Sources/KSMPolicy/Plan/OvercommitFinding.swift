@@ -47,7 +47,9 @@ extension OvercommitPlan {
     package var findings: [OvercommitFinding] { guestFindings + memoryFindings + cpuFindings }
 
     private var guestFindings: [OvercommitFinding] {
-        if groups.isEmpty { return [OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some")] }
+        if groups.isEmpty {
+            return [OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some")]
+        }
         return residentFindings + unswappableFindings
     }
 

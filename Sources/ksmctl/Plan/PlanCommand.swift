@@ -59,6 +59,11 @@ struct PlanCommand: HostCommand {
 
     func validate() throws {
         if let cpus, cpus < 1 { throw ValidationError("--cpus takes a number above 0") }
+        let host = OvercommitPlan.Host(ram: .zero, system: hostOS, systemSwap: hostSwap)
+        let plan = OvercommitPlan(rule, host: host, groups: guests)
+        guard plan.neededSwap.count <= .max / 1024, plan.vcpus < .max else {
+            throw ValidationError("all guests together are more than 64 bits hold")
+        }
     }
 
     func execute() throws {

@@ -177,7 +177,10 @@ extension PlanReport {
         var bonuses: [Bonus] = []
         if let running {
             if let saved = running.view.savedBytes { bonuses.append(Bonus(kind: "ksm", savedBytes: saved)) }
-            let ballooned = running.guests.filter { $0.balloon == .manual || $0.balloon == .autodeflate }
+            // Huge pages are no part of what a process is told to hold.
+            let ballooned = running.guests.filter { guest in
+                (guest.balloon == .manual || guest.balloon == .autodeflate) && !guest.obstacles.contains(.hugePages)
+            }
             if !ballooned.isEmpty {
                 let absent = ballooned.reduce(KiB.zero) { sum, guest in
                     guard let configured = guest.configured, let resident = guest.resident else { return sum }

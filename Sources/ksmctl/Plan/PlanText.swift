@@ -115,7 +115,8 @@ extension PlanReport.Bonus {
         case "ksm": return "merged pages"
         case "balloon":
             let count = guests ?? 0
-            return "at most, of \(count) \(count == 1 ? "guest" : "guests") with a balloon: configured, and not held now"
+            return
+                "at most, of \(count) \(count == 1 ? "guest" : "guests") with a balloon: configured, and not held now"
         default:
             guard let ratio, let originalBytes, let takenBytes else { return "" }
             return "\(Amount.text(bytes: originalBytes)) in \(Amount.text(bytes: takenBytes)), "

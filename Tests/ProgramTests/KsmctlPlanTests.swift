@@ -1,0 +1,352 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import ksmctl
+
+@Suite struct KsmctlPlanTests {
+    private static let gibibyte: Int64 = 1 << 20
+
+    /// A host of 16 GiB and 8 CPUs with 10 GiB of swap.
+    private static func host() -> FakeHost {
+        let host = FakeHost()
+        host.setMemory(total: 16 * gibibyte, free: 4 * gibibyte, swapFree: 10 * gibibyte)
+        host.setCPUs("0-6,15")
+        return host
+    }
+
+    /// One with three guests, of which one does not say what it is configured with.
+    private static func busyHost() -> FakeHost {
+        let host = host()
+        let pages = gibibyte * 1024 / Int64(Host.pageSize)
+        host.setGuest(
+            100, resident: 6 * pages,
+            "qemu-system-x86_64 -name guest=db -m 8G -smp 4 -device virtio-balloon-pci,id=balloon0")
+        host.setGuest(200, resident: pages, "qemu-system-x86_64 -name guest=web -m 4G -smp 2")
+        host.setGuest(300, comm: "firecracker", resident: 2 * pages, "firecracker --api-sock /run/fc.sock")
+        host.setKSM(["pages_sharing": 3 * pages / 2, "ksm_zero_pages": 0])
+        return host
+    }
+
+    private static func text(_ host: FakeHost, _ arguments: String...) async throws -> String {
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption] + arguments)
+        #expect(outcome.error == "")
+        return outcome.output
+    }
+
+    // MARK: The text
+
+    @Test func `The example of the RHEL 7 guide, on any machine`() async throws {
+        let outcome = try await Program.ksmctl.run(
+            ["plan", "--ram", "32G", "--guests", "50x1G", "--root", "/nonexistent"])
+        #expect(outcome.status == 0)
+        #expect(outcome.error == "")
+        #expect(
+            outcome.output == """
+                Swap by the rule of the RHEL 7 guide
+
+                   guests       50.0 GiB  50 x 1.0 GiB
+                +  host OS       4.0 GiB  default, at most a quarter of the RAM
+                +  host swap     4.0 GiB  default
+                -  RAM          32.0 GiB  --ram
+                =  swap needed  26.0 GiB
+                   there is            -  give --swap to compare
+
+                Give the host 26.0 GiB of swap.
+
+                memory  1.6 to 1  50.0 GiB of guests on 32.0 GiB of RAM
+                vCPUs   -         50 on CPUs that are not known: give --cpus
+
+                What KSM, balloons and compression may save is not counted on.
+
+                """)
+    }
+
+    @Test func `The example of the RHEL 6 guide`() async throws {
+        let outcome = try await Program.ksmctl.run(
+            [
+                "plan", "--ram=32G", "--guests=56x1G", "--rule=rhel6", "--swap=36G", "--cpus=12", "--root=/nonexistent",
+            ])
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.output == """
+                Swap by the rule of the RHEL 6 guide
+
+                   guests          56.0 GiB  56 x 1.0 GiB
+                -  RAM for guests  28.0 GiB  32.0 GiB (--ram) less 4.0 GiB of the host OS
+                =  beyond the RAM  28.0 GiB
+                +  host swap        8.0 GiB  recommended for this RAM
+                =  swap needed     36.0 GiB
+                   there is        36.0 GiB  --swap
+
+                The swap is enough.
+
+                memory  1.8 to 1  56.0 GiB of guests on 32.0 GiB of RAM
+                vCPUs   4.7 to 1  56 on 12 CPUs
+
+                What KSM, balloons and compression may save is not counted on.
+
+                """)
+    }
+
+    @Test func `The live host, with all that is not counted on`() async throws {
+        let host = Self.busyHost()
+        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte), ("/swap\\040file/zram1x", 6 * Self.gibibyte)])
+        host.setZRAM(original: 3 << 30, taken: 1 << 30)
+        host.addMemory([("Zswap", 100 * 1024), ("Zswapped", 250 * 1024)])
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.error == "")
+        #expect(
+            outcome.output == """
+                Swap by the rule of the RHEL 7 guide
+
+                   guests       14.0 GiB  3 run here
+                +  host OS       4.0 GiB  default, at most a quarter of the RAM
+                +  host swap     4.0 GiB  default
+                -  RAM          16.0 GiB  MemTotal
+                =  swap needed   6.0 GiB
+                   there is      6.0 GiB  SwapTotal without 4.0 GiB on zram, which is RAM itself
+
+                The swap is enough.
+
+                memory  0.9 to 1  14.0 GiB of guests on 16.0 GiB of RAM
+                vCPUs   0.9 to 1  7 on 8 CPUs
+
+                Saved today, and not counted on
+
+                KSM         1.5 GiB  merged pages
+                balloons    2.0 GiB  at most, of 1 guest with a balloon: configured, and not held now
+                zram        2.0 GiB  3.0 GiB in 1.0 GiB, 3.0 to 1
+                zswap     150.0 MiB  250.0 MiB in 100.0 MiB, 2.5 to 1
+
+                A merged page can become private again at any time, a balloon deflate, data stop compressing.
+
+                Note: the configured memory of guest firecracker is not known, so it counts with the 2.0 GiB that it \
+                holds now; it may come to need more
+                Note: how many vCPUs guest firecracker has is not known, so it counts as one
+
+                """)
+        #expect(outcome.status == 0)
+    }
+
+    @Test func `Too little swap is a warning`() async throws {
+        let host = Self.host()
+        #expect(
+            try await Self.text(host, "--guests", "26x1G") == """
+                Swap by the rule of the RHEL 7 guide
+
+                   guests       26.0 GiB  26 x 1.0 GiB
+                +  host OS       4.0 GiB  default, at most a quarter of the RAM
+                +  host swap     4.0 GiB  default
+                -  RAM          16.0 GiB  MemTotal
+                =  swap needed  18.0 GiB
+                   there is     10.0 GiB  SwapTotal
+
+                The swap is smaller than needed by 8.0 GiB.
+
+                memory  1.6 to 1  26.0 GiB of guests on 16.0 GiB of RAM
+                vCPUs   3.3 to 1  26 on 8 CPUs
+
+                What KSM, balloons and compression may save is not counted on.
+
+                Warning: the guests' memory fits into RAM and swap, but leaves too little for the host itself; add \
+                8.0 GiB of swap, or run fewer guests
+
+                """)
+    }
+
+    @Test func `A host without guests needs no swap`() async throws {
+        let text = try await Self.text(Self.host())
+        #expect(text.contains("   guests          0 KiB  none runs here\n"))
+        #expect(text.contains("=  swap needed     0 KiB  the RAM is enough\n"))
+        #expect(text.contains("\nNo swap is needed.\n"))
+        #expect(text.hasSuffix("\nNote: no guest runs here; --guests plans some\n"))
+    }
+
+    // MARK: What is live and what is given
+
+    @Test func `RAM alone asks whether these guests fit another host`() async throws {
+        let host = Self.busyHost()
+        let text = try await Self.text(host, "--ram", "8G")
+        #expect(text.contains("   guests       14.0 GiB  3 run here\n"))
+        #expect(text.contains("+  host OS       2.0 GiB  default"))
+        #expect(text.contains("=  swap needed  12.0 GiB\n"))
+        #expect(text.contains("   there is            -  give --swap to compare\n"))
+        #expect(text.contains("vCPUs   -         7 on CPUs that are not known: give --cpus\n"))
+        #expect(text.contains("KSM       1.5 GiB  merged pages\n"))
+    }
+
+    @Test func `Guests replace those that run`() async throws {
+        let text = try await Self.text(Self.busyHost(), "--guests", "1x8G/16", "--guests=2x1G", "--host-os=1G")
+        #expect(text.contains("   guests       10.0 GiB  1 x 8.0 GiB, 2 x 1.0 GiB\n"))
+        #expect(text.contains("+  host OS       1.0 GiB  --host-os\n"))
+        #expect(text.contains("vCPUs   2.3 to 1  18 on 8 CPUs\n"))
+        #expect(text.contains("What KSM, balloons and compression may save is not counted on.\n"))
+        #expect(
+            text.contains(
+                "Warning: a guest of 8.0 GiB has 16 vCPUs, and the host has 8 CPUs: a guest must never have more\n")
+        )
+    }
+
+    @Test func `Given swap and CPUs replace the host's`() async throws {
+        let host = Self.busyHost()
+        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte)])
+        let text = try await Self.text(host, "--swap", "0", "--cpus", "1", "--host-swap", "0")
+        #expect(text.contains("+  host swap       0 KiB  --host-swap\n"))
+        #expect(text.contains("   there is        0 KiB  --swap\n"))
+        #expect(text.contains("vCPUs   7.0 to 1  7 on 1 CPU\n"))
+        #expect(text.contains("Warning: guest db has 4 vCPUs, and the host has 1 CPU: a guest must never have more\n"))
+    }
+
+    // MARK: Exit status
+
+    @Test(
+        arguments: [
+            (["--guests=18x1G"], 0), (["--guests=19x1G"], 1), (["--guests=26x1G"], 1), (["--guests=27x1G"], 2),
+            (["--ram=1G", "--guests=27x1G"], 0), (["--ram=16G", "--swap=10G", "--guests=27x1G"], 2), ([], 0),
+            (["--guests=18x1G", "--rule=rhel6"], 0), (["--guests=19x1G", "--rule=rhel6"], 1),
+        ] as [([String], Int32)])
+    func `Exit status by the swap of 10 GiB beside 16 GiB of RAM`(arguments: [String], status: Int32) async throws {
+        let host = Self.host()
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption] + arguments)
+        #expect(outcome.status == status)
+        #expect(outcome.error == "")
+    }
+
+    @Test(arguments: [
+        (["--guests=99999999999x9999T"], "'--guests <NxSIZE[/VCPUS]>': it is more than 64 bits hold"),
+        (["--guests=1G"], "guests are given as NxSIZE or NxSIZE/VCPUS, such as 50x1G or 4x16G/8"),
+        (["--guests=1x1GB"], "write K, M, G or T, or KiB, MiB, GiB or TiB, which are powers of 1024"),
+        (["--ram=34359738368"], "the unit is missing: K, M, G or T, in powers of 1024"),
+        (["--ram=0"], "a host has more than no RAM"), (["--ram=-1G"], "a size is a number with a unit"),
+        (["--swap=much"], "a size is a number with a unit"), (["--rule=rhel8"], "it is rhel7 or rhel6"),
+        (["--cpus=0"], "--cpus takes a number above 0"), (["--cpus=99999999999999999999"], "'--cpus <number>'"),
+        (["50x1G"], "Unexpected argument '50x1G'"),
+    ])
+    func `A wrong option is 64 and says what is right`(arguments: [String], message: String) async throws {
+        let outcome = try await Program.ksmctl.run(["plan"] + arguments)
+        #expect(outcome.status == 64)
+        #expect(outcome.output == "")
+        #expect(outcome.error.contains(message))
+    }
+
+    @Test func `Sizes at the end of 64 bits are planned, and those beyond refused`() async throws {
+        let arguments = [
+            "plan", "--ram=1K", "--swap=0", "--cpus=9223372036854775807", "--guests=8388000x1T/999999999999",
+        ]
+        let outcome = try await Program.ksmctl.run(arguments)
+        #expect(outcome.status == 2)
+        #expect(outcome.error == "")
+        for more in ["--guests=608x1T", "--host-os=8388607T", "--guests=9000000000x1K/1000000000"] {
+            let refused = try await Program.ksmctl.run(arguments + [more])
+            #expect(refused.status == 64)
+            #expect(refused.error.contains("all guests together are more than 64 bits hold"))
+        }
+    }
+
+    @Test func `A host whose memory cannot be read is 69`() async throws {
+        let host = Self.host()
+        host.write("MemFree: 5 kB\n", to: "proc/meminfo")
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 69)
+        #expect(
+            outcome.error
+                == host.filled(
+                    "ksmctl: ROOT/proc/meminfo has no MemTotal line with a number above 0; give --ram\n"))
+    }
+
+    @Test func `A kernel that hides swap, CPUs and KSM is planned without`() async throws {
+        let host = Self.host()
+        host.write("MemTotal: \(16 * Self.gibibyte) kB\n", to: "proc/meminfo")
+        host.remove("sys")
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("   there is            -  no SwapTotal line\n"))
+        #expect(outcome.output.contains("vCPUs   -         0 on CPUs that are not known: give --cpus\n"))
+    }
+
+    // MARK: JSON
+
+    @Test(arguments: [
+        [], ["--ram=8G"], ["--guests=3x1G", "--guests=1x32G/9"], ["--ram=8G", "--guests=3x1G", "--rule=rhel6"],
+        ["--swap=0", "--cpus=1"], ["--guests=8388000x1T/1000000"],
+    ])
+    func `JSON is as the schema says`(_ arguments: [String]) async throws {
+        let host = Self.busyHost()
+        host.setGuest(400, "qemu-system-x86_64 -m 1G -mem-path /dev/hugepages")
+        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte)])
+        host.setZRAM(original: 3 << 30, taken: 1 << 30)
+        host.addMemory([("Zswap", 0), ("Zswapped", 0)])
+        let schema = try JSONSchema("plan")
+        let text = try await Self.text(host, ["--json"] + arguments)
+        #expect(schema.problems(text) == [])
+    }
+
+    private static func text(_ host: FakeHost, _ arguments: [String]) async throws -> String {
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption] + arguments)
+        #expect(outcome.error == "")
+        return outcome.output
+    }
+
+    @Test func `JSON has the numbers to the byte`() async throws {
+        let text = try await Self.text(Self.busyHost(), "--json")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        #expect(object["needed_swap_bytes"] as? Int64 == 6 << 30)
+        #expect(object["swap_bytes"] as? Int64 == 10 << 30)
+        #expect(object["missing_swap_bytes"] as? Int64 == 0)
+        #expect(object["zram_swap_bytes"] == nil)
+        #expect(object["verdict"] as? String == "enough")
+        let guests = try #require(object["guests"] as? [String: Any])
+        #expect(guests["memory_bytes"] as? Int64 == 14 << 30)
+        #expect((guests["groups"] as? [[String: Any]])?.map { $0["is_configured"] as? Bool } == [true, true, false])
+    }
+
+    // MARK: The kernel's files
+
+    @Test(
+        arguments: [
+            ("0\n", 1), ("0-3\n", 4), ("0-3,8,10-11", 7), ("5-5\n", 1), ("", nil), ("\n", nil), ("3-0\n", nil),
+            ("0-\n", nil),
+            ("0,\n", nil), ("0-3x\n", nil), ("0-9223372036854775807\n", nil), ("0-99999999999999999999\n", nil),
+            ("0-9223372036854775806,1,2\n", nil),
+        ] as [(String, Int64?)])
+    func `A list of CPUs`(text: String, count: Int64?) {
+        #expect(CPUList.count(Array(text.utf8).span) == count)
+    }
+
+    @Test(
+        arguments: [
+            ("4096 74 12288 0 12288 1 0 0\n", CompressedMemory(original: 4096, taken: 12288)),
+            ("   4096       74    512", CompressedMemory(original: 4096, taken: 512)),
+            ("4096 74\n", nil), ("", nil), ("a b c\n", nil), ("4096 74 -1\n", nil),
+            ("4096 74 99999999999999999999\n", nil),
+        ] as [(String, CompressedMemory?)])
+    func `The statistics of zram`(text: String, memory: CompressedMemory?) {
+        #expect(CompressedMemory(zramStatistics: Array(text.utf8).span) == memory)
+    }
+
+    @Test func `Compression that costs more than it saves saves nothing`() {
+        let memory = CompressedMemory(original: 4096, taken: 12288)
+        #expect(memory.saved == 0)
+        #expect(memory.ratio == 1.0 / 3)
+        #expect(CompressedMemory(original: 0, taken: 0).ratio == nil)
+    }
+
+    @Test func `Devices of zram add up, and only swap on them is no swap`() {
+        let host = FakeHost()
+        #expect(CompressedMemory.zram(host.paths) == nil)
+        #expect(ZRAMDevice.swapSize(host.paths) == nil)
+        host.setZRAM(0, original: 300, taken: 100)
+        host.setZRAM(10, original: .max, taken: 50)
+        host.write("garbage\n", to: "sys/block/zram2/mm_stat")
+        host.write("1 1 1\n", to: "sys/block/zramp/mm_stat")
+        host.createFolder("sys/block/zram3")
+        #expect(CompressedMemory.zram(host.paths) == CompressedMemory(original: .max, taken: 150))
+        host.setSwaps([("/dev/zram0", 500), ("/dev/sda2", 7000), ("/zram0/swapfile", 900), ("/dev/zram10", 40)])
+        #expect(ZRAMDevice.swapSize(host.paths) == KiB(540))
+        host.write("Filename Type\nzram0\n\n/dev/zram1 partition many 0 0\n", to: "proc/swaps")
+        #expect(ZRAMDevice.swapSize(host.paths) == .zero)
+    }
+}
