@@ -141,7 +141,7 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         ("\(names)\n", 1, 1, "there is no sample below the names of the columns"),
         ("0,1,2\n", 1, 1, "there is no column time_seconds, free_kib, committed_kib"),
         ("time_seconds,free_kib\n0,1\n", 1, 1, "there is no column committed_kib"),
-        ("\(names),free_kib\n0,1,2,3\n", 1, 36, "the column free_kib stands here a second time"),
+        ("\(names),free_kib\n0,1,2,3\n", 1, 37, "the column free_kib stands here a second time"),
         ("\(names)\n0,1\n", 2, 3, "the line has 2 fields where the first one names 3 columns"),
         ("\(names)\n0,1,2,3\n", 2, 7, "the line has 4 fields where the first one names 3 columns"),
         ("\(names)\n0,,2\n", 2, 3, "free_kib is empty"),

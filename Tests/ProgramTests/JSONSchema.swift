@@ -85,7 +85,8 @@ struct JSONSchema {
         case "string": return value is String
         case "boolean": return isBoolean
         case "null": return value is NSNull
-        case "integer": return !isBoolean && (value as? Double).map { $0 == $0.rounded() } ?? false
+        // A large integer is no exact Double.
+        case "integer": return !isBoolean && (value is Int64 || (value as? Double).map { $0 == $0.rounded() } ?? false)
         case "number": return !isBoolean && value is NSNumber
         default: return false
         }

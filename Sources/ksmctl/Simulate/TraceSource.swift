@@ -1,0 +1,71 @@
+import ArgumentParser
+import HostKernel
+import KSMPolicy
+
+/// Where the samples come from: the daemon's history, a file, or standard input.
+struct TraceSource {
+    /// The path, or `standard input`.
+    let name: String
+    let isHistory: Bool
+    let trace: Trace
+
+    /// More is no trace: a year of one sample a minute is 100 MiB with all columns.
+    private static var limit: Int { 256 << 20 }
+
+    /// - Parameter file: `-` is standard input, `nil` the history.
+    /// - Throws: ``Refusal`` where there is none; the errors of a bad trace are printed.
+    init(_ file: String?, _ paths: HostPaths) throws {
+        isHistory = file == nil
+        switch file {
+        case nil:
+            name = paths.history
+            trace = Trace(history: try Self.history(paths))
+        case "-":
+            name = "standard input"
+            let bytes = try FileDescriptor(adopting: 0).readToEnd(limit: Self.limit, path: name)
+            trace = try Self.parse(bytes, name, paths)
+        case let file?:
+            name = file
+            let bytes: [UInt8]
+            do throws(KernelFileError) {
+                bytes = try HostFile.read(file, limit: Self.limit)
+            } catch {
+                throw Refusal("\(error): name a trace that can be read", .data)
+            }
+            trace = try Self.parse(bytes, name, paths)
+        }
+    }
+
+    private static func parse(_ bytes: [UInt8], _ name: String, _ paths: HostPaths) throws -> Trace {
+        do throws(BadTrace) {
+            return try TraceFile.parse(bytes, named: name, total: (try? MemoryReader(paths).total()) ?? nil)
+        } catch {
+            for diagnostic in error.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
+            throw ExitCode(Refusal.Status.data.rawValue)
+        }
+    }
+
+    private static func history(_ paths: HostPaths) throws -> [HistoryRecord] {
+        let remedy =
+            "the daemon writes it: start it (systemctl start ksmtuned), or give the samples of another host with --trace"
+        let records: [HistoryRecord]?
+        do throws(KernelFileError) {
+            records = try HistoryReader.read(paths.history)
+        } catch {
+            guard error.operation == .understand else { throw error }
+            throw Refusal(
+                "\(error): a daemon of this version begins a new one (systemctl restart ksmtuned)", .data)
+        }
+        guard let records else { throw Refusal("there is no history in \(paths.history): \(remedy)", .unavailable) }
+        guard !records.isEmpty else {
+            throw Refusal("the history in \(paths.history) has no record yet: \(remedy)", .unavailable)
+        }
+        return records
+    }
+
+    /// The greatest that the host had, which the settings' arithmetic must fit.
+    var greatestTotal: KiB { trace.records.map { $0.total }.max() ?? .zero }
+
+    /// Whether the times are since 1970, so that they have a date; a trace by hand may begin at 0.
+    var hasDates: Bool { (trace.records.first?.time ?? 0) >= 100_000_000_000_000 }
+}

@@ -1,3 +1,0 @@
-import ArgumentParser
-
-struct SimulateCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "simulate") }
