@@ -12,11 +12,24 @@ struct SimulateCommand: HostCommand {
         commandName: "simulate",
         abstract: "Replay recorded samples through another configuration, and compare the decisions.",
         discussion: """
-            The samples are those of the daemon's history, or of a trace: CSV whose first line names the columns, at \
-            least time_seconds,free_kib,committed_kib; see ksmctl(8). ksmctl history --csv prints one. The samples \
-            stay as they were recorded: what the other configuration would have merged is not known. Exit status: 0, \
-            65 where the trace is bad, 69 where there is no history, 78 where the configuration has errors or \
-            KSM_POLICY=adaptive, which cannot be replayed.
+            The samples are those of the daemon's history, or of a trace. A trace is CSV, by hand or by ksmctl history \
+            --csv. Its first line names its columns, in any order; lines that begin with # do not count:
+
+              time_seconds   since 1970 or since the start of the trace, rising
+              free_kib       MemFree + Buffers + Cached
+              committed_kib  what the guests hold together
+
+            and where they are known: total_kib (else this host's MemTotal), available_kib (MemAvailable), action \
+            (stop or scan), pages_to_scan, sleep_ms, and the others that ksmctl history --csv writes. Without action, \
+            the present configuration of the host is what FILE is compared with.
+
+            The samples stay as they were recorded: what the other configuration would have merged is not known. A \
+            sample holds until the next one; after three times the usual pause the daemon was away, which counts for \
+            nobody. The pages scanned are an upper bound: pages_to_scan for each period of a kernel with HZ=250, as if \
+            a scan itself took no time.
+
+            Exit status: 0, 65 where the trace is bad, 69 where there is no history, 78 where the configuration has \
+            errors or KSM_POLICY=adaptive, which cannot be replayed.
             """)
 
     @OptionGroup var host: RootOptions

@@ -22,7 +22,7 @@ struct SimulationChart {
     var chart: Chart {
         let samples = records.count == 1 ? "1 sample" : "\(records.count) samples"
         return Chart(
-            title: "KSM by " + comparison.sides.map { $0.name }.joined(separator: " and by "),
+            title: "KSM's decisions: " + comparison.sides.map { $0.name }.joined(separator: " and "),
             details: [Amount.duration(seconds: Double(timeline.covered) / 1e6), samples, comparison.source.name],
             time: time(0)...end(records.count - 1),
             timeAxis: comparison.source.hasDates ? .clock(offset: LocalTime.offset(at:)) : .elapsed,

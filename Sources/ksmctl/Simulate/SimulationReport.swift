@@ -7,7 +7,7 @@ struct SimulationReport: Report {
     var trace: TraceFacts
     /// What is compared: the recorded or the present decisions where there are any, the other configuration last.
     var series: [Series]
-    /// Where one of them changes, or every sample.
+    /// Where one of them changes, the trace begins or a gap has ended; or every sample.
     var moments: [Moment]
     var notes: [String]
 
@@ -28,6 +28,8 @@ struct SimulationReport: Report {
         var name: String
         var kind: String
         var policy: String?
+        /// Where it is the same at all samples.
+        var thresholdBytes: Int64?
         var runningSeconds: Double
         var runningShare: Double
         var starts: Int
@@ -70,7 +72,7 @@ struct SimulationReport: Report {
         }
         let all = comparison.sides.map { $0.series.steps }
         moments = records.indices.filter { index in
-            showsAll || index == 0 || all.contains { !$0[index].isSame(as: $0[index - 1]) }
+            showsAll || timeline.beginnings[index] || all.contains { !$0[index].isSame(as: $0[index - 1]) }
         }.map { index in
             Moment(
                 timeSeconds: Double(records[index].time) / 1e6, freeBytes: records[index].memory.free.bytes,
@@ -100,6 +102,10 @@ extension SimulationReport.Series {
         name = side.name
         kind = side.kind.rawValue
         policy = side.policy?.word
+        let steps = side.series.steps
+        if let threshold = steps.first?.threshold, steps.allSatisfy({ $0.threshold == threshold }) {
+            thresholdBytes = threshold.bytes
+        }
         runningSeconds = Double(summary.running) / 1e6
         runningShare = summary.share
         starts = summary.starts
@@ -142,6 +148,7 @@ extension SimulationReport {
             guard values.contains(where: { $0 != nil }) else { return }
             table.rows.append([TextTable.Cell(name)] + values.map { TextTable.Cell($0 ?? "-") })
         }
+        row("threshold") { $0.thresholdBytes.map { Amount.text(bytes: $0) } }
         row("KSM runs") { Amount.duration(seconds: $0.runningSeconds) }
         row("of the time") { Amount.percent($0.runningShare) }
         row("starts") { String($0.starts) }
