@@ -67,6 +67,8 @@ package struct DecisionSeries: Equatable, Sendable {
         /// Pages that ksmd scans at most: running time by ``ScanPeriod``, as if a scan itself took no time. `nil`
         /// where the pace is not known.
         package var scannedPages: Double?
+
+        package init() {}
     }
 
     package func summary(over timeline: Timeline) -> Summary {
