@@ -169,6 +169,25 @@ private let morning: Int64 = 1_795_255_200
                 """))
     }
 
+    @Test func `An interval longer than the trace means one decision`() async throws {
+        let trace = "time_seconds,free_kib,committed_kib\n0,9437184,0\n1,1,0\n2,1,0\n"
+        let outcome = try await Self.simulate(Self.host("KSM_MONITOR_INTERVAL=1\n", trace: trace))
+        #expect(outcome.output.contains("KSM runs                      2s       never\n"))
+        #expect(
+            outcome.output.hasSuffix(
+                """
+
+                TIME        FREE  COMMITTED  present   other.conf
+                0:00:00  9.0 GiB      0 KiB  stop      stop
+                0:00:01    1 KiB      0 KiB  scan 300  stop
+                0:00:02    1 KiB      0 KiB  scan 600  stop
+
+                Note: KSM_MONITOR_INTERVAL of ROOT/other.conf (60 s) is longer than all the samples hold, so it decides \
+                by the first one only
+
+                """))
+    }
+
     @Test(arguments: ["KSM_POLICY=adaptive\n", "KSM_NPAGES_MIN=x\n"])
     func `Where the present configuration cannot be replayed, the other one stands alone`(_ present: String)
         async throws

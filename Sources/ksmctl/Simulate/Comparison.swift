@@ -127,6 +127,11 @@ private struct SimulationNotes {
                 "\(setting) decides each \(Amount.duration(seconds: Double(interval) / 1e6)), but the samples are "
                     + "\(Amount.duration(seconds: Double(usual) / 1e6)) apart, so it decides once for each")
         }
+        if interval > timeline.covered {
+            notes.append(
+                "KSM_MONITOR_INTERVAL of \(file) (\(other.monitorInterval)) is longer than all the samples hold, so it "
+                    + "decides by the first one only")
+        }
         if other.policy == .advisor {
             notes.append("with KSM_POLICY=advisor the kernel chooses pages_to_scan, so they are not known")
         }

@@ -149,7 +149,7 @@ extension SimulationReport {
             table.rows.append([TextTable.Cell(name)] + values.map { TextTable.Cell($0 ?? "-") })
         }
         row("threshold") { $0.thresholdBytes.map { Amount.text(bytes: $0) } }
-        row("KSM runs") { Amount.duration(seconds: $0.runningSeconds) }
+        row("KSM runs") { $0.runningSeconds > 0 ? Amount.duration(seconds: $0.runningSeconds) : "never" }
         row("of the time") { Amount.percent($0.runningShare) }
         row("starts") { String($0.starts) }
         row("pages_to_scan, mean") { $0.meanPagesToScan.map { Amount.tenths($0) } }
