@@ -7,11 +7,8 @@ extension FakeHost {
     }
 
     /// What is swapped to: names, and sizes in KiB.
-    package func setSwaps(_ swaps: [(name: String, size: Int64)]) {
-        write(
-            "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-                + swaps.map { "\($0.name)                              partition\t\($0.size)\t\t0\t\t-2\n" }.joined(),
-            to: "proc/swaps")
+    package func setSwapSizes(_ swaps: [(name: String, size: Int64)]) {
+        setSwaps(swaps.map { "\($0.name)                              partition\t\($0.size)\t\t0\t\t-2" })
     }
 
     /// Adds a device of zram.

@@ -80,15 +80,6 @@ import Testing
         #expect(check.evidence.first?.text == "web?OK    KSM (101) has 64")
     }
 
-    @Test(arguments: [
-        (guests: 8, total: 16, swap: 0), (guests: 12, total: 16, swap: 0), (guests: 13, total: 16, swap: 5),
-        (guests: 56, total: 32, swap: 32), (guests: 4, total: 4, swap: 5),
-    ])
-    func `Swap is needed by the rule of Red Hat's guide`(_ test: (guests: Int64, total: Int64, swap: Int64)) {
-        let unit = DoctorFacts.gibibyte
-        #expect(SwapNeed(guests: KiB(test.guests * unit), total: KiB(test.total * unit)).swap == KiB(test.swap * unit))
-    }
-
     @Test func `Many names are cut short`() {
         #expect(Words.list(["a", "b"]) == "a, b")
         #expect(Words.list((1...10).map { "\($0)" }) == "1, 2, 3, 4, 5, 6, 7, 8 and 2 more")

@@ -93,7 +93,7 @@ import Testing
 
     @Test func `The live host, with all that is not counted on`() async throws {
         let host = Self.busyHost()
-        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte), ("/swap\\040file/zram1x", 6 * Self.gibibyte)])
+        host.setSwapSizes([("/dev/zram0", 4 * Self.gibibyte), ("/swap\\040file/zram1x", 6 * Self.gibibyte)])
         host.setZRAM(original: 3 << 30, taken: 1 << 30)
         host.addMemory([("Zswap", 100 * 1024), ("Zswapped", 250 * 1024)])
         let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
@@ -192,7 +192,7 @@ import Testing
 
     @Test func `Given swap and CPUs replace the host's`() async throws {
         let host = Self.busyHost()
-        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte)])
+        host.setSwapSizes([("/dev/zram0", 4 * Self.gibibyte)])
         let text = try await Self.text(host, "--swap", "0", "--cpus", "1", "--host-swap", "0")
         #expect(text.contains("+  host swap       0 KiB  --host-swap\n"))
         #expect(text.contains("   there is        0 KiB  --swap\n"))
@@ -276,7 +276,7 @@ import Testing
     func `JSON is as the schema says`(_ arguments: [String]) async throws {
         let host = Self.busyHost()
         host.setGuest(400, "qemu-system-x86_64 -m 1G -mem-path /dev/hugepages")
-        host.setSwaps([("/dev/zram0", 4 * Self.gibibyte)])
+        host.setSwapSizes([("/dev/zram0", 4 * Self.gibibyte)])
         host.setZRAM(original: 3 << 30, taken: 1 << 30)
         host.addMemory([("Zswap", 0), ("Zswapped", 0)])
         let schema = try JSONSchema("plan")
@@ -344,7 +344,7 @@ import Testing
         host.write("1 1 1\n", to: "sys/block/zramp/mm_stat")
         host.createFolder("sys/block/zram3")
         #expect(CompressedMemory.zram(host.paths) == CompressedMemory(original: .max, taken: 150))
-        host.setSwaps([("/dev/zram0", 500), ("/dev/sda2", 7000), ("/zram0/swapfile", 900), ("/dev/zram10", 40)])
+        host.setSwapSizes([("/dev/zram0", 500), ("/dev/sda2", 7000), ("/zram0/swapfile", 900), ("/dev/zram10", 40)])
         #expect(ZRAMDevice.swapSize(host.paths) == KiB(540))
         host.write("Filename Type\nzram0\n\n/dev/zram1 partition many 0 0\n", to: "proc/swaps")
         #expect(ZRAMDevice.swapSize(host.paths) == .zero)

@@ -11,6 +11,6 @@ package struct HostTopology: Equatable, Sendable {
     }
 
     package init(_ paths: HostPaths) {
-        self.init(cpus: SmallFile.listed(paths.onlineCPUs), memoryNodes: SmallFile.listed(paths.memoryNodes))
+        self.init(cpus: CPUList.online(paths).map { Int($0) }, memoryNodes: CPUList.count(paths.memoryNodes).map { Int($0) })
     }
 }

@@ -20,25 +20,4 @@ enum SmallFile {
         default: nil
         }
     }
-
-    /// How many numbers a list like `0-3,8,10-11` names.
-    ///
-    /// - Returns: `nil` where there is no such file, or it holds something else.
-    static func listed(_ path: String) -> Int? {
-        guard let list = text(path) else { return nil }
-        var count = 0
-        for range in list.split(separator: ",") {
-            let ends = range.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-            switch ends.count {
-            case 1 where ends[0] != nil: count += 1
-            case 2:
-                guard let first = ends[0], let last = ends[1], (0...last).contains(first), last < 1 << 20 else {
-                    return nil
-                }
-                count += last - first + 1
-            default: return nil
-            }
-        }
-        return count
-    }
 }

@@ -1,6 +1,6 @@
 internal import KSMPolicy
 
-/// A list of CPUs as the kernel writes it: `0-3,8,10-11`.
+/// A list of CPUs or nodes as the kernel writes it: `0-3,8,10-11`.
 package enum CPUList {
     /// - Returns: How many it names; `nil` for a text that is no such list.
     package static func count(_ text: Span<UInt8>) -> Int64? {
@@ -23,8 +23,13 @@ package enum CPUList {
         return index == text.count || text[index] == UInt8(ascii: "\n") ? count : nil
     }
 
+    /// How many a file names; `nil` where there is none, or it holds something else.
+    static func count(_ path: String) -> Int64? {
+        (try? HostFile.read(path, limit: 65536)).flatMap { count($0.span) }
+    }
+
     /// The CPUs that are switched on; `nil` where the kernel does not say.
     package static func online(_ paths: HostPaths) -> Int64? {
-        (try? HostFile.read(paths.onlineCPUs, limit: 65536)).flatMap { count($0.span) }
+        count(paths.onlineCPUs)
     }
 }

@@ -9,12 +9,8 @@ package struct HostPaths: Sendable {
     package let ksm: String
     package let cpuPressure: String
     package let vmstat: String
-    /// The devices and files that are swapped to.
-    package let swaps: String
     /// The folder of block devices.
     package let block: String
-    /// The list of CPUs that are switched on.
-    package let onlineCPUs: String
     package let configuration: String
     /// The folder of what the daemon tells other programs.
     package let runtime: String
@@ -38,9 +34,7 @@ package struct HostPaths: Sendable {
         ksm = prefix + "/sys/kernel/mm/ksm"
         cpuPressure = prefix + "/proc/pressure/cpu"
         vmstat = prefix + "/proc/vmstat"
-        swaps = prefix + "/proc/swaps"
         block = prefix + "/sys/block"
-        onlineCPUs = prefix + "/sys/devices/system/cpu/online"
         configuration = prefix + "/etc/ksmtuned.conf"
         runtime = prefix + "/run/ksmtuned"
         state = prefix + "/run/ksmtuned/state"

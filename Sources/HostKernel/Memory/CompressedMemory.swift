@@ -87,16 +87,6 @@ package enum ZRAMDevice {
     /// The size of the swap that lies on such devices: it is memory itself, of which it takes as much as the data does
     /// not compress. `nil` where the kernel does not say what it swaps to.
     package static func swapSize(_ paths: HostPaths) -> KiB? {
-        guard let text = try? HostFile.read(paths.swaps, limit: 1 << 20) else { return nil }
-        var sum = KiB.zero
-        for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
-            // Filename, type, size in KiB; a blank in the name is written as \040.
-            let fields = line.split { $0.isBlank }
-            guard fields.count >= 3, isName(Array(fields[0].split(separator: UInt8(ascii: "/")).last ?? []).span),
-                let size = DecimalField(Array(fields[2]).span, at: 0)
-            else { continue }
-            sum = sum + KiB(size.value)
-        }
-        return sum
+        SwapDevice.all(paths)?.reduce(KiB.zero) { $0 + ($1.isZram ? $1.size : .zero) }
     }
 }

@@ -13,15 +13,15 @@ extension Question {
         // What a guest holds is the least that it may have.
         let guests = facts.guests.reduce(KiB.zero) { $0 + ($1.configured ?? $1.resident ?? .zero) }
         let guessed = facts.guests.filter { $0.configured == nil }
-        let need = SwapNeed(guests: guests, total: facts.total)
+        let need = OvercommitPlan(.rhel7, host: .init(ram: facts.total), groups: [GuestGroup(memory: guests)])
         func answered(_ check: Check) -> Check {
             var check = check.seen("guests may have \(guests)")
                 .seen("\(facts.total) of memory", in: facts.paths.meminfo)
                 .seen("\(swap) of swap" + (disk < swap ? ", \(disk) of it on disk" : ""), in: facts.paths.swaps)
-            if need.swap > .zero {
+            if need.neededSwap > .zero {
                 check = check.seen(
-                    "needed: guests + \(need.host) for the host's own programs + \(need.spare) to spare - memory = "
-                        + "\(need.swap)")
+                    "needed: guests + \(need.system) for the host's own programs + \(need.systemSwap) to spare - memory = "
+                        + "\(need.neededSwap)")
             }
             if !guessed.isEmpty {
                 check = check.seen("counted with what they hold now: \(Words.list(guessed))")
@@ -29,19 +29,19 @@ extension Question {
             return check
         }
         // What zram holds is in memory still.
-        let remedy = "add \(KiB(need.swap.count - disk.count)) of swap on disk, or run fewer guests"
+        let remedy = "add \(KiB(need.neededSwap.count - disk.count)) of swap on disk, or run fewer guests"
         if guests > facts.total + swap {
             return answered(
                 question.fail(
                     "guests may have more than memory and swap together",
                     remedy: "\(remedy): the kernel ends some when all use what they may have"))
         }
-        if disk < need.swap {
+        if disk < need.neededSwap {
             return answered(
                 question.warn(
-                    "\(disk) on disk is less than the \(need.swap) needed if nothing is merged", remedy: remedy))
+                    "\(disk) on disk is less than the \(need.neededSwap) needed if nothing is merged", remedy: remedy))
         }
-        return answered(question.ok(need.swap == .zero ? "none is needed: the guests fit" : "\(disk) is enough"))
+        return answered(question.ok(need.neededSwap == .zero ? "none is needed: the guests fit" : "\(disk) is enough"))
     }
 
     static let swapOnZram = Question("swap-on-zram", "Swap on disk") { question, facts in
@@ -136,23 +136,5 @@ extension Question {
             .seen(shares, in: facts.paths.memoryPressure)
         }
         return question.ok(pressure.some == 0 ? "none" : "little").seen(shares, in: facts.paths.memoryPressure)
-    }
-}
-
-/// How much swap guests need whose memory is no longer merged: what they may have, the host's own programs and a spare,
-/// less the host's memory; nothing where the guests and the host's programs fit into it.
-///
-/// The rule of Red Hat's Virtualization Administration Guide, "Overcommitting with KVM": the host's own programs need
-/// 4 GB of memory at most and 4 GB of swap at least.
-struct SwapNeed {
-    /// For the host's own programs: 4 GiB, on a small host a quarter of its memory.
-    var host: KiB
-    var spare = KiB(4 << 20)
-    var swap: KiB
-
-    init(guests: KiB, total: KiB) {
-        host = min(KiB(4 << 20), KiB(total.count / 4))
-        let wanted = guests + host
-        swap = wanted <= total ? .zero : KiB((wanted + spare).count - total.count)
     }
 }
