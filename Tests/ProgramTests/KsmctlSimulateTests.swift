@@ -42,7 +42,8 @@ private let morning: Int64 = 1_795_255_200
     }
 
     /// The daemon's history of the same four minutes, by the classic policy's defaults.
-    private static func writeHistory(_ host: FakeHost) throws {
+    @discardableResult
+    private static func writeHistory(_ host: FakeHost) throws -> [HistoryRecord] {
         let policy = try ClassicPolicy(Configuration(), total: KiB(16 * gibibyte))
         let trace = try TraceFile.parse(Array(byHand.utf8), named: "day.csv", total: policy.total)
         var pages: Int64 = 0
@@ -56,6 +57,7 @@ private let morning: Int64 = 1_795_255_200
             records.append(record)
         }
         host.writeHistory(records)
+        return records
     }
 
     // MARK: Text
@@ -116,6 +118,18 @@ private let morning: Int64 = 1_795_255_200
                 2026-11-21 10:04:00  9.0 GiB    4.0 GiB  stop      stop
 
                 """)
+    }
+
+    @Test func `The history as a trace gives the same`() async throws {
+        let host = Self.host(other: "KSM_THRES_COEF=30\n")
+        let records = try Self.writeHistory(host)
+        host.write(([TraceFile.header] + records.map { TraceFile.row($0) }).joined(separator: "\n"), to: "day.csv")
+        let trace = try await Self.simulate(host)
+        #expect(trace.output.contains("pages scanned, counted   4 938 268           -\n"))
+        let history = try await Self.simulate(host, trace: nil)
+        #expect(
+            trace.output
+                == history.output.replacingOccurrences(of: "ROOT/var/lib/ksmtuned/history", with: "ROOT/day.csv"))
     }
 
     @Test func `Every sample is shown on request`() async throws {
