@@ -148,7 +148,7 @@ private let midnight: Int64 = 1_795_219_200
 
     // MARK: Without a history
 
-    @Test(arguments: [["history"], ["history", "--json"], ["plot"], ["plot", "--svg=-"]])
+    @Test(arguments: [["history"], ["history", "--json"], ["history", "--csv"], ["plot"], ["plot", "--svg=-"]])
     func `without a history it says who writes it`(_ arguments: [String]) async throws {
         let host = FakeHost()
         let outcome = try await Program.ksmctl.run(arguments + [host.rootOption])
@@ -210,7 +210,38 @@ private let midnight: Int64 = 1_795_219_200
         #expect(outcome.output.contains("\"records\" : [\n\n  ]"))
     }
 
-    @Test func `a number of lines below zero is refused`() async throws {
+    @Test func `CSV has a line for each decision, and its columns' names first`() async throws {
+        let outcome = try await Self.history(Self.host(), ["--csv", "--since=2026-11-21 10:11:15"])
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.output == """
+                time_seconds,free_kib,committed_kib,total_kib,available_kib,guests,policy,action,reason,pages_to_scan,sleep_ms,\
+                threshold_kib,saved_kib,profit_bytes,full_scans,pages_shared,pages_sharing,pages_unshared,pages_volatile,\
+                ksm_zero_pages,pages_skipped,pages_scanned,ksmd_cpu_seconds
+                1795255875.000000,4096000,13824000,16777216,4620288,4,adaptive,scan,new-memory,550,10,\
+                3355443,1228800,,5,19200,307200,0,0,0,0,0,16.500000000
+                1795255935.000000,8192000,4096000,16777216,8716288,1,classic,stop,plenty,550,10,\
+                3355443,921600,,5,14400,230400,0,0,0,0,0,16.530000000
+                1795255995.000000,9216000,0,16777216,9740288,0,classic,stop,plenty,550,10,\
+                3355443,,,,,,,,,,,
+
+                """)
+        let empty = try await Self.history(Self.host(), ["--csv", "--lines=0"])
+        #expect(empty.output == TraceFile.header + "\n")
+    }
+
+    @Test func `CSV is a trace that can be read again`() async throws {
+        let host = Self.host(HistoryRecord.day)
+        let outcome = try await Self.history(host, ["--csv"])
+        let trace = try TraceFile.parse(Array(outcome.output.utf8), named: "history.csv", total: nil)
+        #expect(trace.records == HistoryRecord.day)
+        #expect(trace.hasActions && trace.hasPace)
+    }
+
+    @Test func `two forms at once are refused`() async throws {
+        let outcome = try await Self.history(Self.host(), ["--csv", "--json"])
+        #expect(outcome.status == 64)
+        #expect(outcome.error.hasPrefix("Error: --csv and --json are two forms: give one of them\n"))
         #expect(try await Self.history(Self.host(), ["--lines=-1"]).status == 64)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostKernel
+import KSMPolicy
 
 /// `ksmctl history`: what the daemon decided, and from what.
 ///
@@ -10,8 +11,8 @@ struct HistoryCommand: HostCommand {
         commandName: "history",
         abstract: "Show the daemon's past decisions, the newest last.",
         discussion: """
-            The daemon keeps its last 16383 decisions in /var/lib/ksmtuned/history: eleven days of one a \
-            minute.
+            The daemon keeps its last 16383 decisions in /var/lib/ksmtuned/history: eleven days of one a minute. What \
+            --csv prints is what `ksmctl simulate` reads.
             """)
 
     @OptionGroup var host: RootOptions
@@ -21,15 +22,20 @@ struct HistoryCommand: HostCommand {
         name: [.customShort("n"), .long], help: ArgumentHelp("Only the last so many of them.", valueName: "number"))
     var lines: Int?
 
+    @Flag(help: "Print comma-separated values, with a first line that names the columns.")
+    var csv = false
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         if let lines, lines < 0 { throw ValidationError("--lines is a number from 0 up, not \(lines)") }
+        if csv && output.json { throw ValidationError("--csv and --json are two forms: give one of them") }
     }
 
     func execute() throws {
         var rows = try range.rows(host.paths)
         if let lines { rows = rows.suffix(lines) }
-        try HistoryReport(rows, path: host.paths.history).print(output)
+        guard csv else { return try HistoryReport(rows, path: host.paths.history).print(output) }
+        try Output.write(([TraceFile.header] + rows.map { TraceFile.row($0.record) }).map { $0 + "\n" }.joined())
     }
 }
