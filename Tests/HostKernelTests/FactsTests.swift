@@ -8,7 +8,7 @@ import Testing
     // MARK: The host
 
     @Test(arguments: [
-        ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024), ("\n", 0),
+        ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024),
     ])
     func `CPUs and nodes are counted from their lists`(list: String, count: Int) {
         let host = FakeHost()
@@ -17,7 +17,7 @@ import Testing
         #expect(HostTopology(host.paths) == HostTopology(cpus: count, memoryNodes: count))
     }
 
-    @Test(arguments: ["a", "0-", "-1", "3-1", "0-1-2", "0-99999999999", "1,x"])
+    @Test(arguments: ["a", "0-", "-1", "3-1", "0-1-2", "\n", "1,x"])
     func `A list that makes no sense counts as none`(list: String) {
         let host = FakeHost()
         host.write(list, to: "sys/devices/system/cpu/online")

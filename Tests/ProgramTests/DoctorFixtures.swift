@@ -427,13 +427,13 @@ extension DoctorFixture {
                 $0.swaps?[0].size = KiB(5 * DoctorFacts.gibibyte)
             }),
         DoctorFixture(
-            "swap-size", .warn, "none, and the host's own programs do not fit",
+            "swap-size", .warn, "none, and what the host needs for itself does not fit",
             on: {
-                $0.guests[0].configured = KiB(8 * DoctorFacts.gibibyte + 1)
+                $0.guests[0].configured = KiB(4 * DoctorFacts.gibibyte + 1)
                 $0.swaps = []
             },
             off: {
-                $0.guests[0].configured = KiB(8 * DoctorFacts.gibibyte)
+                $0.guests[0].configured = KiB(4 * DoctorFacts.gibibyte)
                 $0.swaps = []
             }),
         DoctorFixture(

@@ -11,6 +11,7 @@ package struct HostTopology: Equatable, Sendable {
     }
 
     package init(_ paths: HostPaths) {
-        self.init(cpus: CPUList.online(paths).map { Int($0) }, memoryNodes: CPUList.count(paths.memoryNodes).map { Int($0) })
+        self.init(
+            cpus: CPUList.online(paths).map { Int($0) }, memoryNodes: CPUList.count(paths.memoryNodes).map { Int($0) })
     }
 }

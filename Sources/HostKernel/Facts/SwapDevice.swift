@@ -21,7 +21,7 @@ package struct SwapDevice: Equatable, Sendable {
     }
 
     /// Whether what is swapped stays in memory, compressed.
-    package var isZram: Bool { !isFile && name.hasPrefix("zram") }
+    package var isZram: Bool { !isFile && name.hasPrefix("zram") && Int(name.dropFirst(4)) != nil }
 
     private var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
 
