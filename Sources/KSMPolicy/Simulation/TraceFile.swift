@@ -113,13 +113,15 @@ package enum TraceFile {
     private static func append(_ number: Int64, places: Int, to text: inout TextBuffer) {
         var unit: Int64 = 1
         for _ in 0..<places { unit *= 10 }
-        text.append(number / unit)
+        if number < 0 { text.append("-") }
+        var rest = number.magnitude
+        text.append(Int64(rest / UInt64(unit)))
         text.append(".")
-        var rest = number % unit
+        rest %= UInt64(unit)
         while unit > 1 {
             unit /= 10
-            text.append(rest / unit)
-            rest %= unit
+            text.append(Int64(rest / UInt64(unit)))
+            rest %= UInt64(unit)
         }
     }
 }

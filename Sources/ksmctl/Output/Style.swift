@@ -3,13 +3,16 @@ import Glibc
 /// How text looks: in colour on a terminal, plain everywhere else.
 struct Style: Sendable {
     let isColoured: Bool
+    /// Whether it can show more than ASCII.
+    var isUnicode = true
 
     static let plain = Style(isColoured: false)
 
     /// Of standard output. `NO_COLOR`, when it is set and not empty, switches colour off (https://no-color.org), and so
     /// does a dumb terminal.
     static var standardOutput: Style {
-        Style(isColoured: Terminal.isOutput && !isSet("NO_COLOR") && text("TERM") != "dumb")
+        Style(
+            isColoured: Terminal.isOutput && !isSet("NO_COLOR") && text("TERM") != "dumb", isUnicode: Glyphs.isUnicode)
     }
 
     func bold(_ text: String) -> String { wrap(text, "1") }

@@ -8,11 +8,12 @@ extension StatusReport {
 
     private func title(_ style: Style) -> String {
         let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
+        let (full, empty) = style.isUnicode ? ("●", "○") : ("*", "-")
         switch state {
-        case "absent": return style.bad("●") + " this kernel has no KSM\n"
-        case "scanning": return style.good("●") + " KSM is scanning\(policy)\n"
-        case "unmerged": return style.dim("○") + " KSM is stopped, and everything is unmerged\(policy)\n"
-        default: return style.dim("○") + " KSM is not scanning\(policy); what is merged stays merged\n"
+        case "absent": return style.bad(full) + " this kernel has no KSM\n"
+        case "scanning": return style.good(full) + " KSM is scanning\(policy)\n"
+        case "unmerged": return style.dim(empty) + " KSM is stopped, and everything is unmerged\(policy)\n"
+        default: return style.dim(empty) + " KSM is not scanning\(policy); what is merged stays merged\n"
         }
     }
 

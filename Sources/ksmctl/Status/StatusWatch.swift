@@ -35,7 +35,8 @@ struct StatusWatch {
             var text = ""
             for (name, values) in zip(names, [saved, free, pagesToScan, cpu]) {
                 let title = String(repeating: " ", count: width - name.count - 1) + name + ":"
-                text += style.bold(title) + " " + Sparkline.text(values, width: max(columns - width - 2, 8)) + "\n"
+                let line = Sparkline.text(values, width: max(columns - width - 2, 8), isUnicode: style.isUnicode)
+                text += style.bold(title) + " \(line)\n"
             }
             return text
         }
