@@ -87,10 +87,10 @@ package struct ZramUse: Equatable, Sendable {
     }
 
     init?(folder: String) {
-        guard let text = SmallFile.text(folder + "/mm_stat", limit: 512) else { return nil }
-        let numbers = text.split(separator: " ").map { Int64($0) }
-        guard numbers.count >= 3, let held = numbers[0], let taken = numbers[2] else { return nil }
-        self.init(held: KiB(bytes: held), taken: KiB(bytes: taken))
+        guard let text = try? HostFile.read(folder + "/mm_stat", limit: 512),
+            let memory = CompressedMemory(zramStatistics: text.span)
+        else { return nil }
+        self.init(held: KiB(bytes: memory.original), taken: KiB(bytes: memory.taken))
     }
 }
 
