@@ -114,6 +114,23 @@ import Testing
         #expect(meter.observe(counters, forgivingLosses: false) == nil)
     }
 
+    @Test func `what was passed over around a pass's beginning is no reason to leave new memory uncompared`() throws {
+        var counters = ScanCounters()
+        counters.unshared = 300_000
+        var meter = PassMeter(counters, after: nil, standing: 0)
+        // Most of the known pages were passed over in the step in which the pass before ended.
+        counters.passes = 1
+        counters.skipped = 104_000
+        #expect(meter.observe(counters, forgivingLosses: false) != nil)
+        counters.passes = 2
+        counters.unshared = 299_000
+        counters.volatile = 132_000
+        let ended = meter.observe(counters, forgivingLosses: false)
+        let pass = try #require(ended)
+        #expect(pass.fresh == 131_000)
+        #expect(pass.left == 131_000)
+    }
+
     @Test(arguments: [true, false]) func `what ended guests shared is forgiven`(isForgiven: Bool) throws {
         var counters = ScanCounters()
         counters.sharing = 100

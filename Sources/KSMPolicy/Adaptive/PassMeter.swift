@@ -78,13 +78,14 @@ package struct PassMeter: Sendable {
         let ended = counters.passes - start.passes
         guard ended > 0 else { return nil }
         let skipped = max(counters.skipped - start.skipped, 0) / ended
+        let fresh = max(counters.seen - start.seen + vanished, 0)
         let pass = ScanPass(
             cpu: Self.cpu(from: start, to: counters).map { $0 / Double(ended) },
             gained: counters.saved - start.saved + losses,
-            fresh: max(counters.seen - start.seen + vanished, 0),
+            fresh: fresh,
             // What was passed over is counted as changed. A page too many here would cost a pass for nothing, so what
-            // may belong to either pass is taken off.
-            left: max(counters.volatile - skipped - passedOverBefore, 0),
+            // may belong to either pass is taken off; but none is passed over that was seen for the first time.
+            left: max(counters.volatile - skipped - passedOverBefore, min(fresh, counters.volatile)),
             passedOverAtEnd: passedOverAtEnd,
             looked: 1 - Double(min(skipped, counters.seen)) / Double(max(counters.seen, 1)))
         self = PassMeter(counters, after: pass, standing: visitedAtEnd)

@@ -11,7 +11,7 @@ package struct ScanThrottle: Sendable {
     static let payback = 1.0
     /// Pages that a slow host compares in a millisecond: the first batch, before anything was measured.
     static let firstRate = 150.0
-    static let pages = 16.0...400_000
+    static let pages = 16.0...200_000
 
     private var batch: Double?
     /// What the last steps took, the newest counting most: near the whole of a CPU a batch and its sleep are longer than
