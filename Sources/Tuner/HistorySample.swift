@@ -8,7 +8,7 @@ extension Tuner {
     package func historyRecord(_ decision: Decision, guests: Int, time: Int64) -> HistoryRecord {
         var record = HistoryRecord(decision, time: time, guests: guests)
         func value(_ file: KSMFile) -> Int64? { (try? control.read(file)) ?? nil }
-        record.available = (try? memory.read())?.available
+        record.available = available
         record.profit = value(.generalProfit)
         guard let sharing = value(.pagesSharing) else { return record }
         var counters = ScanCounters()

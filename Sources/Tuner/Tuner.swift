@@ -22,6 +22,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     let memory: MemoryReader
     var guests: GuestTable
     private var pagesToScan: Int64 = 0
+    /// What could be had without swapping when memory was last read.
+    private(set) var available: KiB?
     var eyes: AdaptiveEyes
     var hasToldOfNoAdvisor = false
     var knobs = Knobs()
@@ -171,6 +173,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         var failure: KernelFileError?
         do throws(KernelFileError) {
             info = try memory.read(for: configuration.freeMetric)
+            available = info?.available
         } catch {
             failure = error
         }
