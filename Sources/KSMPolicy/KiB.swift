@@ -22,6 +22,12 @@ package struct KiB: Hashable, Comparable, Sendable {
         count = kibibytes.isNaN ? 0 : kibibytes >= 0x1p63 ? .max : kibibytes <= -0x1p63 ? .min : Int64(kibibytes)
     }
 
+    /// In bytes; an absurd amount stops at the largest.
+    package var bytes: Int64 {
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: 1024)
+        return overflow ? (count < 0 ? .min : .max) : bytes
+    }
+
     package static func < (left: KiB, right: KiB) -> Bool {
         left.count < right.count
     }

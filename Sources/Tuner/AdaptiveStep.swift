@@ -166,23 +166,33 @@ extension Tuner {
         var counters = known ?? ScanCounters()
         var failure: KernelFileError?
         do throws(KernelFileError) {
-            counters.passes = try control.read(.fullScans) ?? 0
-            counters.scanned = try control.read(.pagesScanned) ?? 0
-            counters.skipped = try control.read(.pagesSkipped) ?? 0
-            let times = eyes.times()
-            counters.cpu = times?.cpu
-            counters.waited = times?.waited ?? 0
+            try readProgress(&counters)
             if let known, known.passes == counters.passes { return counters }
-            counters.shared = try control.read(.pagesShared) ?? 0
-            counters.sharing = try control.read(.pagesSharing) ?? 0
-            counters.unshared = try control.read(.pagesUnshared) ?? 0
-            counters.volatile = try control.read(.pagesVolatile) ?? 0
-            counters.zero = try control.read(.zeroPages) ?? 0
+            try readPages(&counters)
         } catch {
             failure = error
         }
         if let notice = knobsCondition.settle(failure) { observer.note(notice) }
         return failure == nil ? counters : nil
+    }
+
+    /// How far ksmd came.
+    func readProgress(_ counters: inout ScanCounters) throws(KernelFileError) {
+        counters.passes = try control.read(.fullScans) ?? 0
+        counters.scanned = try control.read(.pagesScanned) ?? 0
+        counters.skipped = try control.read(.pagesSkipped) ?? 0
+        let times = eyes.times()
+        counters.cpu = times?.cpu
+        counters.waited = times?.waited ?? 0
+    }
+
+    /// What it found.
+    func readPages(_ counters: inout ScanCounters) throws(KernelFileError) {
+        counters.shared = try control.read(.pagesShared) ?? 0
+        counters.sharing = try control.read(.pagesSharing) ?? 0
+        counters.unshared = try control.read(.pagesUnshared) ?? 0
+        counters.volatile = try control.read(.pagesVolatile) ?? 0
+        counters.zero = try control.read(.zeroPages) ?? 0
     }
 
     // MARK: Writing

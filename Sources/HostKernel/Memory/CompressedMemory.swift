@@ -22,12 +22,7 @@ package struct CompressedMemory: Equatable, Sendable {
     /// What zswap holds; `nil` where the kernel does not say.
     package static func zswap(_ memory: MemoryInfo) -> CompressedMemory? {
         guard let taken = memory.zswap, let original = memory.zswapped else { return nil }
-        return CompressedMemory(original: bytes(original), taken: bytes(taken))
-    }
-
-    private static func bytes(_ amount: KiB) -> Int64 {
-        let (bytes, overflow) = amount.count.multipliedReportingOverflow(by: 1024)
-        return overflow ? .max : bytes
+        return CompressedMemory(original: original.bytes, taken: taken.bytes)
     }
 
     /// What all devices of zram hold together; `nil` where there is none.

@@ -34,11 +34,3 @@ enum Amount {
         }
     }
 }
-
-extension KiB {
-    /// Within 64 bits.
-    var bytes: Int64 {
-        let (bytes, overflow) = count.multipliedReportingOverflow(by: 1024)
-        return overflow ? (count < 0 ? .min : .max) : bytes
-    }
-}
