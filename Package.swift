@@ -34,6 +34,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: [
+        // What the daemon is made of. Imports go one way: from the pure rules to the kernel's files, to a step of the
+        // loop, to the program.
         .target(name: "KSMPolicy", swiftSettings: daemon),
         .target(name: "CLinux"),
         .target(name: "HostKernel", dependencies: ["KSMPolicy", "CLinux"], swiftSettings: daemon),
@@ -43,18 +45,35 @@ let package = Package(
         .executableTarget(
             name: "ksmtuned", dependencies: ["KSMPolicy", "HostKernel", "Systemd", "Tuner"],
             swiftSettings: daemon),
+
+        // What only ksmctl needs.
+        .target(name: "HostInspection", dependencies: ["KSMPolicy", "HostKernel"], swiftSettings: strict),
+        .target(name: "KSMAnalysis", dependencies: ["KSMPolicy"], swiftSettings: strict),
+        .target(name: "Charts", swiftSettings: strict),
         .executableTarget(
             name: "ksmctl",
             dependencies: [
-                "KSMPolicy", "HostKernel",
+                "KSMPolicy", "HostKernel", "HostInspection", "KSMAnalysis", "Charts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .target(name: "HostFixtures", dependencies: ["HostKernel"], swiftSettings: strict),
-        .testTarget(name: "KSMPolicyTests", dependencies: ["KSMPolicy"], swiftSettings: strict),
+
+        // What only tests need.
+        .target(
+            name: "HostFixtures", dependencies: ["KSMPolicy", "HostKernel", "HostInspection"], swiftSettings: strict),
+        .target(name: "KSMSimulator", dependencies: ["KSMPolicy"], swiftSettings: strict),
+        .testTarget(name: "KSMPolicyTests", dependencies: ["KSMPolicy", "HostFixtures"], swiftSettings: strict),
         .testTarget(name: "HostKernelTests", dependencies: ["HostKernel", "HostFixtures"], swiftSettings: strict),
-        .testTarget(name: "TunerTests", dependencies: ["Tuner", "HostFixtures"], swiftSettings: strict),
         .testTarget(
-            name: "ProgramTests", dependencies: ["HostFixtures", "ksmtuned", "ksmctl"], swiftSettings: strict),
+            name: "TunerTests", dependencies: ["Tuner", "HostFixtures", "KSMSimulator"], swiftSettings: strict),
+        .testTarget(
+            name: "HostInspectionTests", dependencies: ["HostInspection", "HostFixtures"], swiftSettings: strict),
+        .testTarget(name: "KSMAnalysisTests", dependencies: ["KSMAnalysis", "HostFixtures"], swiftSettings: strict),
+        .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: strict),
+        .testTarget(name: "KSMSimulatorTests", dependencies: ["KSMSimulator"], swiftSettings: strict),
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: ["HostFixtures", "KSMAnalysis", "HostInspection", "ksmtuned", "ksmctl"],
+            swiftSettings: strict),
     ]
 )

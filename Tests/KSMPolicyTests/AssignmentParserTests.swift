@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -403,12 +404,12 @@ import Testing
             guard case .file(_, let line, let column) = origin else { continue }
             let isWithin = lines.indices.contains(line - 1) && (1...lines[line - 1].count + 1).contains(column)
             if !isWithin {
-                Issue.record("\(origin) is outside of the text; \(seed.testDescription), bytes \(text)")
+                Issue.record("\(origin) is outside of the text; \(seed.description), bytes \(text)")
             }
         }
         for diagnostic in diagnostics {
             let isOneLine = !diagnostic.description.utf8.contains { $0 < 0x20 || $0 == 0x7f }
-            if !isOneLine { Issue.record("a message is not one line; \(seed.testDescription), bytes \(text)") }
+            if !isOneLine { Issue.record("a message is not one line; \(seed.description), bytes \(text)") }
         }
     }
 

@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -386,7 +387,7 @@ import Testing
                 } else {
                     #expect(
                         (bounds[0]...bounds[1]).contains(decision.pagesToScan),
-                        "\(seed.testDescription), total \(total.count), \(sample), \(text)")
+                        "\(seed.description), total \(total.count), \(sample), \(text)")
                 }
                 #expect((0...Int64(UInt32.max)).contains(decision.sleepMilliseconds))
                 #expect(!decision.sentence.isEmpty)

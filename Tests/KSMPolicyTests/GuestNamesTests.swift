@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -164,7 +165,7 @@ import Testing
                 let isSame = (verdict(text, pieces: size) == .matches) == isGuest
                 if !isSame {
                     let shown = String(decoding: text, as: UTF8.self)
-                    Issue.record("\(shown) in pieces of \(size) should be \(isGuest); \(seed.testDescription)")
+                    Issue.record("\(shown) in pieces of \(size) should be \(isGuest); \(seed.description)")
                 }
             }
         }

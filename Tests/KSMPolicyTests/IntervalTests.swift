@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -59,7 +60,7 @@ import Testing
                         ])
                     }.joined()
                     if let interval = try? Interval(parsing: text), interval.nanoseconds < 100_000_000 {
-                        fatalError("\(text) gives \(interval.nanoseconds), \(seed.testDescription)")
+                        fatalError("\(text) gives \(interval.nanoseconds), \(seed.description)")
                     }
                 }
             }

@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
             let number = generator.amount()
             var text = TextBuffer(capacity: 20)
             text.append(number)
-            #expect(text.string == String(number), "\(seed.testDescription)")
+            #expect(text.string == String(number), "\(seed.description)")
         }
     }
 }

@@ -1,5 +1,7 @@
+import Charts
 import Foundation
 import HostFixtures
+import HostInspection
 import HostKernel
 import KSMPolicy
 import Testing

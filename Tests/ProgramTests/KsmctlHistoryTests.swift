@@ -1,5 +1,7 @@
+import Charts
 import Foundation
 import HostFixtures
+import KSMAnalysis
 import KSMPolicy
 import Testing
 

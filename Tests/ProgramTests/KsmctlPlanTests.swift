@@ -1,5 +1,6 @@
 import Foundation
 import HostFixtures
+import HostInspection
 import HostKernel
 import KSMPolicy
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import HostFixtures
+import KSMAnalysis
 import KSMPolicy
 import Testing
 

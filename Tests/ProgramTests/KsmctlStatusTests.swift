@@ -1,6 +1,9 @@
+import Charts
 import Foundation
 import HostFixtures
+import HostInspection
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 import Testing
 

@@ -1,4 +1,5 @@
 import HostFixtures
+import KSMSimulator
 import Testing
 
 @testable import KSMPolicy

@@ -1,5 +1,6 @@
 import HostFixtures
 import KSMPolicy
+import KSMSimulator
 
 /// The adaptive policy over a simulated KSM, as the daemon drives it.
 struct PolicyRun {

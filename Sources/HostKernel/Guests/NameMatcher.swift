@@ -1,4 +1,3 @@
-internal import Glibc
 package import KSMPolicy
 
 /// Tells guests from other processes: by the profile's names, or by the operator's expression.
@@ -37,39 +36,13 @@ package struct NameMatcher: ~Copyable {
     }
 }
 
-/// A POSIX extended regular expression; see regex(7).
-@safe package struct Pattern: ~Copyable {
-    private let compiled: UnsafeMutablePointer<regex_t>
-
-    package struct Refusal: Error, Equatable, Sendable {
-        /// As regerror(3) says it.
-        package var reason: String
-    }
-
-    package init(_ text: String) throws(Refusal) {
-        let compiled = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
-        let code = unsafe regcomp(compiled, text, REG_EXTENDED | REG_NOSUB)
-        guard code == 0 else {
-            var message = [UInt8](repeating: 0, count: 128)
-            let length = unsafe message.withUnsafeMutableBytes { message in
-                unsafe regerror(code, compiled, message.baseAddress, message.count)
-            }
-            unsafe compiled.deallocate()
-            throw Refusal(reason: String(decoding: message.prefix(max(length - 1, 0)), as: UTF8.self))
+extension NameMatcher {
+    /// The one that a configuration asks for.
+    package init(_ configuration: Configuration) throws(KernelFileError) {
+        do throws(Pattern.Refusal) {
+            try self.init(profile: configuration.profile, pattern: configuration.guestPattern)
+        } catch {
+            throw KernelFileError(.understand, Setting.guestPattern.name, errno: 0, detail: error.reason)
         }
-        unsafe self.compiled = compiled
-    }
-
-    deinit {
-        unsafe regfree(compiled)
-        unsafe compiled.deallocate()
-    }
-
-    package borrowing func matches(_ text: Span<UInt8>) -> Bool {
-        var terminated = [CChar]()
-        terminated.reserveCapacity(text.count + 1)
-        for index in text.indices { terminated.append(CChar(bitPattern: text[index])) }
-        terminated.append(0)
-        return unsafe regexec(compiled, terminated, 0, nil, 0) == 0
     }
 }

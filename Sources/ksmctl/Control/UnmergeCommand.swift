@@ -1,5 +1,7 @@
 import ArgumentParser
+import Charts
 import Glibc
+import HostInspection
 import HostKernel
 import KSMPolicy
 

@@ -1,4 +1,5 @@
 import Glibc
+import HostInspection
 import HostKernel
 import KSMPolicy
 

@@ -1,3 +1,4 @@
+import Charts
 import HostKernel
 
 /// The doctor's answers.

@@ -1,4 +1,6 @@
+import HostInspection
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// Where memory goes when merged pages come apart, and whether it is short now.

@@ -1,3 +1,4 @@
+import HostInspection
 import HostKernel
 import KSMPolicy
 

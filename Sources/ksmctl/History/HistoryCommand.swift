@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// `ksmctl history`: what the daemon decided, and from what.

@@ -1,3 +1,4 @@
+import Charts
 import KSMPolicy
 
 /// The daemon's past decisions.

@@ -1,3 +1,4 @@
+import Charts
 import Glibc
 
 /// The host's local time, as `TZ` and `/etc/localtime` say.

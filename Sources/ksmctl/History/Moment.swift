@@ -1,3 +1,5 @@
+import Charts
+
 /// A time as it is given on the command line.
 enum Moment: Equatable, Sendable {
     /// So many seconds before now.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostInspection
 import HostKernel
 import KSMPolicy
 

@@ -1,3 +1,5 @@
+import Charts
+
 /// Rows of aligned columns, as `systemctl` and `zramctl` print them: two blanks between, nothing behind the last.
 struct TextTable {
     enum Alignment { case left, right }

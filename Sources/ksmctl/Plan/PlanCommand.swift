@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// `ksmctl plan`: how much swap a host needs for its guests.

@@ -1,4 +1,6 @@
+import HostInspection
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 struct PlanReport: Report {

@@ -1,3 +1,5 @@
+import Charts
+import KSMAnalysis
 import KSMPolicy
 
 /// The form for people: the arithmetic in its order, the verdict, the ratios, and what is not counted on.

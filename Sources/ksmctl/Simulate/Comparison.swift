@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// The decisions of one side beside those of the other, at the same samples.

@@ -1,3 +1,5 @@
+import Charts
+import KSMAnalysis
 import KSMPolicy
 
 /// A comparison as a picture.

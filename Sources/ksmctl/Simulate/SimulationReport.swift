@@ -1,4 +1,6 @@
+import Charts
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 struct SimulationReport: Report {

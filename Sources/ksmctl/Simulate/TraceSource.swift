@@ -1,5 +1,6 @@
 import ArgumentParser
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// Where the samples come from: the daemon's history, a file, or standard input.

@@ -1,5 +1,8 @@
 import ArgumentParser
+import Charts
+import HostInspection
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 
 /// `ksmctl explain`: the last decision as a chain of numbers.

@@ -1,0 +1,197 @@
+internal import Glibc
+internal import HostKernel
+internal import KSMPolicy
+
+/// Where a process stands in the cgroups of version 1, version 2, or both beside one another, and what they allow it.
+///
+/// A guest's limits need not be at the group that holds its process. libvirt keeps the threads of QEMU in groups
+/// `emulator` and `vcpuN`, and limits the groups above; a limit of any group binds all below. So what counts is the
+/// tightest limit of the guest's own groups: from its process's up to the next slice, which guests share.
+struct GuestCgroup {
+    private let hierarchies: Hierarchies
+    private let memory: Place?
+    private let cpu: Place?
+    /// As `/proc/PID/cgroup` says.
+    private let path: String
+
+    /// - Parameter text: `/proc/PID/cgroup`: lines `number:controllers:path`.
+    /// - Returns: `nil` where no hierarchy is mounted that the process is in.
+    init?(_ paths: HostPaths, text: [UInt8]) {
+        let hierarchies = Hierarchies(paths)
+        self.hierarchies = hierarchies
+        var unified: Place?
+        var memory: Place?
+        var cpu: Place?
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, let components = Self.components(fields[2]) else { continue }
+            let controllers = fields[1].split(separator: UInt8(ascii: ","))
+            func place(_ controller: StaticString, _ name: String) -> Place? {
+                guard controllers.contains(where: { Array($0).span.isEqual(to: controller) }) else { return nil }
+                return hierarchies.folder(of: name).map { Place($0, components, isUnified: false) }
+            }
+            if fields[1].isEmpty {
+                unified = hierarchies.unified.map { Place($0, components, isUnified: true) }
+            }
+            memory = memory ?? place("memory", "memory")
+            cpu = cpu ?? place("cpu", "cpu") ?? place("cpu", "cpu,cpuacct")
+        }
+        self.memory = memory ?? unified
+        self.cpu = cpu ?? unified
+        guard let first = self.memory ?? self.cpu else { return nil }
+        path = first.components.isEmpty ? "/" : first.components.reduce("") { "\($0)/\($1)" }
+    }
+
+    var limits: GuestLimits {
+        var limits = GuestLimits(path: path)
+        if let memory {
+            let unit = memory.unit
+            if memory.isUnified {
+                limits.memoryMax = memory.tightest { $0.limit("memory.max") }
+                limits.memoryHigh = memory.tightest { $0.limit("memory.high") }
+                limits.swapMax = memory.tightest { $0.limit("memory.swap.max") }
+                limits.memoryLow = unit.limit("memory.low").flatMap { $0 > 0 ? $0 : nil }
+                limits.memoryMin = unit.limit("memory.min").flatMap { $0 > 0 ? $0 : nil }
+            } else {
+                limits.memoryMax = memory.tightest { $0.limit("memory.limit_in_bytes") }
+                // What libvirt's soft_limit sets, which is memory.high in version 2.
+                limits.memoryHigh = memory.tightest { $0.limit("memory.soft_limit_in_bytes") }
+                limits.swapMax = memory.tightest { group in
+                    guard let memory = group.limit("memory.limit_in_bytes"),
+                        let both = group.limit("memory.memsw.limit_in_bytes")
+                    else { return nil }
+                    return max(both - memory, 0)
+                }
+            }
+        }
+        if let cpu {
+            limits.cpuWeight =
+                cpu.isUnified ? cpu.unit.limit("cpu.weight") : cpu.unit.limit("cpu.shares").map(Self.weight)
+            limits.cpuMax = [cpu.tightest { $0.quota(cpu.isUnified) }, cpu.quotaOfVirtualCPUs].compactMap { $0 }.min()
+        }
+        return limits
+    }
+
+    /// The kernel takes 1024 shares of version 1 for a weight of 100 in version 2.
+    private static func weight(shares: Int64) -> Int64 {
+        let (product, isBeyond) = shares.multipliedReportingOverflow(by: 100)
+        return isBeyond ? 10_000 : min(max((product + 512) / 1024, 1), 10_000)
+    }
+
+    /// - Returns: `nil` for a path outside of what this process can see, which begins with `/..`.
+    private static func components(_ path: ArraySlice<UInt8>) -> [String]? {
+        let components = path.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+        return components.contains("..") ? nil : components
+    }
+}
+
+/// Where cgroups are mounted.
+private struct Hierarchies {
+    private let root: String
+    /// The folder of version 2, where that is mounted.
+    let unified: String?
+
+    init(_ paths: HostPaths) {
+        root = paths.cgroup
+        unified = [paths.cgroup, paths.unifiedCgroup].first { exists("\($0)/cgroup.controllers") }
+    }
+
+    /// The folder of a controller of version 1.
+    func folder(of controller: String) -> String? {
+        let folder = "\(root)/\(controller)"
+        return exists(folder) ? folder : nil
+    }
+}
+
+/// A process's place in one hierarchy.
+private struct Place {
+    let isUnified: Bool
+    /// Of the process's group, below the mount point.
+    let components: [String]
+    private let mount: String
+    /// The group of all the guest's threads.
+    private let whole: ArraySlice<String>
+
+    init(_ mount: String, _ components: [String], isUnified: Bool) {
+        self.mount = mount
+        self.components = components
+        self.isUnified = isUnified
+        whole = components.last.map(Self.isPartOfGuest) == true ? components.dropLast() : components[...]
+    }
+
+    private static func isPartOfGuest(_ name: String) -> Bool {
+        if name == "emulator" { return true }
+        let bytes = Array(name.utf8)
+        return ["vcpu", "iothread"].contains { prefix in
+            let digits = bytes.dropFirst(prefix.utf8.count)
+            return name.hasPrefix(prefix) && !digits.isEmpty && digits.allSatisfy { $0.isDigit }
+        }
+    }
+
+    private func group(_ components: some Sequence<String>) -> Cgroup {
+        Cgroup(folder: components.reduce(mount) { "\($0)/\($1)" })
+    }
+
+    /// The group that competes with other guests' groups: `libvirt` inside a scope is alone there.
+    var unit: Cgroup {
+        let outer = whole.dropLast()
+        return group(whole.last == "libvirt" && outer.last?.hasSuffix(".scope") == true ? outer : whole)
+    }
+
+    /// The least of what the guest's own groups say.
+    func tightest<Amount: Comparable>(_ limit: (Cgroup) -> Amount?) -> Amount? {
+        var least: Amount?
+        var components = whole
+        repeat {
+            if let amount = limit(group(components)) { least = least.map { min($0, amount) } ?? amount }
+            components = components.dropLast()
+        } while components.last.map { !$0.hasSuffix(".slice") } ?? false
+        return least
+    }
+
+    /// What the virtual CPUs together may take where libvirt limits each.
+    var quotaOfVirtualCPUs: Double? {
+        guard components.last == "emulator" else { return nil }
+        var sum: Double?
+        for number in 0..<4096 {
+            let cpu = group(whole + ["vcpu\(number)"])
+            guard exists(cpu.folder) else { break }
+            guard let quota = cpu.quota(isUnified) else { return nil }
+            sum = (sum ?? 0) + quota
+        }
+        return sum
+    }
+}
+
+private struct Cgroup {
+    let folder: String
+
+    /// - Returns: `nil` for no limit, and for a file that is not there or cannot be read.
+    func limit(_ file: String) -> Int64? {
+        guard let text = read(file), let number = DecimalField(text.span, at: 0) else { return nil }
+        // Version 1 says "no limit" as the largest number of whole pages.
+        return number.value < 1 << 62 ? number.value : nil
+    }
+
+    /// In CPUs.
+    func quota(_ isUnified: Bool) -> Double? {
+        var quota: Int64?
+        var period: Int64?
+        if isUnified {
+            // `max 100000` or `50000 100000`.
+            guard let text = read("cpu.max"), let first = DecimalField(text.span, at: 0) else { return nil }
+            quota = first.value
+            period = DecimalField(text.span, at: first.end + 1)?.value
+        } else {
+            // -1 for none.
+            quota = limit("cpu.cfs_quota_us")
+            period = limit("cpu.cfs_period_us")
+        }
+        guard let quota, let period, period > 0 else { return nil }
+        return Double(quota) / Double(period)
+    }
+
+    private func read(_ file: String) -> [UInt8]? { try? HostFile.read("\(folder)/\(file)", limit: 256) }
+}
+
+private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }

@@ -1,0 +1,44 @@
+internal import HostKernel
+internal import KSMPolicy
+
+/// What `/proc/PID/ksm_stat` says. `nil` is a line that this kernel does not have.
+package struct KSMStat: Equatable, Sendable {
+    /// Pages that KSM keeps track of; each costs the kernel 64 bytes.
+    package var items: Int64?
+    package var zeroPages: Int64?
+    package var mergingPages: Int64?
+    /// In bytes; can be negative.
+    package var profit: Int64?
+    /// Whether all memory of the process is offered, as systemd's `MemoryKSM=` has it.
+    package var offersAll: Bool?
+    /// Whether any memory of the process is offered.
+    package var offersAny: Bool?
+
+    package init(parsing text: [UInt8]) {
+        var start = 0
+        while start < text.count {
+            let line = text[start...].prefix { $0 != UInt8(ascii: "\n") }
+            start = line.endIndex + 1
+            guard let blank = line.firstIndex(of: UInt8(ascii: " ")) else { continue }
+            let value = line[(blank + 1)...]
+            // Some names end in a colon.
+            let name = line[..<blank]
+            if name.elementsEqual("ksm_rmap_items".utf8) { items = Self.number(value) }
+            if name.elementsEqual("ksm_zero_pages".utf8) { zeroPages = Self.number(value) }
+            if name.elementsEqual("ksm_merging_pages".utf8) { mergingPages = Self.number(value) }
+            if name.elementsEqual("ksm_process_profit".utf8) { profit = Self.number(value) }
+            if name.elementsEqual("ksm_merge_any:".utf8) { offersAll = Self.isYes(value) }
+            if name.elementsEqual("ksm_mergeable:".utf8) { offersAny = Self.isYes(value) }
+        }
+    }
+
+    private static func number(_ text: ArraySlice<UInt8>) -> Int64? {
+        let isNegative = text.first == UInt8(ascii: "-")
+        let digits = Array(isNegative ? text.dropFirst() : text)
+        return DecimalField(digits.span, at: 0).map { isNegative ? -$0.value : $0.value }
+    }
+
+    private static func isYes(_ text: ArraySlice<UInt8>) -> Bool? {
+        text.elementsEqual("yes".utf8) ? true : text.elementsEqual("no".utf8) ? false : nil
+    }
+}

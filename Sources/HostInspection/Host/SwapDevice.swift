@@ -1,0 +1,115 @@
+internal import Glibc
+package import HostKernel
+package import KSMPolicy
+
+/// A partition or a file that the kernel swaps to, from `/proc/swaps`.
+package struct SwapDevice: Equatable, Sendable {
+    /// As swapon(8) was told.
+    package var path: String
+    package var isFile: Bool
+    package var size: KiB
+    package var used: KiB
+    /// Whether it lies on a disk that turns; `nil` where that cannot be told.
+    package var isRotational: Bool?
+    /// What it takes of the host's memory, for a zram device.
+    package var zram: ZramUse?
+
+    package init(path: String, isFile: Bool = false, size: KiB, used: KiB = .zero) {
+        self.path = path
+        self.isFile = isFile
+        self.size = size
+        self.used = used
+    }
+
+    /// Whether what is swapped stays in memory, compressed.
+    package var isZram: Bool { !isFile && name.hasPrefix("zram") && Int(name.dropFirst(4)) != nil }
+
+    private var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
+
+    /// - Returns: `nil` where there is no such file.
+    package static func all(_ paths: HostPaths) -> [SwapDevice]? {
+        guard let text = SmallFile.text(paths.swaps, limit: 1 << 20) else { return nil }
+        return text.split(separator: "\n").dropFirst().compactMap { SwapDevice(line: $0, paths) }
+    }
+
+    /// Reads `name type size used priority`, with blanks or tabs between.
+    private init?(line: Substring, _ paths: HostPaths) {
+        let fields = line.split { $0 == " " || $0 == "\t" }
+        guard fields.count >= 4, let size = Int64(fields[2]), let used = Int64(fields[3]) else { return nil }
+        self.init(path: Self.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
+        let device = isFile ? Self.device(ofFile: paths.place(path), paths) : "\(paths.blockDevices)/\(name)"
+        // A partition has no queue; its folder lies in that of its disk.
+        isRotational = device.flatMap {
+            SmallFile.isOn($0 + "/queue/rotational") ?? SmallFile.isOn($0 + "/../queue/rotational")
+        }
+        if isZram { zram = ZramUse(folder: "\(paths.blockDevices)/\(name)") }
+    }
+
+    /// The folder of the device that a file lies on. Some file systems have a number of their own that is no device's.
+    private static func device(ofFile path: String, _ paths: HostPaths) -> String? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        // As makedev(3) put them together.
+        let number = UInt64(status.st_dev)
+        let major = number >> 8 & 0xfff | number >> 32 & 0xffff_f000
+        let minor = number & 0xff | number >> 12 & 0xffff_ff00
+        return "\(paths.blockNumbers)/\(major):\(minor)"
+    }
+
+    /// Blanks, tabs, line breaks and backslashes of a name come as three octal digits behind a backslash.
+    private static func unescaped(_ text: Substring) -> String {
+        let bytes = Array(text.utf8)
+        var plain: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "\\"), index + 3 < bytes.count,
+                let byte = UInt8(String(decoding: bytes[index + 1...index + 3], as: UTF8.self), radix: 8)
+            {
+                plain.append(byte)
+                index += 4
+            } else {
+                plain.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: plain, as: UTF8.self)
+    }
+}
+
+/// What a zram device holds, and what that takes: the first and third number of its `mm_stat`, in bytes; see
+/// `Documentation/admin-guide/blockdev/zram.rst`.
+package struct ZramUse: Equatable, Sendable {
+    package var held: KiB
+    package var taken: KiB
+
+    package init(held: KiB, taken: KiB) {
+        self.held = held
+        self.taken = taken
+    }
+
+    init?(folder: String) {
+        guard let text = try? HostFile.read(folder + "/mm_stat", limit: 512),
+            let memory = CompressedMemory(zramStatistics: text.span)
+        else { return nil }
+        self.init(held: KiB(bytes: memory.original), taken: KiB(bytes: memory.taken))
+    }
+}
+
+/// The kernel's compressed cache in front of swap; see `Documentation/admin-guide/mm/zswap.rst`.
+package struct Zswap: Equatable, Sendable {
+    package var isEnabled: Bool
+    /// The most that it may take of the host's memory, in percent. `max_pool_percent`
+    package var mostPercent: Int64?
+
+    package init(isEnabled: Bool, mostPercent: Int64? = nil) {
+        self.isEnabled = isEnabled
+        self.mostPercent = mostPercent
+    }
+
+    /// - Returns: `nil` where this kernel has none.
+    package static func read(_ paths: HostPaths) -> Zswap? {
+        SmallFile.isOn(paths.zswap + "/enabled").map {
+            Zswap(isEnabled: $0, mostPercent: SmallFile.number(paths.zswap + "/max_pool_percent"))
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/// Counters of the kernel's memory management, in `/proc/vmstat`.
+package struct MemoryCounters {
+    private let file: KernelFile
+
+    package init(_ paths: HostPaths) {
+        file = KernelFile(paths.vmstat, isHeld: !paths.isStandIn)
+    }
+
+    /// Merged pages that were written to since boot, and became a guest's own again. `cow_ksm`, since Linux 5.18.
+    package func brokenMerges() -> Int64? {
+        guard let text = try? file.read(limit: 32768) else { return nil }
+        return NamedNumber.find("\ncow_ksm ", in: text.span)
+    }
+}

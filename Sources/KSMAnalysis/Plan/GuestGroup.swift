@@ -1,0 +1,90 @@
+package import KSMPolicy
+
+/// Guests of one size, for planning; a guest that runs is a group of one.
+package struct GuestGroup: Equatable, Sendable {
+    package var count: Int64
+    /// What each may come to use.
+    package var memory: KiB
+    /// Of each; `nil` where it is not known.
+    package var vcpus: Int64?
+    /// Of a guest that runs.
+    package var name: String?
+    /// Whether ``memory`` is what the guest holds now, since what it is configured with is not known.
+    package var isResident = false
+    /// Whether it lies in huge pages, which are never swapped.
+    package var isUnswappable = false
+
+    package init(count: Int64 = 1, memory: KiB, vcpus: Int64? = nil, name: String? = nil) {
+        self.count = count
+        self.memory = memory
+        self.vcpus = vcpus
+        self.name = name
+    }
+
+    /// Of all together, within 64 bits.
+    package var total: KiB {
+        let (sum, overflow) = memory.count.multipliedReportingOverflow(by: count)
+        return overflow ? KiB(.max) : KiB(sum)
+    }
+
+    /// Of all together, within 64 bits. A guest of which it is not known counts as one of one, QEMU's default.
+    package var totalVCPUs: Int64 {
+        let (sum, overflow) = (vcpus ?? 1).multipliedReportingOverflow(by: count)
+        return overflow ? .max : sum
+    }
+}
+
+extension GuestGroup {
+    package enum ParseError: Error, Equatable, Sendable {
+        case notAGroup
+        case noGuests
+        case noVCPUs
+        case size(MemorySize.ParseError)
+        case tooLarge
+
+        /// A sentence's end, behind the value.
+        package var text: String {
+            switch self {
+            case .notAGroup: "guests are given as NxSIZE or NxSIZE/VCPUS, such as 50x1G or 4x16G/8"
+            case .noGuests: "the number of guests must be above 0"
+            case .noVCPUs: "the number of virtual CPUs must be above 0"
+            case .size(let error): error.text
+            case .tooLarge: "it is more than 64 bits hold"
+            }
+        }
+    }
+
+    /// `50x1G` or `4x16G/8`: how many, how large each, and how many virtual CPUs each has, by default 1.
+    package init(parsing text: String) throws(ParseError) {
+        let bytes = Array(text.utf8)
+        var rest = bytes[...]
+        guard let first = rest.first, first.isDigit else { throw .notAGroup }
+        let number = MemorySize.takeNumber(&rest)
+        guard let letter = rest.first, letter | 0x20 == UInt8(ascii: "x") else {
+            // Of digits without end, nothing can be said of what stands behind.
+            throw number == nil ? .tooLarge : .notAGroup
+        }
+        rest.removeFirst()
+        guard let count = number else { throw .tooLarge }
+        guard count > 0 else { throw .noGuests }
+        var vcpus: Int64 = 1
+        if let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
+            var digits = rest[(slash + 1)...]
+            guard !digits.isEmpty else { throw .notAGroup }
+            guard let number = MemorySize.takeNumber(&digits) else { throw .tooLarge }
+            guard digits.isEmpty else { throw .notAGroup }
+            guard number > 0 else { throw .noVCPUs }
+            vcpus = number
+            rest = rest[..<slash]
+        }
+        let memory: KiB
+        do throws(MemorySize.ParseError) {
+            memory = try MemorySize.parse(rest)
+        } catch {
+            throw .size(error)
+        }
+        guard memory > .zero else { throw .size(.notASize) }
+        self.init(count: count, memory: memory, vcpus: vcpus)
+        guard total.count <= .max / 1024, totalVCPUs < .max else { throw .tooLarge }
+    }
+}

@@ -1,0 +1,156 @@
+package import KSMPolicy
+
+/// How much swap a host needs so that all of its guests may use all of their memory at once.
+///
+/// The rules are those of Red Hat's guides for overcommitting with KVM. Neither counts on what merging, balloons or
+/// compression save: a shared page can become private at any time, a balloon can be deflated, and what compresses well
+/// today may not tomorrow.
+package struct OvercommitPlan: Equatable, Sendable {
+    package enum Rule: Sendable, CaseIterable {
+        /// Guests + host OS + host swap - RAM. RHEL 7 Virtualization Deployment and Administration Guide, 7.2
+        case rhel7
+        /// The swap that a host of this size is recommended to have, and the guests' memory beyond the RAM that the host
+        /// leaves to them. RHEL 6 Virtualization Administration Guide, 6.2
+        case rhel6
+
+        package var word: String {
+            switch self {
+            case .rhel7: "rhel7"
+            case .rhel6: "rhel6"
+            }
+        }
+
+        package init?(word: String) {
+            switch word {
+            case "rhel7": self = .rhel7
+            case "rhel6": self = .rhel6
+            default: return nil
+            }
+        }
+    }
+
+    /// A host that is or might be.
+    package struct Host: Equatable, Sendable {
+        package var ram: KiB
+        /// The swap that there is, `nil` where that is not known or the host is yet to be made.
+        package var swap: KiB?
+        /// What the host keeps for itself; `nil` for the default, 4 GiB or a quarter of a smaller RAM than 16 GiB.
+        package var system: KiB?
+        /// Swap for the host's own processes; `nil` for the rule's default.
+        package var systemSwap: KiB?
+        /// `nil` where it is not known.
+        package var cpus: Int64?
+
+        package init(
+            ram: KiB, swap: KiB? = nil, system: KiB? = nil, systemSwap: KiB? = nil, cpus: Int64? = nil
+        ) {
+            self.ram = ram
+            self.swap = swap
+            self.system = system
+            self.systemSwap = systemSwap
+            self.cpus = cpus
+        }
+    }
+
+    package enum Verdict: Sendable {
+        case enough
+        case tooSmall
+        /// RAM and swap together are less than the guests' memory.
+        case forcedShutdowns
+        /// How much swap there is is not known.
+        case notCompared
+
+        package var word: String {
+            switch self {
+            case .enough: "enough"
+            case .tooSmall: "too-small"
+            case .forcedShutdowns: "forced-shutdowns"
+            case .notCompared: "not-compared"
+            }
+        }
+    }
+
+    package var rule: Rule
+    package var host: Host
+    package var groups: [GuestGroup]
+    /// How many there are.
+    package var guests: Int64 = 0
+    package var guestMemory = KiB.zero
+    package var system: KiB
+    package var systemSwap: KiB
+    package var neededSwap: KiB
+    package var vcpus: Int64 = 0
+
+    package init(_ rule: Rule, host: Host, groups: [GuestGroup]) {
+        self.rule = rule
+        self.host = host
+        self.groups = groups
+        for group in groups {
+            guests = Self.sum(guests, group.count)
+            guestMemory = guestMemory + group.total
+            vcpus = Self.sum(vcpus, group.totalVCPUs)
+        }
+        system = host.system ?? Self.defaultSystem(ram: host.ram)
+        switch rule {
+        case .rhel7:
+            systemSwap = host.systemSwap ?? Self.defaultSystemSwap
+            neededSwap = max(guestMemory + system + systemSwap - host.ram, .zero)
+        case .rhel6:
+            systemSwap = host.systemSwap ?? Self.recommendedSwap(ram: host.ram)
+            neededSwap = max(guestMemory - max(host.ram - system, .zero), .zero) + systemSwap
+        }
+    }
+
+    private static func sum(_ left: Int64, _ right: Int64) -> Int64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
+    }
+
+    package static let defaultSystemSwap = KiB(4 << 20)
+
+    /// "At most 4 GiB", says the guide; a small host could not give that much.
+    package static func defaultSystem(ram: KiB) -> KiB {
+        min(KiB(4 << 20), KiB(ram.count / 4))
+    }
+
+    /// The table of the RHEL 6 guide; a size between two rows belongs to the upper.
+    package static func recommendedSwap(ram: KiB) -> KiB {
+        let gibibyte: Int64 = 1 << 20
+        return switch ram.count {
+        case ...(4 * gibibyte): KiB(2 * gibibyte)
+        case ...(16 * gibibyte): KiB(4 * gibibyte)
+        case ...(64 * gibibyte): KiB(8 * gibibyte)
+        case ...(256 * gibibyte): KiB(16 * gibibyte)
+        default: KiB(32 * gibibyte)
+        }
+    }
+
+    /// The least amount of tenths that is no less: of "17.9 GiB", which is rounded down, somebody would add too little.
+    private static func roundedUp(_ amount: KiB) -> KiB {
+        guard amount.count >= 1 << 10 else { return amount }
+        let unit: Int64 = amount.count < 1 << 20 ? 1 << 10 : 1 << 20
+        let tenths = (amount.count % unit * 10 + unit - 1) / unit
+        return KiB(amount.count / unit * unit) + KiB((tenths * unit + 9) / 10)
+    }
+
+    // MARK: What follows
+
+    package var verdict: Verdict {
+        guard let swap = host.swap else { return .notCompared }
+        if host.ram + swap < guestMemory { return .forcedShutdowns }
+        return swap < neededSwap ? .tooSmall : .enough
+    }
+
+    /// How much more swap there should be; `nil` where what there is is not known.
+    package var missingSwap: KiB? { host.swap.map { max(neededSwap - $0, .zero) } }
+
+    /// ``neededSwap`` and ``missingSwap`` as a text that is no less than they are.
+    package var neededText: String { "\(Self.roundedUp(neededSwap))" }
+    package var missingText: String { "\(Self.roundedUp(missingSwap ?? .zero))" }
+
+    /// The guests' memory for each unit of RAM.
+    package var memoryRatio: Double { host.ram > .zero ? Double(guestMemory.count) / Double(host.ram.count) : 0 }
+
+    /// Virtual CPUs for each CPU; `nil` where the host's are not known.
+    package var vcpuRatio: Double? { host.cpus.flatMap { $0 > 0 ? Double(vcpus) / Double($0) : nil } }
+}

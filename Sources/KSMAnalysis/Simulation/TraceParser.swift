@@ -1,0 +1,320 @@
+package import KSMPolicy
+
+extension TraceFile {
+    /// So many errors are told at once.
+    package static let mostErrors = 20
+
+    /// Reads a trace.
+    ///
+    /// - Parameters:
+    ///   - name: Of the file, for errors.
+    ///   - total: What `total_kib` is where the trace does not have it; `nil` where that is not known.
+    /// - Throws: ``BadTrace`` with all that is wrong.
+    package static func parse(_ text: [UInt8], named name: String, total: KiB?) throws(BadTrace) -> Trace {
+        var parser = TraceParser(name: name, total: total)
+        parser.read(text)
+        return try parser.trace()
+    }
+}
+
+/// Reads a trace line by line.
+private struct TraceParser {
+    typealias Column = TraceFile.Column
+
+    let name: String
+    let total: KiB?
+
+    /// The columns in the order of the first line, `nil` for one that is not known; empty before that line.
+    private var columns: [Column?] = []
+    private var records: [HistoryRecord] = []
+    private var diagnostics: [Diagnostic] = []
+    private var line = 0
+    private var lastTime: Int64?
+
+    init(name: String, total: KiB?) {
+        self.name = name
+        self.total = total
+    }
+
+    /// A field without the blanks and quotes around it, and its column in bytes, from 1.
+    private struct Field {
+        var bytes: ArraySlice<UInt8>
+        var place: Int
+
+        var text: String { String(decoding: bytes, as: UTF8.self) }
+
+        /// For a message: not longer than a line bears.
+        var shown: String {
+            bytes.count <= 40 ? text : String(decoding: bytes.prefix(40), as: UTF8.self) + "..."
+        }
+    }
+
+    // MARK: Lines
+
+    mutating func read(_ text: [UInt8]) {
+        var rest = text[...]
+        // Spreadsheets begin a file with the mark of UTF-8.
+        if rest.starts(with: [0xEF, 0xBB, 0xBF]) { rest.removeFirst(3) }
+        while !rest.isEmpty, diagnostics.count < TraceFile.mostErrors {
+            line += 1
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            var bytes = rest[..<end]
+            rest = rest[min(end + 1, rest.endIndex)...]
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+            guard let first = bytes.first(where: { !$0.isBlank }), first != UInt8(ascii: "#") else { continue }
+            let fields = Self.fields(bytes)
+            if columns.isEmpty {
+                readNames(fields)
+                // Without their names the fields of the other lines mean nothing.
+                guard diagnostics.isEmpty else { return }
+            } else {
+                readRow(fields)
+            }
+        }
+    }
+
+    /// - Throws: ``BadTrace`` where anything is wrong, or there is no sample.
+    func trace() throws(BadTrace) -> Trace {
+        var diagnostics = diagnostics
+        if diagnostics.isEmpty, records.isEmpty {
+            diagnostics = [
+                columns.isEmpty
+                    ? diagnostic(1, "there is nothing in it", Self.headerHint)
+                    : diagnostic(1, "there is no sample below the names of the columns", "write one line for each")
+            ]
+        }
+        guard diagnostics.isEmpty else { throw BadTrace(diagnostics: diagnostics) }
+        return Trace(
+            records: records, hasActions: columns.contains(.action), hasPace: columns.contains(.pagesToScan))
+    }
+
+    private static func fields(_ line: ArraySlice<UInt8>) -> [Field] {
+        var fields: [Field] = []
+        var start = line.startIndex
+        while true {
+            let end = line[start...].firstIndex(of: UInt8(ascii: ",")) ?? line.endIndex
+            var bytes = line[start..<end]
+            trim(&bytes)
+            if bytes.count >= 2, bytes.first == UInt8(ascii: "\""), bytes.last == UInt8(ascii: "\"") {
+                bytes = bytes.dropFirst().dropLast()
+                trim(&bytes)
+            }
+            let place = bytes.isEmpty ? start : bytes.startIndex
+            fields.append(Field(bytes: bytes, place: place - line.startIndex + 1))
+            guard end < line.endIndex else { return fields }
+            start = end + 1
+        }
+    }
+
+    private static func trim(_ bytes: inout ArraySlice<UInt8>) {
+        while let first = bytes.first, first.isBlank { bytes.removeFirst() }
+        while let last = bytes.last, last.isBlank { bytes.removeLast() }
+    }
+
+    // MARK: The first line
+
+    private static let headerHint =
+        "write the names of the columns in the first line, at least time_seconds,free_kib,committed_kib"
+
+    private mutating func readNames(_ fields: [Field]) {
+        for field in fields {
+            let column = Column(rawValue: field.text)
+            if let column, columns.contains(column) {
+                fail(field, "the column \(column.rawValue) stands here a second time", "name it once")
+            }
+            columns.append(column)
+        }
+        var missing: [String] = []
+        for column in Column.required where !columns.contains(column) { missing.append(column.rawValue) }
+        guard !missing.isEmpty else {
+            if total == nil, !columns.contains(.total) {
+                fail(
+                    fields[0], "there is no column total_kib, and MemTotal of this host cannot be read",
+                    "add total_kib with the memory of the host in KiB")
+            }
+            return
+        }
+        let hasSemicolon = fields.contains { $0.bytes.contains(UInt8(ascii: ";")) }
+        fail(
+            fields[0], "there is no column \(list(missing))",
+            hasSemicolon ? "separate the columns by commas" : Self.headerHint)
+    }
+
+    private func list(_ names: [String]) -> String {
+        var text = ""
+        for name in names { text += text.isEmpty ? name : ", \(name)" }
+        return text
+    }
+
+    // MARK: A sample
+
+    private mutating func readRow(_ fields: [Field]) {
+        guard fields.count == columns.count else {
+            let place = fields.count > columns.count ? fields[columns.count] : fields[fields.count - 1]
+            fail(
+                place, "the line has \(fields.count) fields where the first one names \(columns.count) columns",
+                "write \(columns.count) of them, empty where a value is not known")
+            return
+        }
+        let before = diagnostics.count
+        var record = HistoryRecord(
+            time: 0, memory: MemorySample(free: .zero, committed: .zero), total: total ?? .zero)
+        for (index, field) in fields.enumerated() {
+            if let column = columns[index] { read(column, field, into: &record) }
+        }
+        guard diagnostics.count == before else { return }
+        lastTime = record.time
+        records.append(record)
+    }
+
+    private mutating func read(_ column: Column, _ field: Field, into record: inout HistoryRecord) {
+        guard !field.bytes.isEmpty else {
+            switch column {
+            case .time, .free, .committed: fail(field, "\(column.rawValue) is empty", "write its value")
+            case .action: fail(field, "action is empty", "write stop or scan, or leave the whole column out")
+            case .total where total == nil:
+                fail(
+                    field, "total_kib is empty, and MemTotal of this host cannot be read",
+                    "write the memory of the host in KiB")
+            default: break
+            }
+            return
+        }
+        switch column {
+        case .time: readTime(field, into: &record)
+        case .policy:
+            guard let policy = PolicyKind.allCases.first(where: { $0.word == field.text }) else {
+                return fail(field, "\(field.shown) is no policy", "write classic, adaptive or advisor")
+            }
+            record.policy = policy
+        case .action:
+            guard let action = Decision.Action(word: field.text) else {
+                return fail(field, "\(field.shown) is no action", "write stop or scan")
+            }
+            record.action = action
+        case .reason:
+            guard let reason = Decision.Reason(word: field.text) else {
+                return fail(
+                    field, "\(field.shown) is no reason", "write \(list(Decision.Reason.allCases.map { $0.word }))")
+            }
+            record.reason = reason
+        case .cpu:
+            guard let cpu = decimal(field, column, places: 9, unit: "seconds") else { return }
+            edit(&record.counters) { $0.cpu = cpu }
+        default:
+            guard let number = integer(field, column) else { return }
+            set(column, number, field, in: &record)
+        }
+    }
+
+    private mutating func readTime(_ field: Field, into record: inout HistoryRecord) {
+        guard let time = decimal(field, .time, places: 6, unit: "seconds") else { return }
+        if let lastTime, time <= lastTime {
+            fail(
+                field,
+                "time_seconds does not rise: the sample before is \(time == lastTime ? "of the same time" : "later")",
+                "sort the lines by time, each time once")
+        }
+        record.time = time
+    }
+
+    private mutating func set(_ column: Column, _ number: Int64, _ field: Field, in record: inout HistoryRecord) {
+        switch column {
+        case .time, .policy, .action, .reason, .cpu: break
+        case .free: record.memory.free = KiB(number)
+        case .committed: record.memory.committed = KiB(number)
+        case .total:
+            if number == 0 { fail(field, "total_kib is 0", "write the memory of the host in KiB") }
+            record.total = KiB(number)
+        case .available: record.available = KiB(number)
+        case .guests: record.guests = number
+        case .pagesToScan: record.pagesToScan = number
+        case .sleep: record.sleepMilliseconds = number
+        case .threshold: record.threshold = KiB(number)
+        case .saved: record.saved = KiB(number)
+        case .profit: record.profit = number
+        case .fullScans: edit(&record.counters) { $0.passes = number }
+        case .shared: edit(&record.counters) { $0.shared = number }
+        case .sharing: edit(&record.counters) { $0.sharing = number }
+        case .unshared: edit(&record.counters) { $0.unshared = number }
+        case .volatile: edit(&record.counters) { $0.volatile = number }
+        case .zero: edit(&record.counters) { $0.zero = number }
+        case .skipped: edit(&record.counters) { $0.skipped = number }
+        case .scanned: edit(&record.counters) { $0.scanned = number }
+        }
+    }
+
+    /// A counter that the trace has means that it has counters.
+    private func edit(_ counters: inout ScanCounters?, _ change: (inout ScanCounters) -> Void) {
+        var edited = counters ?? ScanCounters()
+        change(&edited)
+        counters = edited
+    }
+
+    // MARK: Numbers
+
+    private mutating func integer(_ field: Field, _ column: Column) -> Int64? {
+        let isSigned = column == .profit
+        var digits = field.bytes
+        let isNegative = isSigned && digits.first == UInt8(ascii: "-")
+        if isNegative { digits.removeFirst() }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isDigit }) else {
+            fail(
+                field, "\(column.rawValue)=\(field.shown) is no whole number" + (isSigned ? "" : " of 0 or more"),
+                "write it in decimal digits, without a unit")
+            return nil
+        }
+        guard let number = Self.number(digits, isNegative: isNegative) else {
+            fail(field, "\(column.rawValue)=\(field.shown) is beyond 64 bits", "write a smaller number")
+            return nil
+        }
+        return number
+    }
+
+    /// Digits with a point among them, in units of 10^-places. What stands behind the last place does not count.
+    private mutating func decimal(_ field: Field, _ column: Column, places: Int, unit: String) -> Int64? {
+        let point = field.bytes.firstIndex(of: UInt8(ascii: "."))
+        let whole = field.bytes[..<(point ?? field.bytes.endIndex)]
+        let fraction = point.map { field.bytes[($0 + 1)...] } ?? []
+        guard !whole.isEmpty, whole.allSatisfy({ $0.isDigit }), fraction.allSatisfy({ $0.isDigit }) else {
+            fail(
+                field, "\(column.rawValue)=\(field.shown) is no number of \(unit)",
+                "write it in decimal digits, such as 60 or 60.5")
+            return nil
+        }
+        var digits = Array(whole)
+        for index in 0..<places {
+            let place = fraction.startIndex + index
+            digits.append(place < fraction.endIndex ? fraction[place] : UInt8(ascii: "0"))
+        }
+        guard let number = Self.number(digits[...], isNegative: false) else {
+            fail(field, "\(column.rawValue)=\(field.shown) is beyond 64 bits", "write a smaller number")
+            return nil
+        }
+        return number
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>, isNegative: Bool) -> Int64? {
+        var number: Int64 = 0
+        for digit in digits {
+            let value = Int64(digit - UInt8(ascii: "0"))
+            let (shifted, tooFar) = number.multipliedReportingOverflow(by: 10)
+            let (sum, tooMuch) =
+                isNegative ? shifted.subtractingReportingOverflow(value) : shifted.addingReportingOverflow(value)
+            guard !tooFar, !tooMuch else { return nil }
+            number = sum
+        }
+        return number
+    }
+
+    // MARK: Errors
+
+    private func diagnostic(_ column: Int, _ message: String, _ hint: String) -> Diagnostic {
+        Diagnostic(.error, at: .file(name, line: max(line, 1), column: column), message, hint: hint)
+    }
+
+    private mutating func fail(_ field: Field, _ message: String, _ hint: String) {
+        guard diagnostics.count < TraceFile.mostErrors else { return }
+        diagnostics.append(diagnostic(field.place, message, hint))
+    }
+}

@@ -1,0 +1,43 @@
+/// Looks for `^qemu-system.*-enable-kvm` in a command line that arrives in pieces: Debian's, for pgrep(1) with `-f`.
+///
+/// A command line can be megabytes long; this keeps 11 bytes of it.
+package struct CommandLineMatcher: Sendable {
+    private static let start: StaticString = "qemu-system"
+    private static let option: StaticString = "-enable-kvm"
+
+    private var matchedStart = 0
+    private var matchedOption = 0
+
+    package enum Verdict: Equatable, Sendable {
+        case matches, differs, undecided
+    }
+
+    package private(set) var verdict = Verdict.undecided
+
+    package init() {}
+
+    /// Takes the next piece.
+    package mutating func feed(_ bytes: Span<UInt8>) {
+        for index in bytes.indices {
+            guard verdict == .undecided else { return }
+            feed(bytes[index])
+        }
+    }
+
+    private mutating func feed(_ byte: UInt8) {
+        if matchedStart < Self.start.utf8CodeUnitCount {
+            matchedStart += 1
+            if byte != Self.start.byte(at: matchedStart - 1) { verdict = .differs }
+            return
+        }
+        if byte == Self.option.byte(at: matchedOption) {
+            matchedOption += 1
+        } else {
+            // The option begins with its only two hyphens at 0 and 7, and what follows them differs,
+            // so after a mismatch at 8 ("-enable-" and no k) the match can restart behind its second hyphen.
+            let isSecondHyphen = matchedOption == 8 && byte == UInt8(ascii: "e")
+            matchedOption = isSecondHyphen ? 2 : (byte == UInt8(ascii: "-") ? 1 : 0)
+        }
+        if matchedOption == Self.option.utf8CodeUnitCount { verdict = .matches }
+    }
+}

@@ -1,0 +1,221 @@
+import Foundation
+import HostFixtures
+import HostInspection
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct FactsTests {
+    // MARK: The host
+
+    @Test(arguments: [
+        ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024),
+    ])
+    func `CPUs and nodes are counted from their lists`(list: String, count: Int) {
+        let host = FakeHost()
+        host.write(list, to: "sys/devices/system/cpu/online")
+        host.write(list, to: "sys/devices/system/node/has_memory")
+        #expect(HostTopology(host.paths) == HostTopology(cpus: count, memoryNodes: count))
+    }
+
+    @Test(arguments: ["a", "0-", "-1", "3-1", "0-1-2", "\n", "1,x"])
+    func `A list that makes no sense counts as none`(list: String) {
+        let host = FakeHost()
+        host.write(list, to: "sys/devices/system/cpu/online")
+        #expect(HostTopology(host.paths) == HostTopology())
+    }
+
+    @Test(arguments: [HugePages.Mode.always, .madvise, .never])
+    func `Huge pages are in the mode in brackets`(_ mode: HugePages.Mode) {
+        let host = FakeHost()
+        host.setHugePages(mode.rawValue, empty: 511, shared: nil)
+        #expect(HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 511))
+        host.setHugePages(mode.rawValue, empty: 0, shared: 256)
+        #expect(HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 0, sharedPages: 256))
+    }
+
+    @Test(arguments: ["", "always madvise never", "[sometimes] always", "]always["])
+    func `Huge pages in no known mode are none`(_ text: String) {
+        let host = FakeHost()
+        #expect(HugePages.read(host.paths) == nil)
+        host.write(text, to: "sys/kernel/mm/transparent_hugepage/enabled")
+        #expect(HugePages.read(host.paths) == nil)
+    }
+
+    @Test func `Pressure is the average of ten seconds`() {
+        let host = FakeHost()
+        #expect(MemoryPressure.read(host.paths) == nil)
+        host.setPressure(some: "12.34", full: "5.60")
+        #expect(MemoryPressure.read(host.paths) == MemoryPressure(some: 12.34, full: 5.6))
+        host.write("some avg10=1.00\n", to: "proc/pressure/memory")
+        #expect(MemoryPressure.read(host.paths) == nil)
+    }
+
+    // MARK: Swap
+
+    @Test func `A partition turns as its disk does`() throws {
+        let host = FakeHost()
+        host.addDisk("sda", partition: "sda2", isRotational: true)
+        host.addDisk("nvme0n1", partition: "nvme0n1p1", isRotational: false)
+        host.addDisk("dm-0", isRotational: false)
+        host.setSwaps([
+            "/dev/sda2                               partition\t8388604\t\t1024\t\t-2",
+            "/dev/nvme0n1p1 partition 4 0 -3",
+            "/dev/dm-0 partition 4 0 -4", "/dev/mapper/unknown partition 4 0 -5",
+        ])
+        let swaps = try #require(SwapDevice.all(host.paths))
+        #expect(swaps.map { $0.path } == ["/dev/sda2", "/dev/nvme0n1p1", "/dev/dm-0", "/dev/mapper/unknown"])
+        #expect(swaps.map { $0.isRotational } == [true, false, false, nil])
+        #expect(swaps[0].size == KiB(8_388_604))
+        #expect(swaps[0].used == KiB(1024))
+        #expect(swaps.allSatisfy { !$0.isFile && !$0.isZram && $0.zram == nil })
+    }
+
+    @Test func `A file turns as the disk that it lies on`() throws {
+        let host = FakeHost()
+        host.write("", to: "swap file")
+        host.addDisk("sdb", isRotational: true)
+        host.place("swap file", onDisk: "sdb")
+        host.setSwaps(["/swap\\040file file 1024 0 -2", "/zram0 file 1024 0 -3", "/gone\\040(deleted) file 1024 0 -4"])
+        let swaps = try #require(SwapDevice.all(host.paths))
+        #expect(swaps.map { $0.path } == ["/swap file", "/zram0", "/gone (deleted)"])
+        #expect(swaps.map { $0.isRotational } == [true, nil, nil])
+        #expect(swaps.allSatisfy { $0.isFile && !$0.isZram })
+    }
+
+    @Test func `zram tells what it takes`() throws {
+        let host = FakeHost()
+        host.addZram("zram0", held: 8 << 20, taken: 2 << 20)
+        host.setSwaps(["/dev/zram0 partition 8388604 8192 100", "/dev/zram1 partition 1 0 100"])
+        let swaps = try #require(SwapDevice.all(host.paths))
+        #expect(swaps.map { $0.isZram } == [true, true])
+        #expect(swaps.map { $0.zram } == [ZramUse(held: KiB(8192), taken: KiB(2048)), nil])
+    }
+
+    @Test func `No swap is not the same as not knowing`() {
+        let host = FakeHost()
+        #expect(SwapDevice.all(host.paths) == nil)
+        host.setSwaps([])
+        #expect(SwapDevice.all(host.paths) == [])
+        host.setSwaps(["", "/dev/sda1 partition", "/dev/sda1 partition many 0 -2"])
+        #expect(SwapDevice.all(host.paths) == [])
+    }
+
+    @Test func `zswap is on, off or not there`() {
+        let host = FakeHost()
+        #expect(Zswap.read(host.paths) == nil)
+        host.setZswap(isOn: true)
+        #expect(Zswap.read(host.paths) == Zswap(isEnabled: true, mostPercent: 20))
+        host.setZswap(isOn: false)
+        #expect(Zswap.read(host.paths) == Zswap(isEnabled: false, mostPercent: 20))
+    }
+
+    // MARK: Processes
+
+    private func survey(_ host: FakeHost, pattern: String? = nil, profile: Profile = .union) throws -> ProcessSurvey {
+        var configuration = Configuration()
+        configuration.guestPattern = pattern
+        configuration.profile = profile
+        return try ProcessSurvey(host.paths, configuration, writerNames: ["tuned"])
+    }
+
+    @Test func `Machines are told by name, by command line and by what they hold`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "qemu-system-x86", resident: 1, commandLine: ["/usr/bin/qemu-system-x86_64"])
+        host.setProcess(11, comm: "worker", resident: 1, commandLine: ["/opt/vmm/worker"])
+        host.addMachine(to: 11)
+        host.setProcess(12, comm: "vm-12", resident: 1, commandLine: ["/usr/local/bin/firecracker", "--id", "12"])
+        host.setProcess(13, comm: "qemu-img", resident: 1, commandLine: ["/usr/bin/qemu-img", "convert"])
+        host.setProcess(14, comm: "kvm-irqfd-clean", resident: 0)
+        host.setProcess(15, comm: "bash", resident: 1, commandLine: ["bash", "-c", "qemu-system-x86_64 -enable-kvm"])
+        host.createFolder("proc/15/fd")
+        host.link("proc/15/fd/0", to: "anon_inode:kvm-vcpu:0")
+
+        let machines = try survey(host).machines
+
+        #expect(machines.map { $0.pid } == [10, 11, 12])
+        #expect(machines.map { $0.isNamed } == [true, false, false])
+        #expect(machines.map { $0.hasMachine } == [false, true, false])
+    }
+
+    @Test func `What counts as a guest's name is the configuration's`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "qemu-kvm", resident: 1, commandLine: ["/usr/libexec/qemu-kvm"])
+        #expect(try survey(host).machines.map { $0.isNamed } == [true])
+        #expect(try survey(host, profile: .proxmox).machines.map { $0.isNamed } == [false])
+        #expect(try survey(host, pattern: "^qemu").machines.map { $0.isNamed } == [true])
+        #expect(try survey(host, pattern: "^kvm$").machines.map { $0.isNamed } == [false])
+        #expect(throws: KernelFileError.self) { try survey(host, pattern: "(") }
+    }
+
+    @Test func `Writers come with their parents`() throws {
+        let host = FakeHost()
+        host.setProcess(20, comm: "tuned", resident: 1, commandLine: ["/usr/bin/python3", "/usr/sbin/tuned"])
+        host.write("Name:\ttuned\nTgid:\t20\nPid:\t20\nPPid:\t7\n", to: "proc/20/status")
+        host.setProcess(21, comm: "tuned-gui", resident: 1, commandLine: ["tuned-gui"])
+        let survey = try survey(host)
+        #expect(survey.writers == [ProcessSurvey.Process(pid: 20, parent: 7, comm: "tuned", hasMachine: false)])
+        #expect(survey.machines.isEmpty)
+        #expect(survey.hidden == 0)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root sees every descriptor: needs another user"))
+    func `Processes whose descriptors are hidden are counted`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "secret", resident: 1, commandLine: ["secret"])
+        host.createFolder("proc/10/fd")
+        unsafe chmod(host.path("proc/10/fd"), 0)
+        #expect(try survey(host).hidden == 1)
+    }
+
+    @Test func `A unit is masked by a link to nothing or by an empty file`() {
+        let host = FakeHost()
+        #expect(MaskedUnits.find(host.paths) == [])
+        host.write("[Service]\n", to: "etc/systemd/system/ksmtuned.service")
+        host.createFolder("run/systemd/system")
+        host.link("run/systemd/system/ksm.service", to: "/usr/lib/systemd/system/ksm.service")
+        #expect(MaskedUnits.find(host.paths) == [])
+        host.link("etc/systemd/system/ksmtuned.service", to: "/dev/null")
+        host.remove("run/systemd/system/ksm.service")
+        host.write("", to: "run/systemd/system/ksm.service")
+        #expect(
+            MaskedUnits.find(host.paths) == [
+                host.path("run/systemd/system/ksm.service"), host.path("etc/systemd/system/ksmtuned.service"),
+            ])
+    }
+
+    // MARK: TuneD
+
+    @Test func `A profile's own files and those that it includes are searched for KSM`() {
+        let host = FakeHost()
+        #expect(TunedProfile.read(host.paths) == nil)
+        host.addTunedProfile("quiet", "[main]\nsummary=x\n[sysctl]\n# ksm is left alone\nvm.swappiness=10\n")
+        host.addTunedProfile("knobs", "[sysfs]\n/sys/kernel/mm/ksm/run=0\n")
+        host.addTunedProfile("script", "[script]\nscript=script.sh\n", script: "#!/bin/sh\nstart() { disable_ksm; }\n")
+        host.addTunedProfile("child", "[main]\ninclude = quiet, script\n")
+        host.addTunedProfile("round", "[main]\ninclude=round\n")
+        func mention(_ names: String) -> String? {
+            host.useTunedProfile(names)
+            return TunedProfile.read(host.paths)?.mention
+        }
+        let folder = host.path("usr/lib/tuned/profiles")
+        #expect(mention("quiet") == nil)
+        #expect(mention("knobs") == "\(folder)/knobs/tuned.conf")
+        #expect(mention("script") == "\(folder)/script/script.sh")
+        #expect(mention("child") == "\(folder)/script/script.sh")
+        #expect(mention("quiet knobs") == "\(folder)/knobs/tuned.conf")
+        #expect(mention("round") == nil)
+        #expect(mention("missing") == nil)
+        #expect(mention("../../../etc") == nil)
+        host.useTunedProfile("quiet")
+        #expect(TunedProfile.read(host.paths) == TunedProfile(name: "quiet"))
+    }
+
+    @Test func `The operator's own profile comes before the vendor's of the same name`() {
+        let host = FakeHost()
+        host.addTunedProfile("own", "[sysfs]\n/sys/kernel/mm/ksm/run=0\n")
+        host.write("[main]\nsummary=mine\n", to: "etc/tuned/own/tuned.conf")
+        host.useTunedProfile("own")
+        #expect(TunedProfile.read(host.paths) == TunedProfile(name: "own"))
+    }
+}

@@ -1,0 +1,178 @@
+import HostFixtures
+import HostInspection
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct GuestCgroupTests {
+    private func limits(_ host: FakeHost) throws -> GuestLimits? {
+        host.setGuest(10, "")
+        return try #require(try GuestReader.read(host.paths, Configuration()).first).limits
+    }
+
+    /// As libvirt before it keeps a group inside of systemd's; `\x2d` is a hyphen in the name of a unit.
+    private static let scope = #"machine.slice/machine-qemu\x2d1\x2dvm1.scope"#
+
+    // MARK: Version 2
+
+    @Test func `all that version 2 limits`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/qemu.slice/100.scope")
+        host.setCgroup(
+            "qemu.slice/100.scope",
+            [
+                "memory.max": "4294967296", "memory.high": "4000000000", "memory.low": "1000", "memory.min": "500",
+                "memory.swap.max": "0", "cpu.weight": "200", "cpu.max": "150000 100000",
+            ])
+        var expected = GuestLimits(path: "/qemu.slice/100.scope")
+        expected.memoryMax = 4_294_967_296
+        expected.memoryHigh = 4_000_000_000
+        expected.memoryLow = 1000
+        expected.memoryMin = 500
+        expected.swapMax = 0
+        expected.cpuWeight = 200
+        expected.cpuMax = 1.5
+        #expect(try limits(host) == expected)
+    }
+
+    @Test func `nothing limited`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/user.slice/vm.scope")
+        host.setCgroup(
+            "user.slice/vm.scope",
+            [
+                "memory.max": "max", "memory.high": "max", "memory.low": "0", "memory.min": "0",
+                "memory.swap.max": "max",
+                "cpu.weight": "100", "cpu.max": "max 100000",
+            ])
+        var expected = GuestLimits(path: "/user.slice/vm.scope")
+        expected.cpuWeight = 100
+        #expect(try limits(host) == expected)
+    }
+
+    @Test func `libvirt's groups: memory and quota inside of the scope, the weight at the scope`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/\(Self.scope)/libvirt/emulator")
+        host.setCgroup("machine.slice", ["memory.max": "1", "cpu.max": "1 100000", "cpu.weight": "1"])
+        host.setCgroup(
+            Self.scope, ["memory.max": "8000", "memory.high": "max", "cpu.weight": "300", "memory.low": "7"])
+        host.setCgroup(
+            "\(Self.scope)/libvirt",
+            ["memory.max": "5000", "memory.high": "4000", "cpu.weight": "100", "cpu.max": "400000 100000"])
+        host.setCgroup("\(Self.scope)/libvirt/emulator", ["cpu.max": "10000 100000", "cpu.weight": "5"])
+        host.setCgroup("\(Self.scope)/libvirt/vcpu0", ["cpu.max": "50000 100000"])
+        host.setCgroup("\(Self.scope)/libvirt/vcpu1", ["cpu.max": "25000 100000"])
+        let limits = try #require(try limits(host))
+        #expect(limits.path == "/\(Self.scope)/libvirt/emulator")
+        #expect(limits.memoryMax == 5000)
+        #expect(limits.memoryHigh == 4000)
+        #expect(limits.memoryLow == 7)
+        #expect(limits.cpuWeight == 300)
+        #expect(limits.cpuMax == 0.75)
+    }
+
+    @Test func `a virtual CPU without a quota leaves them all without`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/\(Self.scope)/libvirt/emulator")
+        host.setCgroup("\(Self.scope)/libvirt/emulator", ["cpu.max": "10000 100000"])
+        host.setCgroup("\(Self.scope)/libvirt/vcpu0", ["cpu.max": "50000 100000"])
+        host.setCgroup("\(Self.scope)/libvirt/vcpu1", ["cpu.max": "max 100000"])
+        #expect(try limits(host)?.cpuMax == nil)
+    }
+
+    // MARK: Version 1
+
+    @Test func `version 1, each controller on its own`() throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "4:memory:/\(Self.scope)", "3:cpu,cpuacct:/\(Self.scope)/emulator", "1:name=systemd:/x")
+        host.setCgroup(
+            "memory/\(Self.scope)",
+            [
+                "memory.limit_in_bytes": "4000", "memory.soft_limit_in_bytes": "3000",
+                "memory.memsw.limit_in_bytes": "5000",
+            ])
+        host.setCgroup(
+            "cpu,cpuacct/\(Self.scope)",
+            ["cpu.shares": "2048", "cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000"])
+        host.setCgroup("cpu,cpuacct/\(Self.scope)/emulator", ["cpu.shares": "2"])
+        host.setCgroup(
+            "cpu,cpuacct/\(Self.scope)/vcpu0", ["cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "100000"])
+        var expected = GuestLimits(path: "/\(Self.scope)")
+        expected.memoryMax = 4000
+        expected.memoryHigh = 3000
+        expected.swapMax = 1000
+        expected.cpuWeight = 200
+        expected.cpuMax = 0.5
+        #expect(try limits(host) == expected)
+    }
+
+    @Test func `version 1's largest number is no limit`() throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "4:memory:/vm")
+        host.setCgroup(
+            "memory/vm",
+            ["memory.limit_in_bytes": "9223372036854771712", "memory.memsw.limit_in_bytes": "9223372036854771712"])
+        #expect(try limits(host) == GuestLimits(path: "/vm"))
+    }
+
+    @Test(arguments: [("1024", 100), ("2", 1), ("262144", 10_000), ("512", 50), ("4611686018427387903", 10_000)])
+    func `shares are weights`(shares: String, weight: Int64) throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "3:cpu:/vm")
+        host.setCgroup("cpu/vm", ["cpu.shares": shares])
+        #expect(try limits(host)?.cpuWeight == weight)
+    }
+
+    @Test func `both versions: what version 1 does not have is version 2's`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups(beside: true)
+        host.setCgroup(of: 10, "3:cpu:/one", "0::/two")
+        host.setCgroup("cpu/one", ["cpu.shares": "1024"])
+        host.setCgroup("unified/two", ["memory.max": "1000", "cpu.weight": "7"])
+        let limits = try limits(host)
+        #expect(limits?.path == "/two")
+        #expect(limits?.memoryMax == 1000)
+        #expect(limits?.cpuWeight == 100)
+    }
+
+    // MARK: What cannot be told
+
+    @Test func `without cgroups nothing is told`() throws {
+        let host = FakeHost()
+        #expect(try limits(host) == nil)
+        host.setCgroup(of: 10, "0::/vm")
+        #expect(try limits(host) == nil)
+    }
+
+    @Test(arguments: ["0::/../../../etc", "0::/a/../b", "", "x", "0:", "4:memory:/a"])
+    func `a place that is none, or outside`(line: String) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, line)
+        #expect(try limits(host) == nil)
+    }
+
+    @Test func `the root's group, and a name with colons and blanks`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/")
+        #expect(try limits(host) == GuestLimits(path: "/"))
+        host.setCgroup(of: 10, "0::/a: b:c (deleted)")
+        host.setCgroup("a: b:c (deleted)", ["memory.max": "9"])
+        #expect(try limits(host)?.memoryMax == 9)
+    }
+
+    @Test(arguments: ["", "\n", "nonsense", "99999999999999999999999", "-5", "100 0", "100", "100 nonsense"])
+    func `files of nonsense are no limits`(_ text: String) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm/emulator")
+        host.setCgroup("vm", ["cpu.max": text, "memory.min": "nonsense", "memory.max": "-1"])
+        host.setCgroup("vm/vcpu0", ["cpu.max": text])
+        #expect(try limits(host) == GuestLimits(path: "/vm/emulator"))
+    }
+}

@@ -1,0 +1,212 @@
+import Foundation
+import HostFixtures
+import HostInspection
+import HostKernel
+import KSMPolicy
+import Testing
+
+@Suite struct GuestReaderTests {
+    private static let page = Int64(Host.pageSize) / 1024
+
+    private func read(_ host: FakeHost, _ configuration: Configuration = Configuration()) throws -> [GuestDetails] {
+        try GuestReader.read(host.paths, configuration)
+    }
+
+    @Test func `all that can be told of a guest`() throws {
+        let host = FakeHost()
+        host.setGuest(10, resident: 2000, "qemu-system-x86_64 -name guest=web -m 2G -smp 2 -device virtio-balloon-pci")
+        host.setKSMStat(10, items: 1000, zero: 3, merging: 500, profit: -1234)
+        var expected = GuestDetails(pid: 10, comm: "qemu-system-x86")
+        expected.name = "web"
+        expected.user = geteuid()
+        expected.resident = KiB(2000 * Self.page)
+        expected.merged = KiB(500 * Self.page)
+        expected.zero = KiB(3 * Self.page)
+        expected.profit = -1234
+        expected.configured = KiB(2 * 1024 * 1024)
+        expected.vcpus = 2
+        expected.balloon = .manual
+        expected.isMergeable = true
+        #expect(try read(host) == [expected])
+    }
+
+    // MARK: Which processes
+
+    @Test func `the daemon's guests, in the order of their pids`() throws {
+        let host = FakeHost()
+        for (pid, comm) in [(300, "kvm"), (20, "firecracker"), (5, "bash"), (1000, "qemu:web")] {
+            host.setProcess(pid, comm: comm, resident: 1)
+        }
+        #expect(try read(host).map { $0.pid } == [20, 300, 1000])
+        var configuration = Configuration()
+        configuration.profile = .proxmox
+        #expect(try read(host, configuration).map { $0.pid } == [300])
+        configuration.guestPattern = "^(bash|fire)"
+        #expect(try read(host, configuration).map { $0.pid } == [5, 20])
+    }
+
+    @Test func `who has a virtual machine is a guest by any name, where the daemon counts it too`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "myvmm", resident: 7)
+        host.setProcess(20, comm: "other", resident: 7)
+        host.setProcess(30, comm: "kvm", resident: 7)
+        host.setThread(21, of: 20)
+        host.setMachine(of: 10)
+        host.setMachine(of: 10, descriptor: 12)
+        host.setMachine(of: 21)
+        host.setMachine(of: 30)
+        #expect(try read(host).map { $0.pid } == [10, 20, 30])
+        var configuration = Configuration()
+        configuration.profile = .upstream
+        #expect(try read(host, configuration).isEmpty)
+        configuration.profile = .union
+        configuration.guestPattern = "^kvm$"
+        #expect(try read(host, configuration).map { $0.pid } == [30])
+    }
+
+    @Test func `what only looks like a virtual machine is none`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "bash", resident: 7)
+        // The number of a creator that has ended, and is another process's now.
+        host.setMachine(of: 10, link: "/dev/null")
+        for name in ["99-9", "10", "10-", "-9", "x-9", "99999999999999999999-9", "0-9", "exits"] {
+            host.createFolder("sys/kernel/debug/kvm/\(name)")
+        }
+        #expect(try read(host).isEmpty)
+    }
+
+    @Test func `a zombie is no guest`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 0)
+        #expect(try read(host).isEmpty)
+    }
+
+    @Test func `processes that cannot be listed, and a pattern that makes no sense`() throws {
+        let host = FakeHost()
+        var configuration = Configuration()
+        configuration.guestPattern = "a("
+        let refusal = #expect(throws: KernelFileError.self) { _ = try read(host, configuration) }
+        #expect(refusal?.operation == .understand)
+        #expect(refusal?.path == "KSM_GUEST_PATTERN")
+        host.remove("proc")
+        let failure = #expect(throws: KernelFileError.self) { _ = try read(host) }
+        #expect(failure?.operation == .list)
+    }
+
+    // MARK: What older kernels say
+
+    @Test func `before ksm_stat, the pages that are merged`() throws {
+        let host = FakeHost()
+        host.setGuest(10, comm: "firecracker", "firecracker")
+        host.write("400\n", to: "proc/10/ksm_merging_pages")
+        let guest = try #require(try read(host).first)
+        #expect(guest.merged == KiB(400 * Self.page))
+        #expect(guest.zero == nil)
+        #expect(guest.profit == nil)
+        #expect(guest.isMergeable == true)
+        host.write("0\n", to: "proc/10/ksm_merging_pages")
+        #expect(try read(host).first?.isMergeable == nil)
+        host.remove("proc/10/ksm_merging_pages")
+        #expect(try read(host).first?.merged == nil)
+        #expect(try read(host).first?.isHidden == false)
+    }
+
+    @Test func `in 6.1, ksm_stat of one line`() throws {
+        let host = FakeHost()
+        host.setGuest(10, comm: "firecracker", "firecracker")
+        host.write("ksm_rmap_items 5\n", to: "proc/10/ksm_stat")
+        #expect(try read(host).first?.isMergeable == true)
+        host.write("ksm_rmap_items 0\n", to: "proc/10/ksm_stat")
+        #expect(try read(host).first?.isMergeable == nil)
+    }
+
+    @Test(arguments: [
+        "", "\n\n", "ksm_rmap_items", "ksm_rmap_items x\nksm_mergeable: maybe", " 5", "ksm_merging_pages -",
+    ])
+    func `nonsense is not known`(_ text: String) throws {
+        let host = FakeHost()
+        host.setGuest(10, comm: "firecracker", "firecracker")
+        host.write(text, to: "proc/10/ksm_stat")
+        let guest = try #require(try read(host).first)
+        #expect(guest.merged == nil)
+        #expect(guest.isMergeable == nil)
+    }
+
+    @Test func `absurd numbers stay within bounds`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu -m 8E")
+        host.setKSMStat(10, items: .max, zero: .max, merging: .max, profit: -.max)
+        let guest = try #require(try read(host).first)
+        #expect(guest.merged == KiB(.max))
+        #expect(guest.zero == KiB(.max))
+        #expect(guest.profit == -.max)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may read every file: needs another user"))
+    func `what the kernel shows to others only is hidden`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        host.setKSMStat(10, merging: 5)
+        unsafe chmod(host.path("proc/10/ksm_stat"), 0)
+        let guest = try #require(try read(host).first)
+        #expect(guest.isHidden)
+        #expect(guest.merged == nil)
+        // QEMU's default is on its command line, or rather is not.
+        #expect(guest.isMergeable == true)
+    }
+
+    // MARK: Whether it can be merged
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        var commandLine: String
+        /// What the kernel says, where it says it.
+        var offersAny: Bool?
+        var offersAll = false
+        var isMergeable: Bool?
+        var obstacles: [GuestDetails.Obstacle] = []
+
+        var testDescription: String { "\(commandLine), offered \(offersAny.map { "\($0)" } ?? "unknown")" }
+    }
+
+    private static let qemu = "qemu-system-x86_64 "
+    private static let halves =
+        "-object memory-backend-ram,id=a,size=1G -object memory-backend-memfd,id=b,size=1G "
+        + "-numa node,memdev=a -numa node,memdev=b"
+
+    @Test(arguments: [
+        Case(commandLine: qemu, offersAny: true, isMergeable: true),
+        Case(commandLine: qemu, offersAny: nil, isMergeable: true),
+        Case(commandLine: qemu, offersAny: false, isMergeable: false, obstacles: [.notRegistered]),
+        Case(commandLine: qemu + halves, offersAny: true, isMergeable: true, obstacles: [.memfd]),
+        // The memory of its video card is offered all the same.
+        Case(
+            commandLine: qemu + "-mem-path /dev/hugepages", offersAny: true, isMergeable: false, obstacles: [.hugePages]
+        ),
+        Case(
+            commandLine: qemu + "-machine mem-merge=off", offersAny: false, isMergeable: false,
+            obstacles: [.mergingSwitchedOff]),
+        Case(commandLine: qemu + "-machine mem-merge=off", offersAny: true, offersAll: true, isMergeable: true),
+        Case(
+            commandLine: qemu + "-machine mem-merge=off -mem-path /dev/hugepages", offersAny: true, offersAll: true,
+            isMergeable: false, obstacles: [.hugePages]),
+        Case(commandLine: "vmm", offersAny: true, isMergeable: true),
+        Case(commandLine: "vmm", offersAny: false, isMergeable: false, obstacles: [.notRegistered]),
+        Case(commandLine: "vmm", offersAny: nil, isMergeable: nil),
+        Case(commandLine: "", offersAny: nil, isMergeable: nil),
+    ])
+    func `mergeable or why not`(_ test: Case) throws {
+        let host = FakeHost()
+        host.setGuest(10, test.commandLine)
+        if let offersAny = test.offersAny { host.setKSMStat(10, offersAll: test.offersAll, offersAny: offersAny) }
+        let guest = try #require(try read(host).first)
+        #expect(guest.isMergeable == test.isMergeable)
+        #expect(guest.obstacles == test.obstacles)
+    }
+
+    @Test func `on a kernel without KSM nobody can tell`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        host.remove("sys/kernel/mm/ksm")
+        #expect(try read(host).first?.isMergeable == nil)
+    }
+}
