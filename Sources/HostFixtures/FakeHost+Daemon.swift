@@ -21,7 +21,7 @@ extension FakeHost {
     ///   - decision: What it told last, at `time` in seconds since 1970; `nil` for nothing yet.
     package func startDaemon(
         pid: Int32 = 4242, decision: Decision? = nil, guests: Int = 0, saved: KiB? = nil, time: Int64 = 1000,
-        interval: Interval = Interval(nanoseconds: 60_000_000_000)
+        interval: Duration = .seconds(60)
     ) -> FakeDaemon {
         write("\(pid)\n", to: "var/run/ksmtune.pid")
         let descriptor = unsafe open(path("var/run/ksmtune.pid"), O_RDWR | O_CLOEXEC)
@@ -29,7 +29,7 @@ extension FakeHost {
         let state = HostState(pid: pid, found: KnobValues())
         let text =
             decision.map {
-                state.text($0, guests: guests, saved: saved, time: time * 1_000_000, interval: interval)
+                state.text($0, guests: guests, saved: saved, time: WallTime(seconds: time), interval: interval)
             } ?? state.text()
         write(String(decoding: text, as: UTF8.self), to: "run/ksmtuned/state")
         return FakeDaemon(lock: descriptor)

@@ -26,7 +26,7 @@ extension HistoryRecord {
         guests: Int64 = 3
     ) -> HistoryRecord {
         var record = HistoryRecord(
-            time: seconds * 1_000_000,
+            time: WallTime(seconds: seconds),
             memory: MemorySample(free: KiB(free * 1024), committed: KiB(committed * 1024)),
             total: KiB(16 * 1024 * 1024), threshold: KiB(3_355_443))
         record.action = action
@@ -39,9 +39,9 @@ extension HistoryRecord {
         if let saved {
             var counters = ScanCounters()
             counters.passes = pages / 100
-            counters.shared = saved * 16
-            counters.sharing = saved * 256
-            counters.cpu = cpu.map { $0 * 1_000_000 }
+            counters.shared = Pages(saved * 16)
+            counters.sharing = Pages(saved * 256)
+            counters.cpu = cpu.map { .milliseconds($0) }
             record.counters = counters
         }
         return record

@@ -74,7 +74,7 @@ package struct Explanation: Equatable, Sendable {
             if let order = decision.advisor {
                 add(
                     "written",
-                    "advisor_target_scan_time \(order.scanTime), advisor_max_cpu \(order.cpuMaximum), "
+                    "advisor_target_scan_time \(order.scanTime.components.seconds), advisor_max_cpu \(order.cpuMaximumPercent), "
                         + "advisor_min_pages_to_scan \(order.pagesMinimum), "
                         + "advisor_max_pages_to_scan \(order.pagesMaximum), advisor_mode scan-time, run 1")
             }
@@ -104,12 +104,12 @@ package struct Explanation: Equatable, Sendable {
     private mutating func explainPace(_ decision: Decision, _ configuration: Configuration) {
         let isBoost = decision.reason == .shortage
         let change = isBoost ? configuration.pagesBoost : configuration.pagesDecay
-        let (sum, overflow) = decision.previousPagesToScan.addingReportingOverflow(change)
+        let sum = decision.previousPagesToScan.addingSaturated(change)
         add(
             "step",
             "\(decision.previousPagesToScan) pages \(change < 0 ? "-" : "+") \(change.magnitude) "
                 + "(\(isBoost ? "KSM_NPAGES_BOOST, since free is below the threshold" : "KSM_NPAGES_DECAY, since free is not below the threshold"))"
-                + (overflow ? "" : " = \(sum)"))
+                + " = \(sum)")
         let bounds = "KSM_NPAGES_MIN=\(configuration.pagesMinimum), KSM_NPAGES_MAX=\(configuration.pagesMaximum)"
         add("bounds", sum == decision.pagesToScan ? "within \(bounds)" : "\(decision.pagesToScan) by \(bounds)")
         add(
@@ -154,7 +154,7 @@ package struct Explanation: Equatable, Sendable {
         add("changed", "\(scan.changed) that the last pass did not compare, since it had changed")
         add(
             "worth",
-            "a pass must be expected to merge KSM_YIELD_MIN=\(configuration.yieldMinimum) MiB for each second of "
+            "a pass must be expected to merge KSM_YIELD_MIN=\(configuration.yieldMinimum.count >> 20) MiB for each second of "
                 + "ksmd's CPU time; new memory below \(AdaptivePolicy.Law.leastGrowth) is not worth one")
         guard decision.action == .scan else {
             add("result", decision.reason == .filling ? "no pass yet" : "no pass would pay, so KSM rests")
@@ -166,10 +166,10 @@ package struct Explanation: Equatable, Sendable {
         }
         if scan.pass > 0 { add("pass", "\(scan.pass) of this scan") }
         let limit = decision.reason == .settled || decision.reason == .probing ? "KSM_CPU_PROBE" : "KSM_CPU_MAX"
-        let percent = limit == "KSM_CPU_MAX" ? configuration.cpuMaximum : configuration.probeCPU
+        let percent = limit == "KSM_CPU_MAX" ? configuration.cpuMaximumPercent : configuration.probeCPUPercent
         add(
             "CPU",
-            (scan.cpuShare.map { "\(Int64($0 * 100)) % of a CPU in the last step, " } ?? "")
+            (scan.cpuShare.map { "\(Int64(saturating: $0 * 100)) % of a CPU in the last step, " } ?? "")
                 + "at most \(limit)=\(percent) %, less while others wait for a CPU")
         add("written", "pages_to_scan \(decision.pagesToScan), sleep_millisecs \(decision.sleepMilliseconds), run 1")
         opposite = "KSM will stop at the end of a pass after which no further pass would pay"

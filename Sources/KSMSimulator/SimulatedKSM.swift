@@ -124,7 +124,7 @@ package struct SimulatedKSM: Sendable {
 
     package init(costs: Costs = Costs()) {
         self.costs = costs
-        counters.cpu = 0
+        counters.cpu = .zero
     }
 
     // MARK: Guests
@@ -206,7 +206,7 @@ package struct SimulatedKSM: Sendable {
         if value == 2 { unmerge() }
         // The batch under way goes to its end in the kernel; here what it has left is too little to matter.
         if value != 1, let left = batch {
-            counters.scanned += batchSize - left
+            counters.scanned += Pages(batchSize - left)
             batch = nil
         }
         if value == 1, run != 1 { asleepUntil = now }
@@ -243,12 +243,12 @@ package struct SimulatedKSM: Sendable {
             }
             if !scan(until: end) { fallAsleep() }
         }
-        counters.cpu = Int64(cpu * 1e9)
+        counters.cpu = Duration(rounding: cpu)
     }
 
     private mutating func fallAsleep() {
         // `ksm_do_scan` leaves without counting the batch in which a pass ends.
-        if batch == 0 { counters.scanned += batchSize }
+        if batch == 0 { counters.scanned += Pages(batchSize) }
         batch = nil
         // A timeout is rounded up to jiffies, and the one under way does not count.
         let jiffies = (sleepMilliseconds + 3) / 4 + 1
@@ -405,12 +405,12 @@ package struct SimulatedKSM: Sendable {
     }
 
     private mutating func account(_ visit: Visit, pages: Int64) {
-        counters.shared += visit.shared * pages
-        counters.sharing += visit.sharing * pages
-        counters.unshared += visit.unshared * pages
-        counters.volatile += visit.volatile * pages
-        counters.zero += visit.zero * pages
-        counters.skipped += visit.skipped * pages
+        counters.shared += Pages(visit.shared * pages)
+        counters.sharing += Pages(visit.sharing * pages)
+        counters.unshared += Pages(visit.unshared * pages)
+        counters.volatile += Pages(visit.volatile * pages)
+        counters.zero += Pages(visit.zero * pages)
+        counters.skipped += Pages(visit.skipped * pages)
     }
 
     private mutating func finish(_ visit: Visit) {
@@ -437,16 +437,16 @@ package struct SimulatedKSM: Sendable {
         for block in guest.blocks {
             switch block.state {
             case .unseen: break
-            case .hashed: counters.volatile -= block.pages
-            case .unstable: counters.unshared -= block.pages
-            case .zeroed: counters.zero -= block.pages
+            case .hashed: counters.volatile -= Pages(block.pages)
+            case .unstable: counters.unshared -= Pages(block.pages)
+            case .zeroed: counters.zero -= Pages(block.pages)
             case .merged:
                 guard let key = key(block), key.template != Self.zeroTemplate else {
-                    counters.sharing -= block.pages
+                    counters.sharing -= Pages(block.pages)
                     continue
                 }
                 let copies = classes[key, default: Class()].copies
-                if copies > 1 { counters.sharing -= block.pages } else { counters.shared -= block.pages }
+                if copies > 1 { counters.sharing -= Pages(block.pages) } else { counters.shared -= Pages(block.pages) }
                 classes[key]?.copies = copies - 1
             }
         }
@@ -457,7 +457,7 @@ package struct SimulatedKSM: Sendable {
         counters = ScanCounters()
         counters.skipped = before.skipped
         counters.scanned = before.scanned
-        counters.cpu = Int64(cpu * 1e9)
+        counters.cpu = Duration(rounding: cpu)
         classes = [:]
         cursor = Cursor()
         guests.removeAll { $0.isGone }

@@ -11,11 +11,10 @@ package enum Notifier {
         _ = unsafe sd_notify(0, state)
     }
 
-    /// The time in nanoseconds within which the manager wants a sign of life, or `nil` where it wants none.
-    package static var watchdogNanoseconds: Int64? {
+    /// The time within which the manager wants a sign of life, or `nil` where it wants none.
+    package static var watchdog: Duration? {
         var microseconds: UInt64 = 0
         guard unsafe sd_watchdog_enabled(0, &microseconds) > 0, microseconds > 0 else { return nil }
-        return Int64(clamping: microseconds).multipliedReportingOverflow(by: 1000).overflow
-            ? .max : Int64(microseconds) * 1000
+        return .microseconds(Int64(clamping: microseconds))
     }
 }

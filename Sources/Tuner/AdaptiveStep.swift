@@ -12,17 +12,17 @@ struct AdaptiveEyes {
     var held: [GuestMemory] = []
     var counters: ScanCounters?
     /// When processes were last listed.
-    var listed: Int64?
+    var listed: Instant?
     /// When the guests were last counted by the configured metric.
-    var measured: Int64?
+    var measured: Instant?
     /// When it was last looked whether something else wrote the knobs.
-    var watched: Int64?
+    var watched: Instant?
     var isUnderPressure = false
     var isRequested = false
 
-    private var waited: (at: Int64, microseconds: Int64)?
-    private var broken: Int64?
-    private var activity: (at: Int64, ticks: [(identity: Int64, count: Int64)])?
+    private var waited: (at: Instant, time: Duration)?
+    private var broken: Pages?
+    private var activity: (at: Instant, times: [(identity: Int64, time: Duration)])?
 
     init(_ paths: HostPaths) {
         thread = KSMThread(paths)
@@ -30,48 +30,47 @@ struct AdaptiveEyes {
         vmstat = MemoryCounters(paths)
     }
 
-    func times() -> (cpu: Int64, waited: Int64)? { thread?.times() }
+    func times() -> (cpu: Duration, waited: Duration)? { thread?.times() }
 
     /// The share of the time since the last call in which some task waited for a CPU.
-    mutating func cpuPressure(at now: Int64) -> Double? {
-        guard let microseconds = pressure.waited() else { return nil }
-        defer { waited = (now, microseconds) }
+    mutating func cpuPressure(at now: Instant) -> Double? {
+        guard let time = pressure.waited() else { return nil }
+        defer { waited = (now, time) }
         guard let waited, now > waited.at else { return nil }
-        return Double(microseconds - waited.microseconds) * 1000 / Double(now - waited.at)
+        return (time - waited.time) / (now - waited.at)
     }
 
     /// What guests did since the last call.
-    mutating func activity(of guests: borrowing GuestTable, at now: Int64) -> GuestActivity {
+    mutating func activity(of guests: borrowing GuestTable, at now: Instant) -> GuestActivity {
         var seen = GuestActivity()
         if let broken = vmstat.brokenMerges() {
             seen.brokenMerges = broken - (self.broken ?? broken)
             self.broken = broken
         }
-        var ticks: [(identity: Int64, count: Int64)] = []
+        var times: [(identity: Int64, time: Duration)] = []
         let before = activity
-        guests.activity { identity, count in
-            ticks.append((identity, count))
-            guard let before, now > before.at, let old = before.ticks.first(where: { $0.identity == identity }) else {
+        guests.activity { identity, time in
+            times.append((identity, time))
+            guard let before, now > before.at, let old = before.times.first(where: { $0.identity == identity }) else {
                 return
             }
-            let seconds = Double(now - before.at) / 1e9
-            seen.busiest = max(seen.busiest, Double(count - old.count) / Double(Host.ticksPerSecond) / seconds)
+            seen.busiest = max(seen.busiest, (time - old.time) / (now - before.at))
         }
-        activity = (now, ticks)
+        activity = (now, times)
         return seen
     }
 }
 
 extension Tuner {
     /// A listing takes 0.35 microseconds per process, and half a thousandth of a CPU is enough for it.
-    private static var listingPause: Int64 { 700_000 }
-    /// While nothing is scanned, another that switches KSM on is noticed so late at most, in nanoseconds.
-    private static var idleWatchPause: Int64 { 5_000_000_000 }
+    private static var listingPause: Duration { .microseconds(700) }
+    /// While nothing is scanned, another that switches KSM on is noticed this late at most.
+    private static var idleWatchPause: Duration { .seconds(5) }
 
     /// A step of the adaptive policy: ten in a second of a burst, so nothing is read that it does not ask for, and
     /// nothing is written that is there already.
     mutating func adaptiveStep(
-        at now: Int64, _ observer: inout some StepObserver & ~Copyable
+        at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard let wants = adaptive?.wants(at: now), var sample = adaptiveSample(wants, at: now, &observer) else {
             return nil
@@ -81,7 +80,7 @@ extension Tuner {
         guard let decision = adaptive?.decide(sample) else { return nil }
         eyes.isRequested = false
         eyes.isUnderPressure = false
-        let watchPause = decision.action == .scan ? 1_000_000_000 : Self.idleWatchPause
+        let watchPause = decision.action == .scan ? .seconds(1) : Self.idleWatchPause
         if eyes.watched.map({ now - $0 >= watchPause }) ?? true {
             eyes.watched = now
             let present = KnobValues(pace: control)
@@ -96,7 +95,7 @@ extension Tuner {
     }
 
     private mutating func adaptiveSample(
-        _ wants: AdaptivePolicy.Wants, at now: Int64, _ observer: inout some StepObserver & ~Copyable
+        _ wants: AdaptivePolicy.Wants, at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> AdaptiveSample? {
         guard let counters = counters(wants, &observer) else { return nil }
         eyes.counters = counters
@@ -128,12 +127,12 @@ extension Tuner {
     }
 
     /// Reads what each guest holds.
-    private mutating func lookAtGuests(at now: Int64, _ observer: inout some StepObserver & ~Copyable) {
+    private mutating func lookAtGuests(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
         var held: [GuestMemory] = []
         held.reserveCapacity(eyes.held.count)
         var resident = KiB.zero
         guests.residents { _, identity, pages in
-            let amount = GuestTable.kibibytes(pages: pages)
+            let amount = pages.kibibytes(of: Host.pageSize)
             resident = resident + amount
             held.append(GuestMemory(id: identity, resident: amount))
         }
@@ -141,7 +140,7 @@ extension Tuner {
         // Other metrics cost too much for every look, and only a threshold needs them.
         if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
             eyes.memory.committed = resident
-        } else if eyes.measured.map({ now - $0 >= configuration.monitorInterval.nanoseconds }) ?? true {
+        } else if eyes.measured.map({ now - $0 >= configuration.monitorInterval }) ?? true {
             let measured = guests.measure(by: configuration.guestMetric)
             if let notice = metricCondition.settle(measured.fallback) { observer.note(notice) }
             eyes.memory.committed = measured.committed
@@ -150,9 +149,9 @@ extension Tuner {
     }
 
     /// Guests that no event announced are found by listings, as often as their cost allows.
-    private mutating func listIfDue(at now: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+    private mutating func listIfDue(at now: Instant, _ observer: inout some StepObserver & ~Copyable) -> Bool {
         let pause = min(
-            max(Int64(guests.processes) * Self.listingPause, 1_000_000_000), configuration.monitorInterval.nanoseconds)
+            max(Self.listingPause * guests.processes, .seconds(1)), configuration.monitorInterval)
         if let listed = eyes.listed, now - listed < pause { return true }
         eyes.listed = now
         return refreshGuests(&observer)
@@ -178,21 +177,26 @@ extension Tuner {
 
     /// How far ksmd came.
     func readProgress(_ counters: inout ScanCounters) throws(KernelFileError) {
-        counters.passes = try control.read(.fullScans) ?? 0
-        counters.scanned = try control.read(.pagesScanned) ?? 0
-        counters.skipped = try control.read(.pagesSkipped) ?? 0
+        counters.passes = max(try control.read(.fullScans) ?? 0, 0)
+        counters.scanned = try pages(.pagesScanned)
+        counters.skipped = try pages(.pagesSkipped)
         let times = eyes.times()
         counters.cpu = times?.cpu
-        counters.waited = times?.waited ?? 0
+        counters.waited = times?.waited ?? .zero
     }
 
     /// What it found.
     func readPages(_ counters: inout ScanCounters) throws(KernelFileError) {
-        counters.shared = try control.read(.pagesShared) ?? 0
-        counters.sharing = try control.read(.pagesSharing) ?? 0
-        counters.unshared = try control.read(.pagesUnshared) ?? 0
-        counters.volatile = try control.read(.pagesVolatile) ?? 0
-        counters.zero = try control.read(.zeroPages) ?? 0
+        counters.shared = try pages(.pagesShared)
+        counters.sharing = try pages(.pagesSharing)
+        counters.unshared = try pages(.pagesUnshared)
+        counters.volatile = try pages(.pagesVolatile)
+        counters.zero = try pages(.zeroPages)
+    }
+
+    /// A counter; 0 where this kernel does not have it.
+    private func pages(_ file: KSMFile) throws(KernelFileError) -> Pages {
+        Pages(try control.read(file) ?? 0).nonNegative
     }
 
     // MARK: Writing

@@ -4,7 +4,7 @@ internal import KSMPolicy
 extension Tuner {
     /// A step of the advisor policy: starts and stops KSM, and leaves the pace to the kernel.
     mutating func advisorStep(
-        at now: Int64, _ observer: inout some StepObserver & ~Copyable
+        at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard let (memory, guests) = sample(&observer), let counters = readCounters(&observer) else { return nil }
         let present = KnobValues(all: control)
@@ -55,8 +55,8 @@ extension Tuner {
     /// Writes what is another than the kernel has. The kernel refuses a minimum above its maximum, so the order
     /// depends on which way they go.
     mutating func give(_ order: AdvisorPolicy.Order) throws(KernelFileError) {
-        try set(.advisorTargetScanTime, order.scanTime)
-        try set(.advisorMaxCPU, order.cpuMaximum)
+        try set(.advisorTargetScanTime, order.scanTime.components.seconds)
+        try set(.advisorMaxCPU, order.cpuMaximumPercent)
         if let most = try control.read(.advisorMaxPagesToScan), order.pagesMinimum > most {
             try set(.advisorMaxPagesToScan, order.pagesMaximum)
             try set(.advisorMinPagesToScan, order.pagesMinimum)

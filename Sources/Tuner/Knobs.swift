@@ -32,10 +32,10 @@ struct Knobs {
     /// What was told of each last, so that what lasts is told once.
     var told: [Notice?] = Array(repeating: nil, count: Knob.allCases.count)
     /// When they were last compared with what they should be.
-    var looked: Int64?
+    var looked: Instant?
 
-    /// Between two such looks, in nanoseconds. One costs a read for each knob that is set.
-    static var lookPause: Int64 { 10_000_000_000 }
+    /// Between two such looks. One costs a read for each knob that is set.
+    static var lookPause: Duration { .seconds(10) }
 
     /// What a knob should hold; `nil` to leave it alone.
     func wanted(_ knob: Knob, by configuration: Configuration) -> Int64? {
@@ -123,7 +123,7 @@ extension Tuner {
     }
 
     /// Now and then: whether another hand changed a knob, and whether one that had to wait can be changed now.
-    mutating func lookAtKnobs(at now: Int64, _ observer: inout some StepObserver & ~Copyable) {
+    mutating func lookAtKnobs(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
         guard let looked = knobs.looked else {
             knobs.looked = now
             return

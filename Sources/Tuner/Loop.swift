@@ -3,15 +3,14 @@ package import KSMPolicy
 
 /// What the loop drives: the daemon, or a recorder in a test.
 package protocol LoopHost: ~Copyable {
-    /// The time until the next decision if nothing else happens, in nanoseconds, as it is after the last decision;
-    /// `Int64.max` is never.
-    var pause: Int64 { get }
+    /// The time until the next decision if nothing else happens, as it is after the last decision.
+    var pause: Duration { get }
     /// Whether a guest that comes or goes is a reason to decide.
     var retunesOnGuests: Bool { get }
     /// The memory pressure that is a reason to decide; `nil` for none.
     var pressure: PressureThreshold? { get }
-    /// The longest time between two signs of life, in nanoseconds; `Int64.max` where nobody watches.
-    var watchdogPeriod: Int64 { get }
+    /// The longest time between two signs of life; endless where nobody watches.
+    var watchdogPeriod: Duration { get }
     var pendingWrite: ChildWrite? { get }
 
     mutating func decide()
@@ -30,12 +29,12 @@ package protocol LoopHost: ~Copyable {
 
 /// The daemon's life between start and end: waits in one place for time, signals, slow writes, guests and pressure.
 package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
-    /// From the first guest that comes or goes to the decision, in nanoseconds: a host that starts a hundred guests
+    /// From the first guest that comes or goes to the decision: a host that starts a hundred guests
     /// decides once, and a guest that has just started has begun to fill its memory.
-    package static var gathering: Int64 { 1_000_000_000 }
-    /// The least time from any decision to one that pressure brings about, in nanoseconds: what the last one did must
+    package static var gathering: Duration { .seconds(1) }
+    /// The least time from any decision to one that pressure brings about: what the last one did must
     /// have its effect.
-    package static var pressureRest: Int64 { 1_000_000_000 }
+    package static var pressureRest: Duration { .seconds(1) }
 
     private var waiter: W
 
@@ -87,16 +86,12 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
     /// - Returns: Whether the write came to its end.
     package mutating func runToEnd(of write: ChildWrite, _ host: inout some LoopHost & ~Copyable) -> Bool {
         while true {
-            let wakeup = waiter.wait(until: after(min(host.watchdogPeriod, 1_000_000_000)), or: write)
+            let wakeup = waiter.wait(until: after(min(host.watchdogPeriod, .seconds(1))), or: write)
             if wakeup.contains(.written) { return true }
             if wakeup.contains(.terminate) { return false }
             host.signOfLife()
         }
     }
 
-    /// The monotonic time `nanoseconds` from now; `Int64.max` is never.
-    private func after(_ nanoseconds: Int64) -> Int64 {
-        let (time, overflow) = waiter.now.addingReportingOverflow(nanoseconds)
-        return overflow ? .max : time
-    }
+    private func after(_ pause: Duration) -> Instant { waiter.now + pause }
 }

@@ -92,10 +92,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     ///
     /// - Returns: The decision with the number of guests, or `nil` where the host could not be read or the kernel is
     ///   still busy with the last write. Then KSM stays as it is.
-    ///
-    /// - Parameter now: Monotonic time in nanoseconds.
     package mutating func step(
-        at now: Int64, _ observer: inout some StepObserver & ~Copyable
+        at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard pending == nil else {
             // That a change of a knob is under way was told.
@@ -279,6 +277,6 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
 
     /// What merging saves now.
     package var saved: KiB? {
-        control.savedPages().map { GuestTable.kibibytes(pages: $0) }
+        control.savedPages().map { $0.kibibytes(of: Host.pageSize) }
     }
 }

@@ -21,8 +21,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var hasStateFailed = false
     private var isDecisionDue = false
     /// What the last decision said of the time until the next one.
-    private var policyPause: Int64?
-    private var lastTold: (action: Decision.Action, reason: Decision.Reason, at: Int64)?
+    private var policyPause: Duration?
+    private var lastTold: (action: Decision.Action, reason: Decision.Reason, at: Instant)?
     private var isEnding = false
     /// Whether a service manager listens.
     private let isManaged = Notifier.isManaged
@@ -44,16 +44,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.isStateInherited = isStateInherited
     }
 
-    private var interval: Interval { configuration.monitorInterval }
+    private var interval: Duration { configuration.monitorInterval }
 
-    var pause: Int64 { policyPause ?? interval.nanoseconds }
+    var pause: Duration { policyPause ?? interval }
 
     var retunesOnGuests: Bool { configuration.retuneOnGuests }
 
     var pressure: PressureThreshold? { configuration.pressure }
 
     /// Half of what the manager allows, as sd_watchdog_enabled(3) advises.
-    let watchdogPeriod = (Notifier.watchdogNanoseconds ?? .max) / 2
+    let watchdogPeriod = (Notifier.watchdog ?? .endless) / 2
 
     var pendingWrite: ChildWrite? { tuner.pending }
 
@@ -74,14 +74,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         reporter.log.write(
             .info, .started,
             "ready: \(tuner.policy.threshold) threshold of \(tuner.policy.total), deciding "
-                + (interval == .endless ? "on signals only" : "every \(interval)"))
+                + (interval == .endless ? "on signals only" : "every \(Interval.text(interval))"))
     }
 
     mutating func decide() {
         isDecisionDue = tuner.pending != nil
         let now = Waiter.now
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
-            if policyPause != nil { policyPause = 1_000_000_000 }
+            if policyPause != nil { policyPause = .seconds(1) }
             return
         }
         policyPause = decision.pause
@@ -96,9 +96,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     }
 
     /// A step of the adaptive policy is told if it is another than before, or after a while.
-    private mutating func isWorthTelling(_ decision: Decision, at now: Int64) -> Bool {
+    private mutating func isWorthTelling(_ decision: Decision, at now: Instant) -> Bool {
         if decision.pause != nil, let told = lastTold, told.action == decision.action, told.reason == decision.reason,
-            now - told.at < (decision.action == .scan ? 2_000_000_000 : 10_000_000_000)
+            now - told.at < (decision.action == .scan ? .seconds(2) : .seconds(10))
         {
             return false
         }
@@ -111,7 +111,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     mutating func memoryIsShort() { tuner.memoryIsShort() }
 
     mutating func reload() {
-        Notifier.notify("RELOADING=1\nMONOTONIC_USEC=\(Waiter.now / 1000)")
+        Notifier.notify("RELOADING=1\nMONOTONIC_USEC=\(Waiter.now.nanoseconds / 1000)")
         defer { Notifier.notify("READY=1") }
         let total = (try? MemoryReader(paths).total()) ?? tuner.policy.total
         let loaded = files.load(total: total)
@@ -257,15 +257,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         state.foundKnobs = tuner.foundKnobs
         let text = state.text(
             decision, guests: guests, saved: saved, time: Self.time,
-            interval: decision.pause.map { Interval(nanoseconds: $0) } ?? configuration.monitorInterval)
+            interval: decision.pause ?? configuration.monitorInterval)
         publish(text)
     }
 
-    /// In microseconds since 1970.
-    private static var time: Int64 {
+    private static var time: WallTime {
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+        return WallTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 
     private mutating func publish(_ text: [UInt8]) {

@@ -7,12 +7,12 @@ import Systemd
 struct Recorder: ~Copyable {
     private let path: String
     private var writer: HistoryWriter?
-    private var last: (action: Decision.Action, reason: Decision.Reason, at: Int64)?
+    private var last: (action: Decision.Action, reason: Decision.Reason, at: Instant)?
     private var hasFailed = false
 
-    /// While ksmd scans by the adaptive policy, a record comes so often, in nanoseconds; otherwise once a minute.
-    private static var scanningPause: Int64 { 10_000_000_000 }
-    private static var restingPause: Int64 { 60_000_000_000 }
+    /// While ksmd scans by the adaptive policy, a record comes this often; otherwise once a minute.
+    private static var scanningPause: Duration { .seconds(10) }
+    private static var restingPause: Duration { .seconds(60) }
 
     init(_ paths: HostPaths) {
         path = paths.history
@@ -33,7 +33,7 @@ struct Recorder: ~Copyable {
     }
 
     /// Whether this decision is another than the last one recorded, or that was long ago.
-    func isDue(_ decision: Decision, at now: Int64) -> Bool {
+    func isDue(_ decision: Decision, at now: Instant) -> Bool {
         guard writer != nil else { return false }
         guard decision.pause != nil, let last, last.action == decision.action, last.reason == decision.reason else {
             return true
@@ -41,7 +41,7 @@ struct Recorder: ~Copyable {
         return now - last.at >= (decision.action == .scan ? Self.scanningPause : Self.restingPause)
     }
 
-    mutating func append(_ record: HistoryRecord, at now: Int64, _ log: Log) {
+    mutating func append(_ record: HistoryRecord, at now: Instant, _ log: Log) {
         last = (record.action, record.reason, now)
         do throws(KernelFileError) {
             try writer?.append(record)

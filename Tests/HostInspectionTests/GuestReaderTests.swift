@@ -6,7 +6,7 @@ import KSMPolicy
 import Testing
 
 @Suite struct GuestReaderTests {
-    private static let page = Int64(Host.pageSize) / 1024
+    private static let page = Host.pageSize.count / 1024
 
     private func read(_ host: FakeHost, _ configuration: Configuration = Configuration()) throws -> [GuestDetails] {
         try GuestReader.read(host.paths, configuration)

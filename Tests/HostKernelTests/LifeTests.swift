@@ -169,7 +169,7 @@ import Testing
         let found = KnobValues(run: 2, pagesToScan: 100, sleepMilliseconds: 20, advisorMode: .scanTime)
         let state = HostState(pid: 17, found: found)
         let text = state.text(
-            decision, guests: 2, saved: KiB(44), time: 1, interval: Interval(nanoseconds: 60_000_000_000))
+            decision, guests: 2, saved: KiB(44), time: 1, interval: .seconds(60))
         #expect(HostState(parsing: text) == state)
         let lines = String(decoding: text, as: UTF8.self)
         for line in ["ACTION=scan", "REASON=shortage", "GUESTS=2", "SAVED_KIB=44", "PAGES_TO_SCAN=300"] {

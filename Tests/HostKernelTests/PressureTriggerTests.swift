@@ -24,7 +24,7 @@ import Testing
 }
 
 @Suite struct PressureTriggerTests {
-    private static let threshold = PressureThreshold(.some, stall: 150_000, window: 1_000_000)
+    private static let threshold = PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))
     private static let file = HostPaths().memoryPressure
 
     /// A waiter blocks signals for good, and this thread goes on to other tests.
@@ -62,7 +62,7 @@ import Testing
         try withWaiter(HostPaths()) { waiter in
             waiter.watchPressure(Self.threshold)
             let notices = waiter.takeNotices()
-            let wider = PressureThreshold(.some, stall: 300_000, window: 2_000_000)
+            let wider = PressureThreshold(.some, stall: .microseconds(300_000), window: .microseconds(2_000_000))
             #expect(notices == [] || notices == [.otherPressure(asked: Self.threshold, inForce: wider)])
             waiter.watchPressure(Self.threshold)
             #expect(waiter.takeNotices() == [])

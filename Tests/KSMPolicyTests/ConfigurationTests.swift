@@ -12,7 +12,7 @@ import Testing
 
     @Test func `The defaults are the original's`() {
         let configuration = Reading("").configuration
-        #expect(configuration.monitorInterval == Interval(nanoseconds: 60_000_000_000))
+        #expect(configuration.monitorInterval == .seconds(60))
         #expect(configuration.sleepMilliseconds == 10)
         #expect(configuration.pagesBoost == 300)
         #expect(configuration.pagesDecay == -50)
@@ -111,16 +111,16 @@ import Testing
         expected.onExit = .restore
         expected.policy = .adaptive
         expected.retuneOnGuests = false
-        expected.pressure = PressureThreshold(.full, stall: 1_000_000, window: 2_000_000)
-        expected.cpuMaximum = 84
-        expected.hostCPUMaximum = 49
-        expected.probeCPU = 9
+        expected.pressure = PressureThreshold(.full, stall: .microseconds(1_000_000), window: .microseconds(2_000_000))
+        expected.cpuMaximumPercent = 84
+        expected.hostCPUMaximumPercent = 49
+        expected.probeCPUPercent = 9
         expected.idleStep = Interval(nanoseconds: 600_000_000)
         expected.burstStep = Interval(nanoseconds: 200_000_000)
         expected.yieldMinimum = 51
         expected.adaptiveStart = .threshold
         expected.advisorScanTime = 201
-        expected.advisorCPUMaximum = 71
+        expected.advisorCPUMaximumPercent = 71
         expected.advisorPagesMinimum = 501
         expected.advisorPagesMaximum = 30001
         expected.mergeAcrossNodes = .no
@@ -197,7 +197,7 @@ import Testing
         #expect(Reading("KSM_PRESSURE=off").configuration.pressure == nil)
         #expect(
             Reading("KSM_PRESSURE='full 10ms/500ms'").configuration.pressure
-                == PressureThreshold(.full, stall: 10_000, window: 500_000))
+                == PressureThreshold(.full, stall: .microseconds(10_000), window: .microseconds(500_000)))
     }
 
     @Test(arguments: ["+300", " 300 ", "300"])

@@ -14,7 +14,7 @@ import Testing
         ("5 infinity", .max),
     ])
     func `Times as sleep(1) reads them, from 0.1 seconds`(_ text: String, _ nanoseconds: Int64?) {
-        #expect((try? Interval(parsing: text))?.nanoseconds == nanoseconds)
+        #expect((try? Interval.parse(text))?.nanoseconds == nanoseconds)
     }
 
     @Test(arguments: [
@@ -22,7 +22,7 @@ import Testing
         "nan", "infinit", "1\n", "60\0",
     ])
     func `Other text is no time`(_ text: String) {
-        #expect(throws: Interval.ParseError.notADuration) { try Interval(parsing: text) }
+        #expect(throws: Interval.ParseError.notADuration) { try Interval.parse(text) }
     }
 
     @Test(arguments: [
@@ -30,12 +30,12 @@ import Testing
         "9223372036s 0.9s",
     ])
     func `More than 64 bits of nanoseconds is refused`(_ text: String) {
-        #expect(throws: Interval.ParseError.tooLong) { try Interval(parsing: text) }
+        #expect(throws: Interval.ParseError.tooLong) { try Interval.parse(text) }
     }
 
     @Test(arguments: ["0", "0.0", "0.05", "0.0999999999", "0m", "0 0.05s", ".000000000000000000000000000001d"])
     func `Less than 0.1 seconds is refused`(_ text: String) {
-        #expect(throws: Interval.ParseError.tooShort) { try Interval(parsing: text) }
+        #expect(throws: Interval.ParseError.tooShort) { try Interval.parse(text) }
     }
 
     // In processes of their own, since overflow would end the one that runs the tests.
@@ -43,7 +43,7 @@ import Testing
     @Test func `A fraction that goes beyond 64 bits of nanoseconds is refused and ends nothing`() async {
         await #expect(processExitsWith: .success) {
             for text in ["9223372036.9", "9223372036.854775808", "106751.99133d", "153722867.28092m"] {
-                guard (try? Interval(parsing: text)) == nil else { fatalError("\(text) was taken") }
+                guard (try? Interval.parse(text)) == nil else { fatalError("\(text) was taken") }
             }
         }
     }
@@ -59,7 +59,7 @@ import Testing
                             "9", "2", "3", "7", "0", "1", ".", "9", "9", "3", "7", "5", "8", "s", "d", " ", "inf",
                         ])
                     }.joined()
-                    if let interval = try? Interval(parsing: text), interval.nanoseconds < 100_000_000 {
+                    if let interval = try? Interval.parse(text), interval.nanoseconds < 100_000_000 {
                         fatalError("\(text) gives \(interval.nanoseconds), \(seed.description)")
                     }
                 }
@@ -72,6 +72,6 @@ import Testing
         ("infinity", "infinity"), ("0.1", "0.1 s"), ("10.10", "10.1 s"),
     ])
     func `An interval is told in seconds`(_ text: String, _ description: String) throws {
-        #expect(try Interval(parsing: text).description == description)
+        #expect(try Interval.parse(text).description == description)
     }
 }

@@ -3,13 +3,13 @@ import Testing
 
 @Suite struct PressureThresholdTests {
     @Test(arguments: [
-        ("some 150ms/1s", PressureThreshold(.some, stall: 150_000, window: 1_000_000)),
-        ("full 150ms/1s", PressureThreshold(.full, stall: 150_000, window: 1_000_000)),
-        ("  some \t 1us/500ms ", PressureThreshold(.some, stall: 1, window: 500_000)),
-        ("some 500ms/500ms", PressureThreshold(.some, stall: 500_000, window: 500_000)),
-        ("some 10s/10s", PressureThreshold(.some, stall: 10_000_000, window: 10_000_000)),
-        ("some 500000us/10000ms", PressureThreshold(.some, stall: 500_000, window: 10_000_000)),
-        ("some 0150ms/01s", PressureThreshold(.some, stall: 150_000, window: 1_000_000)),
+        ("some 150ms/1s", PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))),
+        ("full 150ms/1s", PressureThreshold(.full, stall: .microseconds(150_000), window: .microseconds(1_000_000))),
+        ("  some \t 1us/500ms ", PressureThreshold(.some, stall: .microseconds(1), window: .microseconds(500_000))),
+        ("some 500ms/500ms", PressureThreshold(.some, stall: .microseconds(500_000), window: .microseconds(500_000))),
+        ("some 10s/10s", PressureThreshold(.some, stall: .microseconds(10_000_000), window: .microseconds(10_000_000))),
+        ("some 500000us/10000ms", PressureThreshold(.some, stall: .microseconds(500_000), window: .microseconds(10_000_000))),
+        ("some 0150ms/01s", PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))),
     ])
     func `A kind, the time waited, and the window`(_ text: String, _ threshold: PressureThreshold) {
         #expect((try? PressureThreshold(parsing: text)) == threshold)

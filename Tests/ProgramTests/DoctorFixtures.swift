@@ -50,11 +50,11 @@ extension DoctorFacts {
         ksm.stableNodeChains = 0
         ksm.stableNodeDuplicates = 0
         ksm.cpu = 20_000_000_000
-        var facts = DoctorFacts(paths: HostPaths(), now: 1023, isRoot: true, pageSize: 4096, ksm: ksm)
+        var facts = DoctorFacts(paths: HostPaths(), now: 1023, isRoot: true, pageSize: Bytes(4096), ksm: ksm)
         facts.memory.total = KiB(16 * gibibyte)
-        facts.configuration.cpuMaximum = 90
-        facts.configuration.hostCPUMaximum = 50
-        facts.configuration.advisorCPUMaximum = 70
+        facts.configuration.cpuMaximumPercent = 90
+        facts.configuration.hostCPUMaximumPercent = 50
+        facts.configuration.advisorCPUMaximumPercent = 70
         facts.configuration.yieldMinimum = 50
         facts.daemon = .running(4242)
         facts.tell()
@@ -113,7 +113,7 @@ extension DoctorFacts {
         decision.policy = policy
         let text = HostState(pid: pid, found: KnobValues()).text(
             decision, guests: guests, saved: nil, time: time * 1_000_000,
-            interval: Interval(nanoseconds: 60_000_000_000))
+            interval: .seconds(60))
         state = PublishedState(parsing: text)
     }
 
@@ -219,33 +219,33 @@ extension DoctorFixture {
         DoctorFixture(
             "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX",
             on: {
-                $0.configuration.cpuMaximum = 10
+                $0.configuration.cpuMaximumPercent = 10
                 $0.tell(.adaptive)
                 $0.ksm.cpu = 21_100_000_000
             },
             off: {
-                $0.configuration.cpuMaximum = 10
+                $0.configuration.cpuMaximumPercent = 10
                 $0.tell(.adaptive)
                 $0.ksm.cpu = 20_900_000_000
             }),
         DoctorFixture(
             "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX_HOST",
             on: {
-                $0.configuration.hostCPUMaximum = 2
+                $0.configuration.hostCPUMaximumPercent = 2
                 $0.tell(.adaptive)
             },
             off: {
-                $0.configuration.hostCPUMaximum = 3
+                $0.configuration.hostCPUMaximumPercent = 3
                 $0.tell(.adaptive)
             }),
         DoctorFixture(
             "ksmd-cpu", .warn, "advisor, above KSM_ADVISOR_CPU_MAX",
             on: {
-                $0.configuration.advisorCPUMaximum = 5
+                $0.configuration.advisorCPUMaximumPercent = 5
                 $0.tell(.advisor)
             },
             off: {
-                $0.configuration.advisorCPUMaximum = 10
+                $0.configuration.advisorCPUMaximumPercent = 10
                 $0.tell(.advisor)
             }),
         DoctorFixture("ksmd-cpu", .skip, "no history", on: { $0.earlier = nil }),

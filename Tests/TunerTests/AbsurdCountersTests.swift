@@ -11,7 +11,7 @@ import Testing
         var configuration = Configuration()
         configuration.policy = .adaptive
         let classic = try! ClassicPolicy(configuration, total: total)
-        return AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: 4096)
+        return AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: Bytes(4096))
     }
 
     /// Feeds counters one after the other, two steps each, and asks for scans.

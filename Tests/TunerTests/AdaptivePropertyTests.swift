@@ -33,8 +33,8 @@ struct Workload: CustomTestStringConvertible, Sendable {
     fileprivate func run(growth: Double? = nil, isQuiet: Bool = false) -> PolicyRun {
         var configuration = Configuration()
         configuration.policy = .adaptive
-        configuration.cpuMaximum = share
-        configuration.probeCPU = min(configuration.probeCPU, share)
+        configuration.cpuMaximumPercent = share
+        configuration.probeCPUPercent = min(configuration.probeCPUPercent, share)
         return PolicyRun(storm(growth: growth, isQuiet: isQuiet), hostMemory: host, cpus: 8, configuration)
     }
 

@@ -210,7 +210,7 @@ import Testing
         _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
         let sleep = try #require(run.last).sleepMilliseconds
         var configuration = run.configuration
-        configuration.cpuMaximum = 20
+        configuration.cpuMaximumPercent = 20
         run.policy.adopt(configuration, classic: run.policy.classic, cpus: 4)
         run.advance(to: run.ksm.now + 0.2)
         #expect(run.last?.reason == .newMemory)
@@ -222,7 +222,7 @@ import Testing
         configuration.policy = .adaptive
         configuration.adaptiveStart = .threshold
         let classic = try! ClassicPolicy(configuration, total: KiB(16 << 20))
-        var policy = AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: 4096)
+        var policy = AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: Bytes(4096))
         var counters = ScanCounters()
         counters.cpu = 0
         func decide(at second: Int64, committed: Int64) -> Decision {

@@ -232,11 +232,11 @@ private struct RecordingHost: LoopHost {
     }
 
     @Test func `pressure is watched from the start, and by another threshold after a reload`() {
-        let other = PressureThreshold(.full, stall: 1, window: 1_000_000)
+        let other = PressureThreshold(.full, stall: .microseconds(1), window: .microseconds(1_000_000))
         let script: Script = [(.reload, 1), (.reload, 1)]
         #expect(
             guestEvents(script) {
-                $0.pressure = PressureThreshold(.some, stall: 150_000, window: 1_000_000)
+                $0.pressure = PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))
                 $0.reloads = [{ $0.pressure = other }, { $0.pressure = nil }]
             } == ["watch some 150ms/1s", "reload", "decide", "watch full 1us/1s", "reload", "decide"])
     }

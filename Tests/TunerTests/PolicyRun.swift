@@ -30,7 +30,7 @@ struct PolicyRun {
         self.ksm = ksm
         self.configuration = configuration
         let classic = try! ClassicPolicy(configuration, total: KiB(hostMemory * 1024 * 1024))
-        policy = AdaptivePolicy(configuration, classic: classic, cpus: cpus, pageSize: 4096)
+        policy = AdaptivePolicy(configuration, classic: classic, cpus: cpus, pageSize: Bytes(4096))
     }
 
     init(_ ksm: SimulatedKSM = SimulatedKSM(), hostMemory: Int64 = 16, cpus: Int = 4) {

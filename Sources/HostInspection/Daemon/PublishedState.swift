@@ -10,10 +10,10 @@ package struct PublishedState: Equatable, Sendable {
     /// A decision, with what was known beside it.
     package struct Told: Equatable, Sendable {
         package var decision: Decision
-        /// When it was made, in microseconds since 1970.
-        package var time: Int64
-        /// The time until the next one if nothing else happens, in microseconds; `nil` for never.
-        package var pause: Int64?
+        /// When it was made.
+        package var time: WallTime
+        /// The time until the next one if nothing else happens; `nil` where the file does not say.
+        package var pause: Duration?
         package var guests: Int64
         package var saved: KiB?
         /// The daemon's own words, which are those of ``decision``.
@@ -31,7 +31,7 @@ package struct PublishedState: Equatable, Sendable {
         self.pid = pid
         guard let time = number("TIME_USEC"), let decision = Self.decision(values, number) else { return }
         told = Told(
-            decision: decision, time: time, pause: number("INTERVAL_USEC"), guests: number("GUESTS") ?? 0,
+            decision: decision, time: WallTime(microseconds: time), pause: number("INTERVAL_USEC").map { .microseconds($0) }, guests: number("GUESTS") ?? 0,
             saved: number("SAVED_KIB").map { KiB($0) }, sentence: values["SENTENCE"] ?? decision.sentence)
     }
 
@@ -57,7 +57,7 @@ package struct PublishedState: Equatable, Sendable {
             let pagesMinimum = number("ADVISOR_NPAGES_MIN"), let pagesMaximum = number("ADVISOR_NPAGES_MAX")
         {
             decision.advisor = AdvisorPolicy.Order(
-                scanTime: scanTime, cpuMaximum: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
         }
         return decision
     }

@@ -20,7 +20,7 @@ package enum GuestReader {
         let hasKSM = KSMSnapshot.isThere(paths)
         return found.compactMap { pid, pages in
             guard var guest = identity(pid, folder.number) else { return nil }
-            guest.resident = GuestTable.kibibytes(pages: pages)
+            guest.resident = pages.kibibytes(of: Host.pageSize)
             readMerging(&guest, paths, readCommandLine(&guest, folder.number))
             if !hasKSM { guest.isMergeable = nil }
             guest.limits =
@@ -32,13 +32,13 @@ package enum GuestReader {
 
     private static func find(
         _ paths: HostPaths, _ configuration: Configuration
-    ) throws(KernelFileError) -> [(pid: Int32, pages: Int64)] {
+    ) throws(KernelFileError) -> [(pid: Int32, pages: Pages)] {
         // The table holds a descriptor for each guest.
         DescriptorLimit.raise()
         var table = try GuestTable(paths, matcher: NameMatcher(configuration))
         try table.refresh()
         table.announce(KVMMachines.read(paths))
-        var found: [(pid: Int32, pages: Int64)] = []
+        var found: [(pid: Int32, pages: Pages)] = []
         table.residents { pid, _, pages in found.append((pid, pages)) }
         return found.sorted { $0.pid < $1.pid }
     }
@@ -73,8 +73,8 @@ package enum GuestReader {
         let merging =
             stat?.mergingPages
             ?? text(of: "ksm_merging_pages", &guest, paths).flatMap { DecimalField($0.span, at: 0)?.value }
-        guest.merged = merging.map { GuestTable.kibibytes(pages: $0) }
-        guest.zero = stat?.zeroPages.map { GuestTable.kibibytes(pages: $0) }
+        guest.merged = merging.map { Pages($0).kibibytes(of: Host.pageSize) }
+        guest.zero = stat?.zeroPages.map { Pages($0).kibibytes(of: Host.pageSize) }
         guest.profit = stat?.profit
         (guest.isMergeable, guest.obstacles) = mergeability(stat, line, merging: merging)
     }

@@ -1,4 +1,5 @@
 package import HostKernel
+package import KSMPolicy
 
 /// Everything that the kernel says of KSM at one moment, for programs that look once. `nil` is a file that this kernel
 /// does not have, or that could not be read.
@@ -23,9 +24,9 @@ package struct KSMSnapshot: Equatable, Sendable {
     package var generalProfit: Int64?
     package var stableNodeChains: Int64?
     package var stableNodeDuplicates: Int64?
-    /// ksmd's time on a CPU since boot, and waiting for one, in nanoseconds.
-    package var cpu: Int64?
-    package var waited: Int64?
+    /// ksmd's time on a CPU since boot, and waiting for one, as far as it is known.
+    package var cpu: Duration?
+    package var waited: Duration?
     /// The first file that was there and could not be read.
     package var failure: KernelFileError?
 
@@ -68,6 +69,6 @@ package struct KSMSnapshot: Equatable, Sendable {
     /// Whether this kernel has KSM.
     package var isPresent: Bool { run != nil || failure != nil }
 
-    /// Pages that merging saves; `nil` where it cannot be told.
-    package var savedPages: Int64? { pagesSharing.map { $0 + (zeroPages ?? 0) } }
+    /// What merging saves; `nil` where it cannot be told.
+    package var savedPages: Pages? { pagesSharing.map { Pages($0) + Pages(zeroPages ?? 0) } }
 }

@@ -32,16 +32,16 @@ package struct HostState: Equatable, Sendable {
     ///   - decision: The last decision.
     ///   - guests: How many guests were counted for it.
     ///   - saved: What merging saves now, `nil` where it cannot be told.
-    ///   - time: When it was made, in microseconds since 1970.
+    ///   - time: When it was made.
     ///   - interval: The time until the next decision, if nothing else happens.
     package func text(
-        _ decision: Decision, guests: Int, saved: KiB?, time: Int64, interval: Interval
+        _ decision: Decision, guests: Int, saved: KiB?, time: WallTime, interval: Duration
     ) -> [UInt8] {
         var text = TextBuffer(capacity: 768)
         func say(_ name: StaticString, _ value: Int64?) { Self.say(name, value, &text) }
         say("PID=", Int64(pid))
-        say("TIME_USEC=", time)
-        say("INTERVAL_USEC=", interval.nanoseconds / 1000)
+        say("TIME_USEC=", time.microseconds)
+        say("INTERVAL_USEC=", interval.microseconds)
         text.append(decision.policyLine)
         text.append("ACTION=")
         text.append(decision.action.word)
@@ -63,11 +63,11 @@ package struct HostState: Equatable, Sendable {
             say("UNSCANNED_KIB=", scan.unscanned.count)
             say("CHANGED_KIB=", scan.changed.count)
             say("PASS=", Int64(scan.pass))
-            say("KSMD_CPU_PERMILLE=", scan.cpuShare.map { Int64($0 * 1000) })
+            say("KSMD_CPU_PERMILLE=", scan.cpuShare.map { Int64(saturating: $0 * 1000) })
         }
         if let advisor = decision.advisor {
-            say("ADVISOR_SCAN_TIME=", advisor.scanTime)
-            say("ADVISOR_CPU_MAX=", advisor.cpuMaximum)
+            say("ADVISOR_SCAN_TIME=", advisor.scanTime.components.seconds)
+            say("ADVISOR_CPU_MAX=", advisor.cpuMaximumPercent)
             say("ADVISOR_NPAGES_MIN=", advisor.pagesMinimum)
             say("ADVISOR_NPAGES_MAX=", advisor.pagesMaximum)
         }
@@ -95,8 +95,8 @@ package struct HostState: Equatable, Sendable {
         case .some(.scanTime): text.append("FOUND_ADVISOR_MODE=scan-time\n")
         case nil: break
         }
-        Self.say("FOUND_ADVISOR_SCAN_TIME=", found.advisor?.scanTime, &text)
-        Self.say("FOUND_ADVISOR_CPU_MAX=", found.advisor?.cpuMaximum, &text)
+        Self.say("FOUND_ADVISOR_SCAN_TIME=", found.advisor?.scanTime.components.seconds, &text)
+        Self.say("FOUND_ADVISOR_CPU_MAX=", found.advisor?.cpuMaximumPercent, &text)
         Self.say("FOUND_ADVISOR_NPAGES_MIN=", found.advisor?.pagesMinimum, &text)
         Self.say("FOUND_ADVISOR_NPAGES_MAX=", found.advisor?.pagesMaximum, &text)
     }
@@ -120,7 +120,7 @@ package struct HostState: Equatable, Sendable {
             let pagesMinimum = number("FOUND_ADVISOR_NPAGES_MIN"), let pagesMaximum = number("FOUND_ADVISOR_NPAGES_MAX")
         {
             found.advisor = AdvisorPolicy.Order(
-                scanTime: scanTime, cpuMaximum: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
         }
         foundKnobs = KnobSettings()
         foundKnobs[.mergeAcrossNodes] = number("FOUND_MERGE_ACROSS_NODES")

@@ -22,15 +22,3 @@ package enum ProcessMemory {
         linux_release_startup_memory()
     }
 }
-
-/// What does not change while the host runs.
-package enum Host {
-    /// In bytes.
-    package static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
-
-    /// The CPUs that are switched on.
-    package static var cpus: Int { max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) }
-
-    /// Clock ticks per second, the unit of CPU times in `/proc`.
-    package static var ticksPerSecond: Int { max(sysconf(Int32(_SC_CLK_TCK)), 1) }
-}

@@ -37,15 +37,14 @@ package enum SourceNotice: Equatable, Sendable {
 /// Waits for time, for signals, for a child that writes, for virtual machines, and for memory pressure; the only place
 /// of the daemon that sleeps.
 package protocol Waiting: ~Copyable {
-    /// Monotonic time in nanoseconds, which does not count while the host is suspended.
-    var now: Int64 { get }
+    var now: Instant { get }
 
     /// Waits until something happens or the time has come, whichever is first.
     ///
     /// - Parameters:
-    ///   - deadline: In the time of ``now``. A deadline in the past still takes what has happened.
+    ///   - deadline: ``Instant/never`` waits for events alone. A deadline in the past still takes what has happened.
     ///   - write: A child to wait for as well.
-    mutating func wait(until deadline: Int64, or write: ChildWrite?) -> Wakeup
+    mutating func wait(until deadline: Instant, or write: ChildWrite?) -> Wakeup
 
     /// Takes what ``Wakeup/guests`` was about.
     mutating func takeMachineEvents() -> MachineEvents
@@ -84,16 +83,16 @@ package struct Waiter: Waiting, ~Copyable {
         if !paths.isStandIn { listenToMachines() }
     }
 
-    package var now: Int64 { Self.now }
+    package var now: Instant { Self.now }
 
     /// The clock, for whoever has no waiter.
-    package static var now: Int64 {
+    package static var now: Instant {
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
-    package mutating func wait(until deadline: Int64, or write: ChildWrite? = nil) -> Wakeup {
+    package mutating func wait(until deadline: Instant, or write: ChildWrite? = nil) -> Wakeup {
         // The place for further descriptors: an entry here, a word in `Wakeup`.
         var entries = (
             pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
@@ -101,7 +100,7 @@ package struct Waiter: Waiting, ~Copyable {
             pollfd(fd: machines?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: pressure?.descriptor ?? -1, events: Int16(POLLPRI), revents: 0)
         )
-        let timeout = deadline == .max ? -1 : max(deadline - now, 0)
+        let timeout = deadline == .never ? -1 : max(deadline - now, .zero).nanoseconds
         _ = unsafe withUnsafeMutableBytes(of: &entries) { entries in
             let entries = unsafe entries.bindMemory(to: pollfd.self)
             unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)

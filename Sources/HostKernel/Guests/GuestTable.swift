@@ -168,25 +168,25 @@ package struct GuestTable: ~Copyable {
 
     // MARK: What guests hold
 
-    /// Reads how much memory each guest holds, in pages of the host's size, merged ones included.
+    /// Reads how much memory each guest holds, merged pages included.
     ///
     /// - Parameter body: Called once for each guest that has not ended, with its pid and its identity: a number that no
     ///   other guest of this table ever had, so that a pid that came back as another guest can be told.
-    package func residents(_ body: (_ pid: Int32, _ identity: Int64, _ pages: Int64) -> Void) {
+    package func residents(_ body: (_ pid: Int32, _ identity: Int64, _ pages: Pages) -> Void) {
         for guest in guests {
             if case .resident(let pages) = read(guest) { body(guest.pid, guest.identity, pages) }
         }
     }
 
-    /// Reads how much CPU time each guest has had, in clock ticks, all its threads together.
+    /// Reads how much CPU time each guest has had, all its threads together.
     ///
     /// - Parameter body: Called once for each guest that has not ended, with its identity as in ``residents(_:)``.
-    package func activity(_ body: (_ identity: Int64, _ ticks: Int64) -> Void) {
+    package func activity(_ body: (_ identity: Int64, _ time: Duration) -> Void) {
         for guest in guests {
             guard let stat = ProcessFile.read(listing.folderNumber, guest.pid, "stat", limit: 2048),
                 let ticks = Self.ticks(stat.span)
             else { continue }
-            body(guest.identity, ticks)
+            body(guest.identity, .seconds(1) * ticks / Host.ticksPerSecond)
         }
     }
 
@@ -201,7 +201,7 @@ package struct GuestTable: ~Copyable {
             field += 1
             guard field >= 14 else { continue }
             guard let number = DecimalField(text, at: index) else { return nil }
-            sum += number.value
+            sum = sum.addingSaturated(number.value)
         }
         return sum
     }
@@ -218,7 +218,7 @@ package struct GuestTable: ~Copyable {
         var sum = Measurement()
         for guest in guests {
             guard case .resident(let resident) = read(guest) else { continue }
-            var held = Self.kibibytes(pages: resident)
+            var held = resident.kibibytes(of: Host.pageSize)
             if metric != .rsz {
                 do throws(KernelFileError) {
                     held = try metric == .pss ? proportional(guest) : unmerged(guest, resident: resident)
@@ -231,12 +231,6 @@ package struct GuestTable: ~Copyable {
             sum.guests += 1
         }
         return sum
-    }
-
-    /// Converts pages of the host's size, which is asked of the system and need not be 4 KiB.
-    package static func kibibytes(pages: Int64) -> KiB {
-        let (bytes, overflow) = pages.multipliedReportingOverflow(by: Int64(sysconf(Int32(_SC_PAGESIZE))))
-        return overflow ? KiB(.max) : KiB(bytes: bytes)
     }
 
     // MARK: Looking at one process
@@ -265,8 +259,7 @@ package struct GuestTable: ~Copyable {
     }
 
     private enum Reading: Equatable {
-        /// In pages.
-        case resident(Int64)
+        case resident(Pages)
         case ended
         /// It cannot be told now.
         case unknown
@@ -286,7 +279,7 @@ package struct GuestTable: ~Copyable {
             // A process that ended and waits for its parent has no memory at all.
             if size.value == 0 { return .ended }
             guard size.end < text.count, let resident = DecimalField(text, at: size.end + 1) else { return .unknown }
-            return .resident(resident.value)
+            return .resident(Pages(resident.value))
         }
     }
 
@@ -308,12 +301,12 @@ package struct GuestTable: ~Copyable {
     }
 
     /// Resident less `ksm_merging_pages`, which the kernel shows to the guest's owner only.
-    private func unmerged(_ guest: Guest, resident: Int64) throws(KernelFileError) -> KiB {
+    private func unmerged(_ guest: Guest, resident: Pages) throws(KernelFileError) -> KiB {
         let path = "\(proc)/\(guest.pid)/ksm_merging_pages"
         let text = try HostFile.read(path, limit: 64)
         guard let merging = DecimalField(text.span, at: 0) else {
             throw KernelFileError(.understand, path, errno: 0, detail: "it holds no number")
         }
-        return Self.kibibytes(pages: max(resident - merging.value, 0))
+        return (resident - Pages(merging.value)).nonNegative.kibibytes(of: Host.pageSize)
     }
 }

@@ -48,8 +48,8 @@ extension KSMControl {
     /// What merging saves now: each page counted in `pages_sharing`, and each that became the kernel's zero page.
     ///
     /// - Returns: `nil` where it cannot be told.
-    package func savedPages() -> Int64? {
+    package func savedPages() -> Pages? {
         guard let sharing = try? read(.pagesSharing) else { return nil }
-        return sharing + ((try? read(.zeroPages)) ?? 0)
+        return Pages(sharing) + Pages((try? read(.zeroPages)) ?? 0)
     }
 }

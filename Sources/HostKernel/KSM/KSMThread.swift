@@ -27,12 +27,12 @@ package struct KSMThread {
         ProcessFile.read(folder, pid, "statm", limit: 128)?.first == UInt8(ascii: "0")
     }
 
-    /// The time on a CPU since boot, and the time ready to run without one, in nanoseconds; `nil` where this kernel
-    /// does not account for them.
-    package func times() -> (cpu: Int64, waited: Int64)? {
+    /// The time on a CPU since boot, and the time ready to run without one; `nil` where this kernel does not
+    /// account for them.
+    package func times() -> (cpu: Duration, waited: Duration)? {
         guard let text = try? schedstat.read(limit: 128), let cpu = DecimalField(text.span, at: 0),
             let waited = DecimalField(text.span, at: cpu.end + 1)
         else { return nil }
-        return (cpu.value, waited.value)
+        return (.nanoseconds(cpu.value), .nanoseconds(waited.value))
     }
 }

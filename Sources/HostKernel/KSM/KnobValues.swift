@@ -34,7 +34,7 @@ package struct KnobValues: Equatable, Sendable {
             let pagesMinimum = value(.advisorMinPagesToScan), let pagesMaximum = value(.advisorMaxPagesToScan)
         {
             advisor = AdvisorPolicy.Order(
-                scanTime: scanTime, cpuMaximum: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
         }
     }
 }

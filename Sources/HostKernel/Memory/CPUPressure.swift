@@ -1,5 +1,3 @@
-internal import KSMPolicy
-
 /// How long tasks of the host waited for a CPU; see `Documentation/accounting/psi.rst`.
 package struct CPUPressure {
     private let file: KernelFile
@@ -8,9 +6,9 @@ package struct CPUPressure {
         file = KernelFile(paths.cpuPressure, isHeld: !paths.isStandIn)
     }
 
-    /// The time since boot in which some task waited, in microseconds; `nil` where the kernel does not tell.
-    package func waited() -> Int64? {
+    /// The time since boot in which some task waited; `nil` where the kernel does not tell.
+    package func waited() -> Duration? {
         guard let text = try? file.read(limit: 512) else { return nil }
-        return NamedNumber.find("total=", in: text.span)
+        return NamedNumber.find("total=", in: text.span).map { .microseconds($0) }
     }
 }

@@ -1,3 +1,5 @@
+package import KSMPolicy
+
 /// Counters of the kernel's memory management, in `/proc/vmstat`.
 package struct MemoryCounters {
     private let file: KernelFile
@@ -7,8 +9,8 @@ package struct MemoryCounters {
     }
 
     /// Merged pages that were written to since boot, and became a guest's own again. `cow_ksm`, since Linux 5.18.
-    package func brokenMerges() -> Int64? {
+    package func brokenMerges() -> Pages? {
         guard let text = try? file.read(limit: 32768) else { return nil }
-        return NamedNumber.find("\ncow_ksm ", in: text.span)
+        return NamedNumber.find("\ncow_ksm ", in: text.span).map { Pages($0) }
     }
 }

@@ -47,20 +47,22 @@ package struct PressureTrigger: ~Copyable {
 
 extension PressureThreshold {
     /// What the kernel is told: `some 150000 1000000`.
-    package var trigger: String { "\(kind.rawValue) \(stall) \(window)" }
+    package var trigger: String { "\(kind.rawValue) \(stall.microseconds) \(window.microseconds)" }
 
     /// The same share of a window that is a multiple of two seconds, rounded up; `nil` where it is one already.
     package var withUnprivilegedWindow: PressureThreshold? {
         let unit: Int64 = 2_000_000
-        let wider = (window + unit - 1) / unit * unit
-        guard wider != window else { return nil }
-        return PressureThreshold(kind, stall: stall * wider / window, window: wider)
+        let wider = (window.microseconds + unit - 1) / unit * unit
+        guard wider != window.microseconds else { return nil }
+        return PressureThreshold(
+            kind, stall: .microseconds(stall.microseconds * wider / window.microseconds), window: .microseconds(wider))
     }
 
     /// As the configuration file has it: `some 150ms/1s`.
     package var word: String { "\(kind.rawValue) \(Self.time(stall))/\(Self.time(window))" }
 
-    private static func time(_ microseconds: Int64) -> String {
+    private static func time(_ time: Duration) -> String {
+        let microseconds = time.microseconds
         if microseconds % 1_000_000 == 0 { return "\(microseconds / 1_000_000)s" }
         return microseconds % 1000 == 0 ? "\(microseconds / 1000)ms" : "\(microseconds)us"
     }

@@ -33,14 +33,14 @@ package enum Simulation {
         let least = interval - interval / 100 * slack
         var policy: ClassicPolicy?
         var pages: Int64 = 0
-        var decidedAt: Int64 = 0
+        var decidedAt = WallTime(microseconds: 0)
         var steps: [DecisionSeries.Step] = []
         steps.reserveCapacity(trace.records.count)
         for (index, record) in trace.records.enumerated() {
             if timeline.beginnings[index] {
                 // It does not remember the pages of its former life.
                 pages = 0
-            } else if var held = steps.last, record.time - decidedAt < least {
+            } else if var held = steps.last, (record.time - decidedAt).microseconds < least {
                 held.isHeld = true
                 steps.append(held)
                 continue
@@ -62,7 +62,7 @@ package enum Simulation {
 
     /// The time between two decisions, in microseconds.
     package static func interval(of configuration: Configuration) -> Int64 {
-        (configuration.policy == .advisor ? AdvisorPolicy.step : configuration.monitorInterval.nanoseconds) / 1000
+        (configuration.policy == .advisor ? AdvisorPolicy.step : configuration.monitorInterval).microseconds
     }
 
     private static func classic(_ configuration: Configuration, total: KiB) throws(Refusal) -> ClassicPolicy {

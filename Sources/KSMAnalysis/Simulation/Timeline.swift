@@ -21,8 +21,7 @@ package struct Timeline: Equatable, Sendable {
     package init(_ records: [HistoryRecord]) {
         var pauses: [Int64] = []
         for index in records.indices.dropLast() {
-            let (pause, overflow) = records[index + 1].time.subtractingReportingOverflow(records[index].time)
-            pauses.append(overflow ? .max : pause)
+            pauses.append((records[index + 1].time - records[index].time).microseconds)
         }
         let known = pauses.filter { $0 > 0 }.sorted()
         let usual = known.isEmpty ? nil : known[(known.count - 1) / 2]

@@ -78,11 +78,11 @@ package enum TraceFile {
 
     private static func append(_ column: Column, of record: HistoryRecord, to text: inout TextBuffer) {
         switch column {
-        case .time: append(record.time, places: 6, to: &text)
+        case .time: append(record.time.microseconds, places: 6, to: &text)
         case .policy: text.append(record.policy.word)
         case .action: text.append(record.action.word)
         case .reason: text.append(record.reason.word)
-        case .cpu: if let cpu = record.counters?.cpu { append(cpu, places: 9, to: &text) }
+        case .cpu: if let cpu = record.counters?.cpu { append(cpu.nanoseconds, places: 9, to: &text) }
         default: if let number = number(column, of: record) { text.append(number) }
         }
     }
@@ -99,15 +99,15 @@ package enum TraceFile {
         case .sleep: record.sleepMilliseconds
         case .threshold: record.threshold.count
         case .saved: record.saved?.count
-        case .profit: record.profit
+        case .profit: record.profit?.count
         case .fullScans: record.counters?.passes
-        case .shared: record.counters?.shared
-        case .sharing: record.counters?.sharing
-        case .unshared: record.counters?.unshared
-        case .volatile: record.counters?.volatile
-        case .zero: record.counters?.zero
-        case .skipped: record.counters?.skipped
-        case .scanned: record.counters?.scanned
+        case .shared: record.counters?.shared.count
+        case .sharing: record.counters?.sharing.count
+        case .unshared: record.counters?.unshared.count
+        case .volatile: record.counters?.volatile.count
+        case .zero: record.counters?.zero.count
+        case .skipped: record.counters?.skipped.count
+        case .scanned: record.counters?.scanned.count
         }
     }
 

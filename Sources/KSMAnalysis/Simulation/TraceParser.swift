@@ -158,12 +158,12 @@ private struct TraceParser {
         }
         let before = diagnostics.count
         var record = HistoryRecord(
-            time: 0, memory: MemorySample(free: .zero, committed: .zero), total: total ?? .zero)
+            time: WallTime(microseconds: 0), memory: MemorySample(free: .zero, committed: .zero), total: total ?? .zero)
         for (index, field) in fields.enumerated() {
             if let column = columns[index] { read(column, field, into: &record) }
         }
         guard diagnostics.count == before else { return }
-        lastTime = record.time
+        lastTime = record.time.microseconds
         records.append(record)
     }
 
@@ -200,7 +200,7 @@ private struct TraceParser {
             record.reason = reason
         case .cpu:
             guard let cpu = decimal(field, column, places: 9, unit: "seconds") else { return }
-            edit(&record.counters) { $0.cpu = cpu }
+            edit(&record.counters) { $0.cpu = .nanoseconds(cpu) }
         default:
             guard let number = integer(field, column) else { return }
             set(column, number, field, in: &record)
@@ -215,7 +215,7 @@ private struct TraceParser {
                 "time_seconds does not rise: the sample before is \(time == lastTime ? "of the same time" : "later")",
                 "sort the lines by time, each time once")
         }
-        record.time = time
+        record.time = WallTime(microseconds: time)
     }
 
     private mutating func set(_ column: Column, _ number: Int64, _ field: Field, in record: inout HistoryRecord) {
@@ -232,15 +232,15 @@ private struct TraceParser {
         case .sleep: record.sleepMilliseconds = number
         case .threshold: record.threshold = KiB(number)
         case .saved: record.saved = KiB(number)
-        case .profit: record.profit = number
+        case .profit: record.profit = Bytes(number)
         case .fullScans: edit(&record.counters) { $0.passes = number }
-        case .shared: edit(&record.counters) { $0.shared = number }
-        case .sharing: edit(&record.counters) { $0.sharing = number }
-        case .unshared: edit(&record.counters) { $0.unshared = number }
-        case .volatile: edit(&record.counters) { $0.volatile = number }
-        case .zero: edit(&record.counters) { $0.zero = number }
-        case .skipped: edit(&record.counters) { $0.skipped = number }
-        case .scanned: edit(&record.counters) { $0.scanned = number }
+        case .shared: edit(&record.counters) { $0.shared = Pages(number) }
+        case .sharing: edit(&record.counters) { $0.sharing = Pages(number) }
+        case .unshared: edit(&record.counters) { $0.unshared = Pages(number) }
+        case .volatile: edit(&record.counters) { $0.volatile = Pages(number) }
+        case .zero: edit(&record.counters) { $0.zero = Pages(number) }
+        case .skipped: edit(&record.counters) { $0.skipped = Pages(number) }
+        case .scanned: edit(&record.counters) { $0.scanned = Pages(number) }
         }
     }
 
@@ -295,16 +295,7 @@ private struct TraceParser {
     }
 
     private static func number(_ digits: ArraySlice<UInt8>, isNegative: Bool) -> Int64? {
-        var number: Int64 = 0
-        for digit in digits {
-            let value = Int64(digit - UInt8(ascii: "0"))
-            let (shifted, tooFar) = number.multipliedReportingOverflow(by: 10)
-            let (sum, tooMuch) =
-                isNegative ? shifted.subtractingReportingOverflow(value) : shifted.addingReportingOverflow(value)
-            guard !tooFar, !tooMuch else { return nil }
-            number = sum
-        }
-        return number
+        Int64((isNegative ? "-" : "") + String(decoding: digits, as: UTF8.self))
     }
 
     // MARK: Errors

@@ -1,6 +1,6 @@
 /// Every setting, valid by itself. Whether they fit a host together, ``ClassicPolicy/init(_:total:)`` says.
 package struct Configuration: Equatable, Sendable {
-    package var monitorInterval = Interval(nanoseconds: 60_000_000_000)
+    package var monitorInterval = Duration.seconds(60)
     /// For a 16 GiB host; see ``ClassicPolicy/sleepMilliseconds``.
     package var sleepMilliseconds: Int64 = 10
     package var pagesBoost: Int64 = 300
@@ -24,28 +24,28 @@ package struct Configuration: Equatable, Sendable {
     /// Whether a guest that starts or ends is a reason to decide at once.
     package var retuneOnGuests = true
     /// `nil` where memory pressure is no reason to decide.
-    package var pressure: PressureThreshold? = PressureThreshold(.some, stall: 300_000, window: 2_000_000)
+    package var pressure: PressureThreshold? = PressureThreshold(.some, stall: .milliseconds(300), window: .seconds(2))
 
     // MARK: The adaptive policy
 
-    /// The most that ksmd may take in a burst, in percent of one CPU.
-    package var cpuMaximum: Int64 = 95
-    /// The same in percent of all CPUs; the less of both counts.
-    package var hostCPUMaximum: Int64 = 50
-    /// What ksmd may take for a probe, in percent of one CPU.
-    package var probeCPU: Int64 = 10
-    package var idleStep = Interval(nanoseconds: 500_000_000)
-    package var burstStep = Interval(nanoseconds: 100_000_000)
-    /// A pass that merges less than this per second of ksmd's CPU time does not pay; in MiB.
-    package var yieldMinimum: Int64 = 50
+    /// The most that ksmd may take in a burst, of one CPU.
+    package var cpuMaximumPercent: Int64 = 95
+    /// The same of all CPUs together; the less of both counts.
+    package var hostCPUMaximumPercent: Int64 = 50
+    /// What ksmd may take for a probe, of one CPU.
+    package var probeCPUPercent: Int64 = 10
+    package var idleStep = Duration.milliseconds(500)
+    package var burstStep = Duration.milliseconds(100)
+    /// A pass that merges less than this per second of ksmd's CPU time does not pay.
+    package var yieldMinimum = Bytes(mebibytes: 50)
     package var adaptiveStart = AdaptiveStart.always
 
     // MARK: The kernel's advisor
 
-    /// The time that a pass should take, in seconds.
-    package var advisorScanTime: Int64 = 200
-    /// The most that ksmd may take, in percent of one CPU.
-    package var advisorCPUMaximum: Int64 = 70
+    /// The time that a pass should take.
+    package var advisorScanTime = Duration.seconds(200)
+    /// The most that ksmd may take, of one CPU.
+    package var advisorCPUMaximumPercent: Int64 = 70
     package var advisorPagesMinimum: Int64 = 500
     package var advisorPagesMaximum: Int64 = 30000
 

@@ -27,15 +27,15 @@ extension Configuration {
         policy = reader.choice(.policy, PolicyKind.classic)
         retuneOnGuests = reader.isOn(.retuneOnGuests)
         pressure = reader.pressure(.pressure)
-        cpuMaximum = reader.integer(.cpuMaximum, in: 1...100)
-        hostCPUMaximum = reader.integer(.hostCPUMaximum, in: 1...100)
-        probeCPU = reader.integer(.probeCPU, in: 1...100)
-        idleStep = reader.interval(.idleStep, upTo: Interval(nanoseconds: 60_000_000_000))
-        burstStep = reader.interval(.burstStep, upTo: Interval(nanoseconds: 1_000_000_000))
-        yieldMinimum = reader.integer(.yieldMinimum, in: 0...1_000_000)
+        cpuMaximumPercent = reader.integer(.cpuMaximum, in: 1...100)
+        hostCPUMaximumPercent = reader.integer(.hostCPUMaximum, in: 1...100)
+        probeCPUPercent = reader.integer(.probeCPU, in: 1...100)
+        idleStep = reader.interval(.idleStep, upTo: .seconds(60))
+        burstStep = reader.interval(.burstStep, upTo: .seconds(1))
+        yieldMinimum = Bytes(mebibytes: reader.integer(.yieldMinimum, in: 0...1_000_000))
         adaptiveStart = reader.choice(.adaptiveStart, AdaptiveStart.always)
-        advisorScanTime = reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max))
-        advisorCPUMaximum = reader.integer(.advisorCPUMaximum, in: 1...100)
+        advisorScanTime = .seconds(reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max)))
+        advisorCPUMaximumPercent = reader.integer(.advisorCPUMaximum, in: 1...100)
         advisorPagesMinimum = reader.integer(.advisorPagesMinimum, in: 1...Int64(UInt32.max))
         advisorPagesMaximum = reader.integer(.advisorPagesMaximum, in: 1...Int64(UInt32.max))
         mergeAcrossNodes = reader.switch(.mergeAcrossNodes)
@@ -67,10 +67,10 @@ private struct ValueReader {
     }
 
     /// - Parameter longest: What the setting may be at most; endless where any time will do.
-    mutating func interval(_ setting: Setting, upTo longest: Interval = .endless) -> Interval {
+    mutating func interval(_ setting: Setting, upTo longest: Duration = .endless) -> Duration {
         do {
-            let interval = try Interval(parsing: values[setting].text)
-            if interval.nanoseconds <= longest.nanoseconds { return interval }
+            let interval = try Interval.parse(values[setting].text)
+            if interval <= longest { return interval }
             refuseRange(setting, upTo: longest)
         } catch {
             switch error {
@@ -84,11 +84,11 @@ private struct ValueReader {
                 refuse(setting, "is under 0.1 s", hint: "write 0.1 or more")
             }
         }
-        return .shortest
+        return Interval.shortest
     }
 
-    private mutating func refuseRange(_ setting: Setting, upTo longest: Interval) {
-        refuse(setting, "is not within \(Interval.shortest) to \(longest)", hint: "write a time in that range")
+    private mutating func refuseRange(_ setting: Setting, upTo longest: Duration) {
+        refuse(setting, "is not within \(Interval.text(Interval.shortest)) to \(Interval.text(longest))", hint: "write a time in that range")
     }
 
     mutating func integer(_ setting: Setting, in range: ClosedRange<Int64>) -> Int64 {
@@ -221,10 +221,10 @@ private struct ValueReader {
             warn(.pagesBoost, "is added, so the scan will shrink when memory is short", hint: "write a positive number")
         }
         // A low maximum alone bounds the default of the probe, and needs no word.
-        if configuration.probeCPU > configuration.cpuMaximum, values[.probeCPU].origin != .builtIn {
+        if configuration.probeCPUPercent > configuration.cpuMaximumPercent, values[.probeCPU].origin != .builtIn {
             warn(
-                .probeCPU, "is above KSM_CPU_MAX=\(configuration.cpuMaximum), which bounds it",
-                hint: "write \(configuration.cpuMaximum) or less")
+                .probeCPU, "is above KSM_CPU_MAX=\(configuration.cpuMaximumPercent), which bounds it",
+                hint: "write \(configuration.cpuMaximumPercent) or less")
         }
     }
 }

@@ -1,14 +1,6 @@
-/// The time between two decisions, as sleep(1) reads it.
-package struct Interval: Equatable, Sendable {
-    /// `Int64.max` means for ever.
-    package let nanoseconds: Int64
-
-    package static let shortest = Interval(nanoseconds: 100_000_000)
-    package static let endless = Interval(nanoseconds: .max)
-
-    package init(nanoseconds: Int64) {
-        self.nanoseconds = nanoseconds
-    }
+/// The text of a time between two decisions, as sleep(1) reads it. ``Swift/Duration/endless`` means for ever.
+package enum Interval {
+    package static let shortest = Duration.milliseconds(100)
 
     package enum ParseError: Error, Equatable, Sendable {
         case notADuration
@@ -20,19 +12,19 @@ package struct Interval: Equatable, Sendable {
     ///
     /// - Throws: ``ParseError`` for other text, for more than 64 bits of nanoseconds, and for less than 0.1 s,
     ///   with which the daemon would be busy with itself.
-    package init(parsing text: String) throws(ParseError) {
+    package static func parse(_ text: String) throws(ParseError) -> Duration {
         var sum: Int64 = 0
         var words = 0
         for word in text.utf8.split(whereSeparator: { $0.isBlank }) {
             words += 1
-            let length = try Self.nanoseconds(Array(word))
-            let (total, overflow) = sum.addingReportingOverflow(length)
-            if overflow && sum != .max && length != .max { throw .tooLong }
-            sum = overflow ? .max : total
+            let length = try nanoseconds(Array(word))
+            // Only words that say so make it endless.
+            if sum != .max, length != .max, length > .max - sum { throw .tooLong }
+            sum = sum.addingSaturated(length)
         }
         guard words > 0 else { throw .notADuration }
-        guard sum >= Self.shortest.nanoseconds else { throw .tooShort }
-        nanoseconds = sum
+        guard .nanoseconds(sum) >= shortest else { throw .tooShort }
+        return .nanoseconds(sum)
     }
 
     private static func nanoseconds(_ word: [UInt8]) throws(ParseError) -> Int64 {
@@ -69,13 +61,11 @@ package struct Interval: Equatable, Sendable {
         guard hasDigit else { throw .notADuration }
         return length
     }
-}
 
-extension Interval: CustomStringConvertible {
     /// As the file would have it: `60 s`, `0.5 s`.
-    package var description: String {
-        guard self != .endless else { return "infinity" }
-        let milliseconds = nanoseconds / 1_000_000
+    package static func text(_ interval: Duration) -> String {
+        guard interval < .endless else { return "infinity" }
+        let milliseconds = interval.milliseconds
         let rest = milliseconds % 1000
         guard rest > 0 else { return "\(milliseconds / 1000) s" }
         var digits = String(rest + 1000).dropFirst()

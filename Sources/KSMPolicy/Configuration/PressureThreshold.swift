@@ -9,15 +9,14 @@ package struct PressureThreshold: Equatable, Sendable {
     }
 
     package let kind: Kind
-    /// The time waited within a window that counts, in microseconds.
-    package let stall: Int64
-    /// The window, in microseconds.
-    package let window: Int64
+    /// The time waited within a window that counts.
+    package let stall: Duration
+    package let window: Duration
 
-    /// What the kernel takes for a window, in microseconds.
-    package static let windows: ClosedRange<Int64> = 500_000...10_000_000
+    /// What the kernel takes for a window.
+    package static let windows = Duration.milliseconds(500)...Duration.seconds(10)
 
-    package init(_ kind: Kind, stall: Int64, window: Int64) {
+    package init(_ kind: Kind, stall: Duration, window: Duration) {
         self.kind = kind
         self.stall = stall
         self.window = window
@@ -39,25 +38,25 @@ package struct PressureThreshold: Equatable, Sendable {
             throw .notAThreshold
         }
         let times = words[1].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard times.count == 2, let stall = Self.microseconds(Array(times[0])),
-            let window = Self.microseconds(Array(times[1]))
+        guard times.count == 2, let stall = Self.duration(Array(times[0])),
+            let window = Self.duration(Array(times[1]))
         else { throw .notAThreshold }
         guard Self.windows.contains(window) else { throw .windowOutOfRange }
-        guard stall > 0, stall <= window else { throw .stallOutOfRange }
+        guard stall > .zero, stall <= window else { throw .stallOutOfRange }
         self.init(kind, stall: stall, window: window)
     }
 
-    private static func microseconds(_ text: [UInt8]) -> Int64? {
+    private static func duration(_ text: [UInt8]) -> Duration? {
         let digits = text.prefix { $0.isDigit }
-        let unit: Int64
+        let unit: Duration
         switch String(decoding: text[digits.count...], as: UTF8.self) {
-        case "us": unit = 1
-        case "ms": unit = 1000
-        case "s": unit = 1_000_000
+        case "us": unit = .microseconds(1)
+        case "ms": unit = .milliseconds(1)
+        case "s": unit = .seconds(1)
         default: return nil
         }
         guard let number = Int64(String(decoding: digits, as: UTF8.self)) else { return nil }
-        let (time, overflow) = number.multipliedReportingOverflow(by: unit)
-        return overflow ? nil : time
+        let time = unit * number
+        return time < .endless ? time : nil
     }
 }

@@ -33,19 +33,19 @@ package enum DebugLines {
         text.append("pass ended")
         if let cpu = pass.cpu {
             text.append(" after ")
-            text.append(Int64(cpu * 1000))
+            text.append(cpu.milliseconds)
             text.append(" ms of ksmd's CPU time")
         }
         text.append(": ")
-        text.append(pass.gained)
+        text.append(pass.gained.count)
         text.append(" pages gained, ")
-        text.append(pass.fresh)
+        text.append(pass.fresh.count)
         text.append(" new, ")
-        text.append(pass.left)
+        text.append(pass.left.count)
         text.append(" not compared, ")
         text.append(Int64((1 - pass.looked) * 100))
         text.append(" % passed over, ")
-        text.append(pass.passedOverAtEnd)
+        text.append(pass.passedOverAtEnd.count)
         text.append(" of them around its end")
         return text.string
     }

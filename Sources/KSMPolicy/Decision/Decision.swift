@@ -49,8 +49,8 @@ package struct Decision: Equatable, Sendable {
     package var threshold: KiB
     /// The pages per scan before this decision.
     package var previousPagesToScan: Int64
-    /// The time until the next decision, in nanoseconds; `nil` for the configured interval.
-    package var pause: Int64?
+    /// The time until the next decision; `nil` for the configured interval.
+    package var pause: Duration?
     /// What the adaptive policy goes by; `nil` for the others.
     package var scan: ScanReport?
     /// What the kernel's advisor is given; `nil` for the other policies, and while it does not scan.

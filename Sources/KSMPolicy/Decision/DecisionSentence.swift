@@ -58,9 +58,9 @@ extension Decision {
     private func appendPace(to text: inout TextBuffer) {
         if let advisor {
             text.append("scanning at the pace of the kernel advisor, a pass in ")
-            text.append(advisor.scanTime)
+            text.append(advisor.scanTime.components.seconds)
             text.append(" s, at most ")
-            text.append(advisor.cpuMaximum)
+            text.append(advisor.cpuMaximumPercent)
             text.append(" % of a CPU: ")
             return
         }

@@ -60,28 +60,28 @@ package enum HistoryFormat {
         bytes.reserveCapacity(recordSize)
         append(sequence, to: &bytes)
         func put(_ number: Int64?) { append(UInt64(bitPattern: number ?? absent), to: &bytes) }
-        put(record.time)
+        put(record.time.microseconds)
         put(record.total.count)
         put(record.memory.free.count)
         put(record.memory.committed.count)
         put(record.threshold.count)
         put(record.available?.count)
         put(record.saved?.count)
-        put(record.profit)
+        put(record.profit?.count)
         put(record.pagesToScan)
         put(record.sleepMilliseconds)
         put(record.guests)
         let counters = record.counters
         put(counters?.passes)
-        put(counters?.shared)
-        put(counters?.sharing)
-        put(counters?.unshared)
-        put(counters?.volatile)
-        put(counters?.zero)
-        put(counters?.skipped)
-        put(counters?.scanned)
-        put(counters?.cpu)
-        put(counters?.waited)
+        put(counters?.shared.count)
+        put(counters?.sharing.count)
+        put(counters?.unshared.count)
+        put(counters?.volatile.count)
+        put(counters?.zero.count)
+        put(counters?.skipped.count)
+        put(counters?.scanned.count)
+        put(counters?.cpu?.nanoseconds)
+        put(counters?.waited.nanoseconds)
         var flags: UInt8 = 0
         if record.available != nil { flags |= Flag.available }
         if record.saved != nil { flags |= Flag.saved }
@@ -112,29 +112,29 @@ package enum HistoryFormat {
         else { return nil }
         func get(_ offset: Int) -> Int64 { Int64(bitPattern: number(bytes, offset)) }
         var record = HistoryRecord(
-            time: get(8), memory: MemorySample(free: KiB(get(24)), committed: KiB(get(32))), total: KiB(get(16)),
+            time: WallTime(microseconds: get(8)), memory: MemorySample(free: KiB(get(24)), committed: KiB(get(32))), total: KiB(get(16)),
             threshold: KiB(get(40)))
         record.policy = policy
         record.action = action
         record.reason = reason
         if flags & Flag.available != 0 { record.available = KiB(get(48)) }
         if flags & Flag.saved != 0 { record.saved = KiB(get(56)) }
-        if flags & Flag.profit != 0 { record.profit = get(64) }
+        if flags & Flag.profit != 0 { record.profit = Bytes(get(64)) }
         record.pagesToScan = get(72)
         record.sleepMilliseconds = get(80)
         record.guests = get(88)
         if flags & Flag.counters != 0 {
             var counters = ScanCounters()
             counters.passes = get(96)
-            counters.shared = get(104)
-            counters.sharing = get(112)
-            counters.unshared = get(120)
-            counters.volatile = get(128)
-            counters.zero = get(136)
-            counters.skipped = get(144)
-            counters.scanned = get(152)
-            if flags & Flag.cpu != 0 { counters.cpu = get(160) }
-            counters.waited = get(168)
+            counters.shared = Pages(get(104))
+            counters.sharing = Pages(get(112))
+            counters.unshared = Pages(get(120))
+            counters.volatile = Pages(get(128))
+            counters.zero = Pages(get(136))
+            counters.skipped = Pages(get(144))
+            counters.scanned = Pages(get(152))
+            if flags & Flag.cpu != 0 { counters.cpu = .nanoseconds(get(160)) }
+            counters.waited = .nanoseconds(get(168))
             record.counters = counters
         }
         return (sequence, record)

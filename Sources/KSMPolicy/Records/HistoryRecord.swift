@@ -2,8 +2,8 @@
 ///
 /// A value that this kernel does not tell is `nil`.
 package struct HistoryRecord: Equatable, Sendable {
-    /// When it was decided, in microseconds since 1970.
-    package var time: Int64
+    /// When it was decided.
+    package var time: WallTime
     package var policy = PolicyKind.classic
     package var action = Decision.Action.stop
     package var reason = Decision.Reason.plenty
@@ -17,19 +17,19 @@ package struct HistoryRecord: Equatable, Sendable {
     package var sleepMilliseconds: Int64 = 0
     /// What merging saved then.
     package var saved: KiB?
-    /// `general_profit` in bytes, which can be negative.
-    package var profit: Int64?
+    /// `general_profit`, which can be negative.
+    package var profit: Bytes?
     /// KSM's counters then, with ksmd's CPU time.
     package var counters: ScanCounters?
 
-    package init(time: Int64, memory: MemorySample, total: KiB, threshold: KiB = .zero) {
+    package init(time: WallTime, memory: MemorySample, total: KiB, threshold: KiB = .zero) {
         self.time = time
         self.memory = memory
         self.total = total
         self.threshold = threshold
     }
 
-    package init(_ decision: Decision, time: Int64, guests: Int) {
+    package init(_ decision: Decision, time: WallTime, guests: Int) {
         self.init(time: time, memory: decision.memory, total: decision.total, threshold: decision.threshold)
         policy = decision.policy
         action = decision.action

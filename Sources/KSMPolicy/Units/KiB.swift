@@ -1,46 +1,22 @@
 /// An amount of memory in kibibytes, the unit of `/proc/meminfo` and of every threshold here.
 ///
-/// Signed 64 bits, as the original's arithmetic was. Sums stop at the largest value instead of wrapping: a host
-/// file with an absurd number must neither end the daemon nor turn a large amount into a small one.
-package struct KiB: Hashable, Comparable, Sendable {
+/// Signed 64 bits, as the original's arithmetic was.
+package struct KiB: Quantity {
     package var count: Int64
 
-    package init(_ count: Int64) {
-        self.count = count
-    }
-
-    package static let zero = KiB(0)
+    @inlinable package init(_ count: Int64) { self.count = count }
 
     /// Converts whole bytes, rounding down.
-    package init(bytes: Int64) {
-        count = bytes / 1024
-    }
+    package init(_ bytes: Bytes) { self.init(bytes.count / 1024) }
 
-    /// The nearest whole amount below; an absurd one stops at the largest.
-    package init(ofBytes bytes: Double) {
-        let kibibytes = bytes / 1024
-        count = kibibytes.isNaN ? 0 : kibibytes >= 0x1p63 ? .max : kibibytes <= -0x1p63 ? .min : Int64(kibibytes)
-    }
+    /// Converts whole bytes, rounding down.
+    package init(bytes: Int64) { self.init(bytes / 1024) }
+
+    /// The whole kibibytes in a number of bytes that was computed with a share or a rate.
+    package init(ofBytes bytes: Double) { self.init(rounding: bytes / 1024) }
 
     /// In bytes; an absurd amount stops at the largest.
-    package var bytes: Int64 {
-        let (bytes, overflow) = count.multipliedReportingOverflow(by: 1024)
-        return overflow ? (count < 0 ? .min : .max) : bytes
-    }
-
-    package static func < (left: KiB, right: KiB) -> Bool {
-        left.count < right.count
-    }
-
-    package static func + (left: KiB, right: KiB) -> KiB {
-        let (sum, overflow) = left.count.addingReportingOverflow(right.count)
-        return overflow ? KiB(left.count < 0 ? .min : .max) : KiB(sum)
-    }
-
-    package static func - (left: KiB, right: KiB) -> KiB {
-        let (difference, overflow) = left.count.subtractingReportingOverflow(right.count)
-        return overflow ? KiB(left.count < 0 ? .min : .max) : KiB(difference)
-    }
+    package var bytes: Int64 { count.multipliedSaturated(by: 1024) }
 }
 
 extension KiB: CustomStringConvertible {

@@ -28,7 +28,7 @@ struct UnmergeCommand: HostCommand {
         let kernel = KSMDirectory(host.paths)
         guard view.ksm.isPresent else { throw Refusal("this kernel has no KSM at \(host.paths.ksm)", .unavailable) }
         try kernel.check()
-        guard let saved = view.ksm.savedPages.map({ GuestTable.kibibytes(pages: $0) }) else {
+        guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
         if let shortage = view.memory.shortage(toUnmerge: saved), saved > .zero {
@@ -53,12 +53,12 @@ struct UnmergeCommand: HostCommand {
         let isTold = isatty(STDERR_FILENO) == 1
         var event = pollfd(fd: write.descriptor, events: Int16(POLLIN), revents: 0)
         while unsafe poll(&event, 1, 200) == 0 {
-            guard isTold, let left = kernel.savedPages().map({ GuestTable.kibibytes(pages: $0) }) else { continue }
+            guard isTold, let left = kernel.savedPages().map({ $0.kibibytes(of: Host.pageSize) }) else { continue }
             try? StandardStream.error.write("\r\(left) of \(saved) still merged \u{1B}[K")
         }
         if isTold { try? StandardStream.error.write("\r\u{1B}[K") }
         try write.finish()
-        report.leftBytes = kernel.savedPages().map { GuestTable.kibibytes(pages: $0).bytes } ?? 0
+        report.leftBytes = kernel.savedPages().map { $0.kibibytes(of: Host.pageSize).bytes } ?? 0
         report.seconds = HostView.now - began
         return report
     }

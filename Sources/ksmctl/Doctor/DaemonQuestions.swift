@@ -81,8 +81,8 @@ extension Question {
             return question.skip("none yet; the first comes after KSM_MONITOR_INTERVAL=").seen(
                 "no decision", in: source)
         }
-        let age = facts.now - Double(told.time) / 1e6
-        let pause = Double(told.pause ?? 0) / 1e6
+        let age = facts.now - told.time.secondsSince1970
+        let pause = (told.pause ?? .zero).seconds
         let text = "the last one is \(Amount.duration(seconds: age)) old"
         // What is due in a year is not due at all.
         let isDue = pause > 0 && pause < 365 * 86400

@@ -10,7 +10,7 @@ struct DoctorFacts {
     var now: Double
     var isRoot: Bool
     /// In bytes.
-    var pageSize: Int64
+    var pageSize: Bytes
     var memory = MemoryInfo()
     var configuration = Configuration()
     var diagnostics: [Diagnostic] = []
@@ -37,7 +37,7 @@ struct DoctorFacts {
     var earlier: HistoryRecord?
 
     /// Facts without any, for one who fills them in.
-    init(paths: HostPaths, now: Double, isRoot: Bool, pageSize: Int64, ksm: KSMSnapshot) {
+    init(paths: HostPaths, now: Double, isRoot: Bool, pageSize: Bytes, ksm: KSMSnapshot) {
         self.paths = paths
         self.now = now
         self.isRoot = isRoot
@@ -108,7 +108,7 @@ struct DoctorFacts {
     private static func earlier(_ paths: HostPaths, now: Double) -> HistoryRecord? {
         guard let records = (try? HistoryReader.read(paths.history)) ?? nil else { return nil }
         return records.last { record in
-            let age = now - Double(record.time) / 1e6
+            let age = now - record.time.secondsSince1970
             return record.counters?.cpu != nil && (leastSpan...longestSpan).contains(age)
         }
     }
@@ -122,10 +122,7 @@ struct DoctorFacts {
     /// The path of a file of KSM.
     func file(_ file: KSMFile) -> String { "\(paths.ksm)/\(file.name)" }
 
-    func amount(pages: Int64) -> String {
-        let (bytes, overflow) = pages.multipliedReportingOverflow(by: pageSize)
-        return Amount.text(bytes: overflow ? .max : bytes)
-    }
+    func amount(pages: Pages) -> String { Amount.text(bytes: pages.bytes(of: pageSize).count) }
 
     /// Passes that KSM needs before anything can be merged: one to hash, one to compare.
     static let firstPasses: Int64 = 2

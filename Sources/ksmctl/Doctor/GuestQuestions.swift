@@ -74,7 +74,7 @@ extension Question {
         guard let passes = facts.ksm.fullScans, let saved = facts.ksm.savedPages else {
             return question.skip("KSM's counters cannot be read").seen(reasons)
         }
-        if saved > 0 { return question.ok("\(offered), and \(facts.amount(pages: saved)) saved").seen(reasons) }
+        if saved > .zero { return question.ok("\(offered), and \(facts.amount(pages: saved)) saved").seen(reasons) }
         guard passes >= DoctorFacts.firstPasses else {
             return question.skip("nothing merged yet: KSM merges nothing before its second pass")
                 .seen(Words.count(Int(passes), "pass", "passes"), in: facts.file(.fullScans)).seen(reasons)
@@ -85,10 +85,10 @@ extension Question {
             remedy: reasons.isEmpty
                 ? "let guests of the same system run for a while; where they have nothing in common, ksmctl stop"
                 : howToOffer
-        ).seen(Words.count(Int(saved), "page"), in: facts.file(.pagesSharing)).seen(reasons)
+        ).seen(Words.count(Int(saved.count), "page"), in: facts.file(.pagesSharing)).seen(reasons)
         if let unshared = facts.ksm.pagesUnshared, unshared > 0 {
             check = check.seen(
-                "\(facts.amount(pages: unshared)) was compared and is like no other", in: facts.file(.pagesUnshared))
+                "\(facts.amount(pages: Pages(unshared))) was compared and is like no other", in: facts.file(.pagesUnshared))
         } else if facts.ksm.pagesVolatile ?? 0 == 0 {
             check = check.seen("no memory is offered to KSM", in: facts.paths.ksm)
         }

@@ -119,12 +119,12 @@ extension Question {
             let copies = max(duplicates - chains, 0)
             if copies >= leastCopies, Double(copies) > Double(sharing) * mostCopiesShare {
                 check = question.warn(
-                    "too low: it costs \(facts.amount(pages: copies)) of copies",
+                    "too low: it costs \(facts.amount(pages: Pages(copies))) of copies",
                     remedy: "set \(setting)256 \(how)")
             }
             check = check.seen(
-                "stable_node_dups is \(duplicates), stable_node_chains \(chains): \(facts.amount(pages: copies)) of "
-                    + "copies beside \(facts.amount(pages: sharing)) saved", in: facts.paths.ksm)
+                "stable_node_dups is \(duplicates), stable_node_chains \(chains): \(facts.amount(pages: Pages(copies))) of "
+                    + "copies beside \(facts.amount(pages: Pages(sharing))) saved", in: facts.paths.ksm)
         }
         return check.seen("\(limit); the kernel's default is 256", in: facts.file(.maxPageSharing))
     }
@@ -168,11 +168,11 @@ extension Question {
                 "no record of the last hour to count from; the running daemon writes them"
             ).seen("looked for a record with ksmd's CPU time", in: facts.paths.history)
         }
-        let seconds = facts.now - Double(earlier.time) / 1e6
+        let seconds = facts.now - earlier.time.secondsSince1970
         guard cpu >= before, seconds > 0 else {
             return question.skip("the host has started again since the last record")
         }
-        let used = Double(cpu - before) / 1e9
+        let used = (cpu - before).seconds
         let share = used / seconds
         let text = "\(Amount.percent(share)) of a CPU over the last \(Amount.duration(seconds: seconds))"
         let configuration = facts.configuration
@@ -181,10 +181,10 @@ extension Question {
         switch facts.state?.told?.decision.policy ?? configuration.policy {
         case .adaptive:
             let cpus = Double(max(facts.topology.cpus ?? 1, 1))
-            allowed = min(Double(configuration.cpuMaximum), Double(configuration.hostCPUMaximum) * cpus) / 100
+            allowed = min(Double(configuration.cpuMaximumPercent), Double(configuration.hostCPUMaximumPercent) * cpus) / 100
             setting = "KSM_CPU_MAX"
         case .advisor:
-            allowed = Double(configuration.advisorCPUMaximum) / 100
+            allowed = Double(configuration.advisorCPUMaximumPercent) / 100
             setting = "KSM_ADVISOR_CPU_MAX"
         case .classic:
             return classicTime(question, facts, used: used, share: share, text: text, earlier: earlier)
@@ -205,8 +205,8 @@ extension Question {
         guard share > classicShare, let pages = facts.ksm.savedPages, let saved = earlier.saved else {
             return question.ok(text).seen(limit)
         }
-        let gained = Double(pages) * Double(facts.pageSize) - Double(saved.bytes)
-        let worth = Double(facts.configuration.yieldMinimum) * 1_048_576
+        let gained = Double(pages.bytes(of: facts.pageSize).count) - Double(saved.bytes)
+        let worth = Double(facts.configuration.yieldMinimum.count)
         let gain = "savings grew by \(KiB(ofBytes: gained)) for \(Amount.tenths(used)) s of ksmd's CPU time"
         guard gained < worth * used else { return question.ok(text).seen(limit).seen(gain, in: facts.paths.ksm) }
         return question.warn(

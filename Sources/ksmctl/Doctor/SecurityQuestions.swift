@@ -10,7 +10,7 @@ extension Question {
         if let reason = facts.whyNoGuests { return question.skip(reason) }
         // Where only root sees what is merged, those that may be merged count.
         let sharing = facts.guests.filter { guest in
-            guest.merged.map { $0 > .zero } ?? (guest.isMergeable != false && facts.ksm.savedPages ?? 0 > 0)
+            guest.merged.map { $0 > .zero } ?? (guest.isMergeable != false && facts.ksm.savedPages ?? .zero > .zero)
         }
         guard !sharing.isEmpty else { return question.ok("no guest has merged pages") }
         var users: [UInt32] = []

@@ -47,7 +47,7 @@ struct HistoryReport: Report {
             thresholdBytes = record.threshold.bytes
             availableBytes = record.available?.bytes
             savedBytes = record.saved?.bytes
-            profitBytes = record.profit
+            profitBytes = record.profit?.count
             pagesToScan = record.pagesToScan
             sleepMilliseconds = record.sleepMilliseconds
             ksmdCPUPercent = row.ksmdCPUPercent
@@ -70,15 +70,15 @@ struct HistoryReport: Report {
 
         init(_ counters: ScanCounters) {
             fullScans = counters.passes
-            pagesShared = counters.shared
-            pagesSharing = counters.sharing
-            pagesUnshared = counters.unshared
-            pagesVolatile = counters.volatile
-            ksmZeroPages = counters.zero
-            pagesSkipped = counters.skipped
-            pagesScanned = counters.scanned
-            ksmdCPUSeconds = counters.cpu.map { Double($0) / 1e9 }
-            ksmdWaitedSeconds = Double(counters.waited) / 1e9
+            pagesShared = counters.shared.count
+            pagesSharing = counters.sharing.count
+            pagesUnshared = counters.unshared.count
+            pagesVolatile = counters.volatile.count
+            ksmZeroPages = counters.zero.count
+            pagesSkipped = counters.skipped.count
+            pagesScanned = counters.scanned.count
+            ksmdCPUSeconds = counters.cpu?.seconds
+            ksmdWaitedSeconds = counters.waited.seconds
         }
     }
 

@@ -8,7 +8,7 @@ struct HistoryRow: Sendable {
     let ksmdCPUPercent: Double?
 
     /// In seconds since 1970.
-    var time: Double { Double(record.time) / 1e6 }
+    var time: Double { record.time.secondsSince1970 }
 
     /// - Parameter records: All there are, from the oldest to the newest.
     static func rows(_ records: [HistoryRecord]) -> [HistoryRow] {
@@ -23,7 +23,6 @@ struct HistoryRow: Sendable {
         guard let before = previous.counters?.cpu, let now = record.counters?.cpu, now >= before,
             record.time > previous.time
         else { return nil }
-        // Nanoseconds by microseconds; in floating point, since a damaged clock may be anywhere.
-        return (Double(now) - Double(before)) / ((Double(record.time) - Double(previous.time)) * 1000) * 100
+        return (now - before) / (record.time - previous.time) * 100
     }
 }

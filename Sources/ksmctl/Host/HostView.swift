@@ -53,15 +53,14 @@ struct HostView {
     /// In KiB, 0 where the kernel does not say.
     var total: KiB { memory.total ?? .zero }
 
-    var pageSize: Int64 { Int64(Host.pageSize) }
+    var pageSize: Bytes { Host.pageSize }
 
     /// What merging saves now, in bytes.
-    var savedBytes: Int64? { ksm.savedPages.map { bytes(pages: $0) } }
+    var savedBytes: Int64? { ksm.savedPages.map { $0.bytes(of: pageSize).count } }
 
     /// Within 64 bits.
     func bytes(pages: Int64) -> Int64 {
-        let (bytes, overflow) = pages.multipliedReportingOverflow(by: pageSize)
-        return overflow ? .max : bytes
+        Pages(pages).bytes(of: pageSize).count
     }
 
     /// The time since 1970, in seconds.

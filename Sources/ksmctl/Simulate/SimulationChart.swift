@@ -40,7 +40,7 @@ struct SimulationChart {
 
     /// Since 1970, or since the first sample.
     private func time(_ index: Int) -> Double {
-        Double(records[index].time - (comparison.source.hasDates ? 0 : records[0].time)) / 1e6
+        records[index].time.secondsSince1970 - (comparison.source.hasDates ? 0 : records[0].time.secondsSince1970)
     }
 
     /// Until when the sample holds.

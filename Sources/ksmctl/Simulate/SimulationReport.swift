@@ -66,7 +66,7 @@ struct SimulationReport: Report {
         let records = comparison.source.trace.records
         let timeline = comparison.timeline
         trace = TraceFacts(
-            source: comparison.source.name, samples: records.count, startSeconds: Double(records[0].time) / 1e6,
+            source: comparison.source.name, samples: records.count, startSeconds: records[0].time.secondsSince1970,
             coveredSeconds: Double(timeline.covered) / 1e6, sampleSeconds: timeline.usual.map { Double($0) / 1e6 },
             gaps: timeline.gaps, gapSeconds: Double(timeline.missing) / 1e6)
         series = comparison.sides.map { side in
@@ -77,7 +77,7 @@ struct SimulationReport: Report {
             showsAll || timeline.beginnings[index] || all.contains { !$0[index].isSame(as: $0[index - 1]) }
         }.map { index in
             Moment(
-                timeSeconds: Double(records[index].time) / 1e6, freeBytes: records[index].memory.free.bytes,
+                timeSeconds: records[index].time.secondsSince1970, freeBytes: records[index].memory.free.bytes,
                 committedBytes: records[index].memory.committed.bytes, decisions: all.map { Decided($0[index]) })
         }
         notes = comparison.notes
@@ -86,15 +86,14 @@ struct SimulationReport: Report {
 
     /// Pages that `pages_scanned` counted from sample to sample; a count that began anew says nothing.
     private static func counted(_ records: [HistoryRecord]) -> Int64? {
-        var sum: Int64?
+        var sum: Pages?
         for (before, now) in zip(records, records.dropFirst()) {
-            guard let old = before.counters?.scanned, let new = now.counters?.scanned, old > 0, new >= old else {
+            guard let old = before.counters?.scanned, let new = now.counters?.scanned, old > .zero, new >= old else {
                 continue
             }
-            let (total, overflow) = (sum ?? 0).addingReportingOverflow(new - old)
-            sum = overflow ? .max : total
+            sum = (sum ?? .zero) + (new - old)
         }
-        return sum
+        return sum?.count
     }
 }
 
@@ -113,7 +112,7 @@ extension SimulationReport.Series {
         starts = summary.starts
         meanPagesToScan = summary.meanPagesToScan
         maxPagesToScan = summary.mostPagesToScan
-        scannedPagesEstimate = summary.scannedPages.map { $0 >= 0x1p63 ? .max : Int64($0) }
+        scannedPagesEstimate = summary.scannedPages.map { Int64(saturating: $0) }
         scannedPagesCounted = counted
     }
 }

@@ -68,5 +68,5 @@ struct TraceSource {
     var greatestTotal: KiB { trace.records.map { $0.total }.max() ?? .zero }
 
     /// Whether the times are since 1970, so that they have a date; a trace by hand may begin at 0.
-    var hasDates: Bool { (trace.records.first?.time ?? 0) >= 100_000_000_000_000 }
+    var hasDates: Bool { (trace.records.first?.time.wholeSeconds ?? 0) >= 100_000_000 }
 }

@@ -48,7 +48,7 @@ struct ExplainReport: Report {
         if let told = view.state?.told {
             (decision, guests, isDaemons) = (told.decision, told.guests, true)
             sentence = told.sentence
-            ageSeconds = max(now - Double(told.time) / 1e6, 0)
+            ageSeconds = max(now - told.time.secondsSince1970, 0)
         } else {
             let (supposed, count) = try Self.supposed(view)
             (decision, guests, isDaemons) = (supposed, count, false)

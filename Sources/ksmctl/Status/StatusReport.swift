@@ -104,10 +104,10 @@ struct DecisionReport: Encodable {
         action = decision.action.word
         reason = decision.reason.word
         sentence = told.sentence
-        let age = max(now - Double(told.time) / 1e6, 0)
+        let age = max(now - told.time.secondsSince1970, 0)
         ageSeconds = age
         // A pause of centuries is for ever.
-        pauseSeconds = told.pause.flatMap { $0 > 1 << 50 ? nil : Double($0) / 1e6 }
+        pauseSeconds = told.pause.flatMap { $0.seconds > 1e9 ? nil : $0.seconds }
         nextSeconds = decision.policy == .adaptive ? nil : pauseSeconds.map { max($0 - age, 0) }
         guests = told.guests
         committedBytes = decision.memory.committed.bytes
@@ -176,40 +176,39 @@ extension StatusReport {
 struct ScanMoment: Equatable {
     /// In seconds since 1970.
     var time: Double
-    /// In nanoseconds.
-    var cpu: Int64?
-    var scanned: Int64?
+    var cpu: Duration?
+    var scanned: Pages?
 
     init(_ ksm: KSMSnapshot, at time: Double) {
         self.time = time
         cpu = ksm.cpu
-        scanned = ksm.pagesScanned
+        scanned = ksm.pagesScanned.map { Pages($0) }
     }
 
     init?(_ record: HistoryRecord) {
         guard let counters = record.counters else { return nil }
-        time = Double(record.time) / 1e6
+        time = record.time.secondsSince1970
         cpu = counters.cpu
-        scanned = counters.scanned > 0 ? counters.scanned : nil
+        scanned = counters.scanned > .zero ? counters.scanned : nil
     }
 }
 
 extension StatusReport.Thread {
     /// `nil` values where the two moments are not of one boot, or there is no earlier one.
     init(_ ksm: KSMSnapshot, _ now: ScanMoment, since before: ScanMoment?) {
-        cpuSecondsSinceBoot = ksm.cpu.map { Double($0) / 1e9 }
+        cpuSecondsSinceBoot = ksm.cpu?.seconds
         guard let before, now.time - before.time >= 0.1 else { return }
         let seconds = now.time - before.time
         if let began = before.cpu, let cpu = now.cpu, cpu >= began {
-            cpuPercent = min(Double(cpu - began) / 1e9 / seconds * 100, 100)
+            cpuPercent = min((cpu - began).seconds / seconds * 100, 100)
             windowSeconds = seconds
         }
         guard let began = before.scanned, let scanned = now.scanned, scanned >= began else { return }
-        let speed = Double(scanned - began) / seconds
+        let speed = Double((scanned - began).count) / seconds
         pagesPerSecond = speed
         windowSeconds = seconds
         let known =
-            (ksm.pagesShared ?? 0) + (ksm.pagesSharing ?? 0) + (ksm.pagesUnshared ?? 0) + (ksm.pagesVolatile ?? 0)
-        if speed >= 1, ksm.run == 1, known > 0 { passSeconds = Double(known) / speed }
+            [ksm.pagesShared, ksm.pagesSharing, ksm.pagesUnshared, ksm.pagesVolatile].sum { Pages($0 ?? 0) }
+        if speed >= 1, ksm.run == 1, known > .zero { passSeconds = Double(known.count) / speed }
     }
 }

@@ -20,18 +20,18 @@ package struct AdaptivePolicy: Sendable {
     /// The pass that ended with the present sample.
     private var ended: ScanPass?
     /// So many pages from the beginning of a pass, at most, ksmd stopped.
-    private var standing: Int64 = 0
+    private var standing = Pages.zero
     /// When the last pass ended.
-    private var restedSince: Int64 = 0
-    private var lastStep: (now: Int64, counters: ScanCounters)?
-    private var lastGuestLook: Int64?
-    private var lastMemoryLook: Int64?
+    private var restedSince = Instant(nanoseconds: 0)
+    private var lastStep: (now: Instant, counters: ScanCounters)?
+    private var lastGuestLook: Instant?
+    private var lastMemoryLook: Instant?
     /// Whether a scan would begin, whose account begins with the counters of its first moment.
     private var needsCounters = true
     /// Whether the operator asked, and no scan has begun since.
     private var isRequested = false
     /// When the kernel last announced memory pressure.
-    private var lastShortage: Int64?
+    private var lastShortage: Instant?
     private var isFilling = false
     /// The greatest growth since guests began to fill their memory, in KiB per second.
     private var fillingPeak = 0.0
@@ -50,13 +50,13 @@ package struct AdaptivePolicy: Sendable {
     /// Whether the activity of guests has yet to be noted from which the next is counted.
     private var needsActivityStart = true
     /// When it was last asked whether guests are busy.
-    private var lastActivityLook: Int64 = 0
+    private var lastActivityLook = Instant(nanoseconds: 0)
 
     /// - Parameters:
     ///   - configuration: That of `classic`.
     ///   - cpus: How many the host has.
-    ///   - pageSize: Of the host, in bytes.
-    package init(_ configuration: Configuration, classic: ClassicPolicy, cpus: Int, pageSize: Int) {
+    ///   - pageSize: Of the host.
+    package init(_ configuration: Configuration, classic: ClassicPolicy, cpus: Int, pageSize: Bytes) {
         self.classic = classic
         settings = Settings(configuration, cpus: cpus, pageSize: pageSize)
     }
@@ -64,7 +64,7 @@ package struct AdaptivePolicy: Sendable {
     /// Goes on by other settings, with all that was learnt.
     package mutating func adopt(_ configuration: Configuration, classic: ClassicPolicy, cpus: Int) {
         self.classic = classic
-        settings = Settings(configuration, cpus: cpus, pageSize: Int(settings.pageSize))
+        settings = Settings(configuration, cpus: cpus, pageSize: settings.pageSize)
     }
 
     // MARK: A step
@@ -89,18 +89,18 @@ package struct AdaptivePolicy: Sendable {
     }
 
     /// What a sample at this time should hold: a steady step reads no more than it needs.
-    package func wants(at now: Int64) -> Wants {
+    package func wants(at now: Instant) -> Wants {
         var wants: Wants = []
         switch phase {
         case .idle:
             wants = .guests
-            let isProbeDue = seconds(from: max(restedSince, lastActivityLook), to: now) >= probeInterval
+            let isProbeDue = now - max(restedSince, lastActivityLook) >= probeInterval
             if needsActivityStart || isProbeDue && ledger.guests > 0 { wants.insert(.activity) }
             // What guests did is counted from one look to the next, so a probe must be able to begin with this one.
             if needsCounters || wants.contains(.activity) { wants.insert(.allCounters) }
         case .waiting: wants = [.guests, .allCounters]
         case .scanning(let scan):
-            let pause = max(Int64(Law.guestStep * 1e9), lookPause)
+            let pause = max(Law.guestStep, lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
             // What ended guests shared leaves the counters at one blow, which each step must see for itself.
@@ -114,8 +114,6 @@ package struct AdaptivePolicy: Sendable {
 
     /// Decides what KSM should do until the next sample.
     package mutating func decide(_ sample: AdaptiveSample) -> Decision {
-        var sample = sample
-        sample.counters = sample.counters.bounded
         ended = nil
         takeIn(sample)
         let isPermitted = settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan
@@ -138,18 +136,18 @@ package struct AdaptivePolicy: Sendable {
         ledger.update(guests)
         if isFirst {
             // What ksmd knows already was the work of a daemon before this one, or of the boot's settings.
-            let known = Double(sample.counters.seen + sample.counters.zero) * settings.pageSize / 1024
+            let known = bytes(sample.counters.seen + sample.counters.zero) / 1024
             ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
             // It may have been interrupted between hashing and comparing; and what smart_scan passed over counts as
             // changed, which one look too many will tell.
             lastPass = ScanPass(
-                cpu: nil, gained: 0, fresh: 0, left: max(sample.counters.volatile, 0), passedOverAtEnd: 0,
+                cpu: nil, gained: .zero, fresh: .zero, left: sample.counters.volatile.nonNegative, passedOverAtEnd: .zero,
                 looked: 1)
             restedSince = sample.now
             lastActivityLook = sample.now
             isFilling = ledger.unscanned >= Law.leastGrowth
         } else if let last = lastGuestLook, sample.now > last {
-            let rate = Double(ledger.lastGrowth.count) / seconds(from: last, to: sample.now)
+            let rate = Double(ledger.lastGrowth.count) / (sample.now - last).seconds
             let least = max(Double(Law.fillingAmount.count), Double(ledger.resident.count) * Law.fillingShare)
             fillingPeak = rate >= least ? max(fillingPeak, rate) : 0
             isFilling = rate >= max(least, fillingPeak * Law.fillingEnd)
@@ -169,7 +167,7 @@ package struct AdaptivePolicy: Sendable {
         switch phase {
         case .idle: return rest(sample)
         case .waiting(let since):
-            let isOver = !isFilling || isShort(sample.now) || seconds(from: since, to: sample.now) >= Law.longestWait
+            let isOver = !isFilling || isShort(sample.now) || sample.now - since >= Law.longestWait
             return isOver || isRequested ? begin(.burst, sample) : .filling
         case .scanning(let scan): return go(on: scan, sample)
         }
@@ -179,16 +177,16 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func rest(_ sample: AdaptiveSample) -> Decision.Reason {
         if isRequested { return begin(.request, sample) }
-        let rested = seconds(from: restedSince, to: sample.now)
+        let rested = sample.now - restedSince
         let patience =
-            (1 + min(rested, Law.longestPatience) / Law.patience) * (isShort(sample.now) ? Law.shortageWorth : 1)
+            (1 + min(rested, Law.longestPatience).seconds / Law.patience.seconds) * (isShort(sample.now) ? Law.shortageWorth : 1)
         let grown = bytes(ledger.unscanned)
         if ledger.unscanned >= Law.leastGrowth, pays(grown, 2 * costOfPass.estimate(sample.counters) / patience) {
             guard isFilling, !isShort(sample.now) else { return begin(.burst, sample) }
             phase = .waiting(since: sample.now)
             return .filling
         }
-        let candidates = bytes((lastPass?.left ?? 0) + (lastPass?.hidden ?? 0))
+        let candidates = bytes((lastPass?.left ?? .zero) + (lastPass?.hidden ?? .zero))
         let changed = changedYield * candidates
         if candidates >= bytes(Law.leastChange), rested >= Law.patience,
             pays(changed + grown, costOfFullPass.estimate(sample.counters) / patience)
@@ -212,7 +210,7 @@ package struct AdaptivePolicy: Sendable {
             let isAlive = activity.busiest >= Law.aliveShare || activity.brokenMerges >= Law.aliveWrites
             return isAlive ? begin(.recheck, sample) : .nothingToGain
         }
-        let manyWrites = max(Int64(Double(sample.counters.saved) * Law.busyWrites), Law.leastBusyWrites)
+        let manyWrites = max(Pages(rounding: Double(sample.counters.saved.count) * Law.busyWrites), Law.leastBusyWrites)
         let isBusy = activity.busiest >= Law.busyShare || activity.brokenMerges >= manyWrites
         return isBusy ? begin(.probe, sample) : .nothingToGain
     }
@@ -242,7 +240,7 @@ package struct AdaptivePolicy: Sendable {
         isRequested = false
         noteStall(&scan, sample)
         if var pass = meter?.observe(sample.counters, forgivingLosses: ledger.hasLost) {
-            pass.hide(unmatched: (lastPass?.fresh ?? 0) - pass.gained, of: sample.counters.seen)
+            pass.hide(unmatched: (lastPass?.fresh ?? .zero) - pass.gained, of: sample.counters.seen)
             scan.passes += 1
             if bytes(pass.fresh) >= bytes(Law.leastGrowth) { scan.foundNew = true }
             learn(from: pass, scan, sample)
@@ -260,9 +258,9 @@ package struct AdaptivePolicy: Sendable {
         {
             close(scan, sample)
             if var pass = lastPass {
-                pass.left = max(pass.left - newcomers.pages, 0)
-                pass.fresh = 0
-                pass.hidden = 0
+                pass.left = (pass.left - newcomers.pages).nonNegative
+                pass.fresh = .zero
+                pass.hidden = .zero
                 lastPass = pass
             }
             restedSince = sample.now
@@ -282,16 +280,16 @@ package struct AdaptivePolicy: Sendable {
             sample.counters.cpu != before.cpu || sample.counters.waited != before.waited
             || sample.counters.visited != before.visited || sample.counters.passes != before.passes
         // Where neither CPU time nor pages are counted it cannot be told.
-        let isCounted = sample.counters.cpu != nil || sample.counters.scanned > 0
+        let isCounted = sample.counters.cpu != nil || sample.counters.scanned > .zero
         if hasMoved || !isCounted { scan.movedAt = sample.now }
-        scan.isStalled = seconds(from: scan.movedAt, to: sample.now) >= Law.stalledAfter
+        scan.isStalled = sample.now - scan.movedAt >= Law.stalledAfter
     }
 
     /// Whether newcomers merged with what was shared before them as well as memory here does. If they did not, their
     /// like may be among the pages that were alone until now, which come later in the pass.
-    private func haveMetTheirLike(_ pages: Int64, _ meter: PassMeter) -> Bool {
+    private func haveMetTheirLike(_ pages: Pages, _ meter: PassMeter) -> Bool {
         let usual = meter.savedShareAtStart
-        return usual >= Law.leastUsualShare && Double(meter.gained) >= 0.9 * usual * Double(pages)
+        return usual >= Law.leastUsualShare && Double(meter.gained.count) >= 0.9 * usual * Double(pages.count)
     }
 
     /// Keeps account of what the pass has seen.
@@ -302,7 +300,7 @@ package struct AdaptivePolicy: Sendable {
         let seen = KiB(ofBytes: bytes(pass.fresh))
         let expected = ledger.expected
         if scan.passes == 1, seen.count < expected.count / 10 * 9 {
-            let pages = Int64(bytes(expected) / settings.pageSize)
+            let pages = Pages(rounding: bytes(expected) / Double(settings.pageSize.count))
             scan.newcomers = (pages, end: standing + pages)
             ledger.seeAhead(seen)
         } else {
@@ -321,9 +319,9 @@ package struct AdaptivePolicy: Sendable {
         if scan.newcomers != nil && scan.passes < 2 { return true }
         let fresh = min(pass.fresh, pass.left)
         // A probe that smart_scan let look at a part speaks for the whole.
-        let changed = Double(pass.left - fresh) / (scan.kind == .probe ? max(pass.looked, 0.05) : 1)
+        let changed = Double((pass.left - fresh).count) / (scan.kind == .probe ? max(pass.looked, 0.05) : 1)
         let expected =
-            bytes(fresh) + changedYield * changed * settings.pageSize + bytes(ledger.unscanned)
+            bytes(fresh) + changedYield * changed * Double(settings.pageSize.count) + bytes(ledger.unscanned)
         let cost = scan.isFull ? costOfFullPass : costOfPass
         return expected >= bytes(Law.leastChange) && pays(expected, cost.estimate(counters))
     }
@@ -331,14 +329,14 @@ package struct AdaptivePolicy: Sendable {
     private mutating func learn(from pass: ScanPass, _ scan: Scan, _ sample: AdaptiveSample) {
         if let cpu = pass.cpu, scan.passes > 1 || scan.kind != .burst {
             if scan.isFull {
-                costOfFullPass.learn(sample.counters, cpu: cpu)
+                costOfFullPass.learn(sample.counters, cpu: cpu.seconds)
             } else {
-                costOfPass.learn(sample.counters, cpu: cpu)
+                costOfPass.learn(sample.counters, cpu: cpu.seconds)
             }
         }
         // What the pass before left and had not seen for the first time is what this one compared.
-        guard let before = lastPass, before.left - before.fresh > max(before.fresh, 256) else { return }
-        let yield = Double(max(pass.gained, 0)) / Double(before.left)
+        guard let before = lastPass, before.left - before.fresh > max(before.fresh, Pages(256)) else { return }
+        let yield = Double(pass.gained.nonNegative.count) / Double(before.left.count)
         changedYield = min(max((changedYield + 3 * yield) / 4, Law.leastChangedYield), 1)
     }
 
@@ -351,7 +349,7 @@ package struct AdaptivePolicy: Sendable {
         }
         guard let began = scan.cpuAtStart, let ended = sample.counters.cpu else { return }
         let gained = bytes(sample.counters.saved - scan.savedAtStart)
-        if pays(gained, Double(ended - began) / 1e9) {
+        if pays(gained, (ended - began).seconds) {
             probeInterval = Law.firstProbe
         } else if scan.kind == .probe {
             probeInterval = min(probeInterval * 2, Law.longestProbe)
@@ -373,12 +371,12 @@ package struct AdaptivePolicy: Sendable {
             // Whoever waits for a CPU goes first.
             share *= min(max(1.25 - cpuPressure, 0.25), 1)
         }
-        let elapsed = lastStep.map { seconds(from: $0.now, to: sample.now) } ?? 0
+        let elapsed = lastStep.map { (sample.now - $0.now).seconds } ?? 0
         var used: Double?
         var waited = 0.0
         if let before = lastStep?.counters, let began = before.cpu, let cpu = sample.counters.cpu {
-            used = Double(cpu - began) / 1e9
-            waited = Double(sample.counters.waited - before.waited) / 1e9
+            used = (cpu - began).seconds
+            waited = (sample.counters.waited - before.waited).seconds
         }
         let pace = throttle.pace(share: share, elapsed: elapsed, used: used, waited: waited)
         pagesToScan = pace.pagesToScan
@@ -392,12 +390,12 @@ package struct AdaptivePolicy: Sendable {
             action: .stop, reason: reason, pagesToScan: pagesToScan, sleepMilliseconds: sleepMilliseconds,
             memory: sample.memory, total: classic.total, threshold: classic.threshold,
             previousPagesToScan: pagesToScan)
-        var report = ScanReport(unscanned: ledger.unscanned, changed: kibibytes(lastPass?.left ?? 0))
+        var report = ScanReport(unscanned: ledger.unscanned, changed: kibibytes(lastPass?.left ?? .zero))
         report.cpuShare = throttle.measured
         report.ended = ended
         switch phase {
-        case .idle: decision.pause = needsCounters ? 0 : max(settings.idleStep, lookPause)
-        case .waiting: decision.pause = max(min(Int64(Law.growthStep * 1e9), settings.idleStep), lookPause)
+        case .idle: decision.pause = needsCounters ? .zero : max(settings.idleStep, lookPause)
+        case .waiting: decision.pause = max(min(Law.growthStep, settings.idleStep), lookPause)
         case .scanning(let scan):
             decision.action = .scan
             // A tenth of a CPU need not be watched as closely as all of one.
@@ -414,7 +412,7 @@ package struct AdaptivePolicy: Sendable {
     }
 
     /// A look at a guest takes 5 microseconds, and a thousandth of a CPU is enough for all of them.
-    private var lookPause: Int64 { Int64(ledger.guests) * 5_000_000 }
+    private var lookPause: Duration { .milliseconds(5) * ledger.guests }
 
     // MARK: Arithmetic
 
@@ -422,15 +420,13 @@ package struct AdaptivePolicy: Sendable {
         bytes >= settings.yieldMinimum * cpuSeconds
     }
 
-    private func isShort(_ now: Int64) -> Bool {
-        lastShortage.map { seconds(from: $0, to: now) < Law.shortageLasts } ?? false
+    private func isShort(_ now: Instant) -> Bool {
+        lastShortage.map { now - $0 < Law.shortageLasts } ?? false
     }
 
-    private func bytes(_ pages: Int64) -> Double { Double(pages) * settings.pageSize }
+    private func bytes(_ pages: Pages) -> Double { Double(pages.count) * Double(settings.pageSize.count) }
 
     private func bytes(_ amount: KiB) -> Double { Double(amount.count) * 1024 }
 
-    private func kibibytes(_ pages: Int64) -> KiB { KiB(ofBytes: bytes(pages)) }
-
-    private func seconds(from start: Int64, to end: Int64) -> Double { Double(end - start) / 1e9 }
+    private func kibibytes(_ pages: Pages) -> KiB { KiB(ofBytes: bytes(pages)) }
 }

@@ -1,7 +1,6 @@
 /// What the adaptive policy looks at.
 package struct AdaptiveSample: Sendable {
-    /// Monotonic time in nanoseconds.
-    package var now: Int64
+    package var now: Instant
     package var memory: MemorySample
     package var counters: ScanCounters
     /// Whether the counters are those of this moment. While ksmd rests the last ones will do, for most of the time.
@@ -19,7 +18,7 @@ package struct AdaptiveSample: Sendable {
     /// What guests did since the last sample that had this.
     package var activity: GuestActivity?
 
-    package init(now: Int64, memory: MemorySample, counters: ScanCounters) {
+    package init(now: Instant, memory: MemorySample, counters: ScanCounters) {
         self.now = now
         self.memory = memory
         self.counters = counters
@@ -31,9 +30,9 @@ package struct GuestActivity: Equatable, Sendable {
     /// The share of a CPU that the busiest guest had.
     package var busiest: Double
     /// Merged pages that were written to, and became a guest's own again.
-    package var brokenMerges: Int64
+    package var brokenMerges: Pages
 
-    package init(busiest: Double = 0, brokenMerges: Int64 = 0) {
+    package init(busiest: Double = 0, brokenMerges: Pages = .zero) {
         self.busiest = busiest
         self.brokenMerges = brokenMerges
     }

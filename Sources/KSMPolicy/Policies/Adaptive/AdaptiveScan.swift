@@ -3,7 +3,7 @@ extension AdaptivePolicy {
     package enum Phase: Sendable {
         case idle
         /// Guests still fill their memory: what is hashed now changes before it is compared.
-        case waiting(since: Int64)
+        case waiting(since: Instant)
         case scanning(Scan)
     }
 
@@ -27,13 +27,13 @@ extension AdaptivePolicy {
         /// How many pages came since the last scan, and how many pages from the beginning of a pass, at most, they end.
         /// Hashed in the second pass, they are compared at the beginning of the third, and the rest of that pass has
         /// nothing to compare.
-        var newcomers: (pages: Int64, end: Int64)?
+        var newcomers: (pages: Pages, end: Pages)?
         /// Whether smart_scan is off, so that what it passes over is compared as well.
         var isFull = false
-        var savedAtStart: Int64
-        var cpuAtStart: Int64?
+        var savedAtStart: Pages
+        var cpuAtStart: Duration?
         /// When ksmd last did anything.
-        var movedAt: Int64
+        var movedAt: Instant
         /// Whether ksmd sleeps, since no process has offered it memory. It wakes by itself when one does.
         var isStalled = false
     }

@@ -40,9 +40,7 @@ package struct GuestLedger: Sendable {
     package init() {}
 
     package var resident: KiB {
-        var sum = KiB.zero
-        for entry in entries { sum = sum + entry.resident }
-        return sum
+        entries.sum { $0.resident }
     }
 
     package var guests: Int { entries.count }
@@ -51,22 +49,20 @@ package struct GuestLedger: Sendable {
     package var unscanned: KiB {
         var sum = 0.0
         for entry in entries {
-            sum += Double(max(entry.resident.count - entry.scanned.count, 0)) * entry.hitRate
+            sum += Double((entry.resident - entry.scanned).nonNegative.count) * entry.hitRate
         }
         return KiB(ofBytes: sum * 1024)
     }
 
     /// What the pass under way is to see for the first time, as far as it was there when it began.
     package var expected: KiB {
-        var sum = KiB.zero
-        for entry in entries { sum = sum + KiB(max(entry.atPassStart.count - entry.scanned.count, 0)) }
-        return sum
+        entries.sum { ($0.atPassStart - $0.scanned).nonNegative }
     }
 
     /// Takes what the guests hold now, all of them.
     package mutating func update(_ guests: [GuestMemory]) {
         for index in entries.indices { entries[index].isPresent = false }
-        var growth: Int64 = 0
+        var growth = KiB.zero
         var next = 0
         for guest in guests {
             // They come in the same order each time, but for those that came or went.
@@ -78,7 +74,7 @@ package struct GuestLedger: Sendable {
                     Entry(
                         id: guest.id, resident: .zero, atPassStart: .zero, scanned: .zero, hitRate: 1, isPresent: true))
             }
-            growth += max(guest.resident.count - entries[next].resident.count, 0)
+            growth += (guest.resident - entries[next].resident).nonNegative
             entries[next].resident = guest.resident
             // What was given back and comes again is new.
             entries[next].scanned = min(entries[next].scanned, guest.resident)
@@ -86,7 +82,7 @@ package struct GuestLedger: Sendable {
             entries[next].isPresent = true
             next += 1
         }
-        lastGrowth = KiB(growth)
+        lastGrowth = growth
         let count = entries.count
         entries.removeAll { !$0.isPresent }
         if entries.count < count { hasLost = true }
@@ -108,10 +104,10 @@ package struct GuestLedger: Sendable {
     ///
     /// - Parameter seen: How much memory was seen for the first time since the pass before it ended.
     package mutating func endPass(seen: KiB) {
-        let expected = self.expected.count
-        let found = (seen + seenAhead).count
-        seenAhead = KiB(max(found - expected, 0))
-        let hitRate = expected > 0 ? min(Double(max(found, 0)) / Double(expected), 1) : 1
+        let expected = expected
+        let found = seen + seenAhead
+        seenAhead = (found - expected).nonNegative
+        let hitRate = expected > .zero ? min(Double(found.nonNegative.count) / Double(expected.count), 1) : 1
         for index in entries.indices where entries[index].atPassStart > entries[index].scanned {
             entries[index].hitRate = max((entries[index].hitRate + 3 * hitRate) / 4, Self.leastHitRate)
             entries[index].scanned = entries[index].atPassStart
@@ -120,7 +116,7 @@ package struct GuestLedger: Sendable {
 
     /// A pass has ended that saw some of what a later one expects to see.
     package mutating func seeAhead(_ seen: KiB) {
-        seenAhead = seenAhead + seen
+        seenAhead += seen
     }
 
     package mutating func forgetGone() {

@@ -9,17 +9,17 @@ package struct AdvisorPolicy: Sendable {
     package let classic: ClassicPolicy
     private let settings: Settings
     private var slowLooks = 0
-    private var last: (now: Int64, cpu: Int64?)?
+    private var last: (now: Instant, cpu: Duration?)?
 
     private struct Settings: Equatable, Sendable {
-        var scanTime: Int64
-        var cpuMaximum: Int64
+        var scanTime: Duration
+        var cpuMaximumPercent: Int64
         var pagesMinimum: Int64
         var pagesMaximum: Int64
     }
 
-    /// The time between two looks while the kernel scans, in nanoseconds.
-    package static let step: Int64 = 10_000_000_000
+    /// The time between two looks while the kernel scans.
+    package static let step = Duration.seconds(10)
     /// This many looks in a row have to find it too slow: its value changes only at the end of a pass.
     static let mostSlowLooks = 3
     /// Its room above what is needed, and the factor below it that counts as too slow.
@@ -28,24 +28,24 @@ package struct AdvisorPolicy: Sendable {
     package init(_ configuration: Configuration, classic: ClassicPolicy) {
         self.classic = classic
         settings = Settings(
-            scanTime: configuration.advisorScanTime, cpuMaximum: configuration.advisorCPUMaximum,
+            scanTime: configuration.advisorScanTime, cpuMaximumPercent: configuration.advisorCPUMaximumPercent,
             pagesMinimum: configuration.advisorPagesMinimum, pagesMaximum: configuration.advisorPagesMaximum)
     }
 
     /// What the advisor is to be given.
     package struct Order: Equatable, Sendable {
-        /// The time that a pass should take, in seconds.
-        package var scanTime: Int64
-        /// In percent of one CPU.
-        package var cpuMaximum: Int64
+        /// The time that a pass should take, in whole seconds. The corresponding file is `advisor_target_scan_time`.
+        package var scanTime: Duration
+        /// Of one CPU. The corresponding file is `advisor_max_cpu`.
+        package var cpuMaximumPercent: Int64
         package var pagesMinimum: Int64
         package var pagesMaximum: Int64
         /// Whether it has to begin anew.
         package var restarts = false
 
-        package init(scanTime: Int64, cpuMaximum: Int64, pagesMinimum: Int64, pagesMaximum: Int64) {
+        package init(scanTime: Duration, cpuMaximumPercent: Int64, pagesMinimum: Int64, pagesMaximum: Int64) {
             self.scanTime = scanTime
-            self.cpuMaximum = cpuMaximum
+            self.cpuMaximumPercent = cpuMaximumPercent
             self.pagesMinimum = pagesMinimum
             self.pagesMaximum = pagesMaximum
         }
@@ -53,15 +53,14 @@ package struct AdvisorPolicy: Sendable {
 
     /// What the kernel shows of its advisor's work.
     package struct Sample: Sendable {
-        /// Monotonic time in nanoseconds.
-        package var now: Int64
+        package var now: Instant
         package var counters: ScanCounters
         package var isOn: Bool
         package var pagesToScan: Int64
         package var sleepMilliseconds: Int64
 
         package init(
-            now: Int64, counters: ScanCounters, isOn: Bool, pagesToScan: Int64, sleepMilliseconds: Int64
+            now: Instant, counters: ScanCounters, isOn: Bool, pagesToScan: Int64, sleepMilliseconds: Int64
         ) {
             self.now = now
             self.counters = counters
@@ -85,8 +84,8 @@ package struct AdvisorPolicy: Sendable {
         }
         let needed = pagesNeeded(sample)
         var order = Order(
-            scanTime: settings.scanTime, cpuMaximum: settings.cpuMaximum, pagesMinimum: within(needed),
-            pagesMaximum: within(needed > .max / Self.room ? .max : needed * Self.room))
+            scanTime: settings.scanTime, cpuMaximumPercent: settings.cpuMaximumPercent, pagesMinimum: within(needed),
+            pagesMaximum: within(needed.multipliedSaturated(by: Self.room)))
         // One that has just been switched on begins at its minimum anyway.
         if sample.isOn, sample.pagesToScan < order.pagesMinimum / Self.room, !isAtItsCPUMaximum(sample) {
             slowLooks += 1
@@ -103,9 +102,8 @@ package struct AdvisorPolicy: Sendable {
 
     /// Pages for each scan with which a pass over all that KSM knows takes the time asked for, if scans took none.
     private func pagesNeeded(_ sample: Sample) -> Int64 {
-        let (product, overflow) = max(sample.counters.seen, 0)
-            .multipliedReportingOverflow(by: max(sample.sleepMilliseconds, 1))
-        return overflow ? .max : product / (settings.scanTime * 1000)
+        let product = sample.counters.seen.nonNegative.count.multipliedSaturated(by: max(sample.sleepMilliseconds, 1))
+        return product == .max ? .max : product / max(settings.scanTime.milliseconds, 1)
     }
 
     private func within(_ pages: Int64) -> Int64 {
@@ -117,6 +115,6 @@ package struct AdvisorPolicy: Sendable {
         guard let last, let before = last.cpu, let cpu = sample.counters.cpu, sample.now > last.now else {
             return false
         }
-        return Double(cpu - before) / Double(sample.now - last.now) > Double(settings.cpuMaximum) / 200
+        return (cpu - before) / (sample.now - last.now) > Double(settings.cpuMaximumPercent) / 200
     }
 }

@@ -88,8 +88,7 @@ package struct ClassicPolicy: Equatable, Sendable {
     /// The lower bound is asked first and the upper only otherwise. With a minimum above the maximum the value
     /// alternates between the two, as the original's did.
     private func step(_ pages: Int64, by change: Int64) -> Int64 {
-        let (sum, overflow) = pages.addingReportingOverflow(change)
-        let stepped = overflow ? (change < 0 ? .min : .max) : sum
+        let stepped = pages.addingSaturated(change)
         if stepped < pagesMinimum { return pagesMinimum }
         if stepped > pagesMaximum { return pagesMaximum }
         return stepped
