@@ -78,7 +78,7 @@ import Testing
             // A file without a trigger polls as one whose trigger is gone.
             waiter.watchPressure(
                 PressureTrigger(adopting: try FileDescriptor(opening: Self.file, O_RDONLY), Self.threshold))
-            #expect(!waiter.wait(until: waiter.now + 1_000_000_000).contains(.pressure))
+            #expect(!waiter.wait(until: waiter.now + .seconds(1)).contains(.pressure))
             let notices = waiter.takeNotices()
             #expect(notices.count == 1)
             #expect("\(notices[0])".contains("the kernel dropped the trigger"))
@@ -94,7 +94,7 @@ import Testing
         try withWaiter(host.paths) { waiter in
             waiter.watchPressure(Self.threshold)
             #expect(host.read("proc/pressure/memory") == "")
-            #expect(waiter.wait(until: waiter.now + 1_000_000) == [])
+            #expect(waiter.wait(until: waiter.now + .milliseconds(1)) == [])
             #expect(waiter.takeNotices() == [])
         }
     }

@@ -98,16 +98,16 @@ import Testing
 
     @Test func `a pass is what changed between its ends`() throws {
         var counters = ScanCounters()
-        counters.cpu = 0
+        counters.cpu = .zero
         var meter = PassMeter(counters, after: nil, standing: 0)
         #expect(meter.observe(counters, forgivingLosses: false) == nil)
         counters.passes = 1
-        counters.cpu = 2_000_000_000
+        counters.cpu = .seconds(2)
         counters.sharing = 50
         counters.volatile = 100
         let ended = meter.observe(counters, forgivingLosses: false)
         let pass = try #require(ended)
-        #expect(pass.cpu == 2)
+        #expect(pass.cpu == .seconds(2))
         #expect(pass.gained == 50)
         #expect(pass.fresh == 150)
         #expect(pass.left == 100)
@@ -172,10 +172,10 @@ import Testing
         var policy = advisor()
         return (0..<looks).map { look in
             var counters = ScanCounters()
-            counters.unshared = known
-            counters.cpu = Int64(Double(look) * Double(AdvisorPolicy.step) * share)
+            counters.unshared = Pages(known)
+            counters.cpu = Duration(rounding: Double(look) * AdvisorPolicy.step.seconds * share)
             let sample = AdvisorPolicy.Sample(
-                now: Int64(look) * AdvisorPolicy.step, counters: counters, isOn: isOn, pagesToScan: pages,
+                now: 0 + AdvisorPolicy.step * look, counters: counters, isOn: isOn, pagesToScan: pages,
                 sleepMilliseconds: 20)
             return policy.decide(short, sample).advisor
         }

@@ -92,7 +92,7 @@ import Testing
             KSM_ALLOW_UNMERGE=yes
             """)
         var expected = Configuration()
-        expected.monitorInterval = Interval(nanoseconds: 500_000_000)
+        expected.monitorInterval = .milliseconds(500)
         expected.sleepMilliseconds = 20
         expected.pagesBoost = 400
         expected.pagesDecay = -60
@@ -115,11 +115,11 @@ import Testing
         expected.cpuMaximumPercent = 84
         expected.hostCPUMaximumPercent = 49
         expected.probeCPUPercent = 9
-        expected.idleStep = Interval(nanoseconds: 600_000_000)
-        expected.burstStep = Interval(nanoseconds: 200_000_000)
-        expected.yieldMinimum = 51
+        expected.idleStep = .milliseconds(600)
+        expected.burstStep = .milliseconds(200)
+        expected.yieldMinimum = Bytes(mebibytes: 51)
         expected.adaptiveStart = .threshold
-        expected.advisorScanTime = 201
+        expected.advisorScanTime = .seconds(201)
         expected.advisorCPUMaximumPercent = 71
         expected.advisorPagesMinimum = 501
         expected.advisorPagesMaximum = 30001

@@ -25,8 +25,8 @@ import Testing
         counters.zero = 16
         counters.skipped = 17
         counters.scanned = 18
-        counters.cpu = 19
-        counters.waited = 20
+        counters.cpu = .nanoseconds(19)
+        counters.waited = .nanoseconds(20)
         record.counters = counters
         return record
     }
@@ -58,10 +58,10 @@ import Testing
 
     @Test func `extremes and negative numbers are kept`() throws {
         var record = Self.full
-        record.time = .min
+        record.time = WallTime(microseconds: .min)
         record.memory = MemorySample(free: KiB(.max), committed: KiB(.min))
-        record.profit = .min
-        record.counters?.scanned = .max
+        record.profit = Bytes(.min)
+        record.counters?.scanned = Pages(.max)
         let read = try #require(Self.read(HistoryFormat.bytes(record, sequence: .max)))
         #expect(read.record == record)
         #expect(read.sequence == .max)
@@ -82,7 +82,7 @@ import Testing
         zero.saved = .zero
         zero.profit = 0
         zero.counters = ScanCounters()
-        zero.counters?.cpu = 0
+        zero.counters?.cpu = .zero
         #expect(try #require(Self.read(HistoryFormat.bytes(zero, sequence: 1))).record == zero)
     }
 

@@ -9,7 +9,7 @@ import Testing
         ("KSM_INTERVAL", nil), ("KSM_ONEXIT", .onExit), ("KSM_PSMETRIC", .guestMetric),
         ("KSM_MONITOR_INTERVALL", .monitorInterval), ("KSM_X", nil), ("KSM_", nil), ("KSM_MAX_KERNEL_PAGES", nil),
         ("KSM_QWERTZUIOP", nil), ("KSM_SMARTSCAN", .smartScan), ("KSM_ZERO_PAGES", .useZeroPages),
-        ("KSM_CPU_MAXIMUM", .cpuMaximumPercent), ("KSM_ADVISOR_NPAGES", .advisorPagesMinimum), ("KSM_POLICE", .policy),
+        ("KSM_CPU_MAXIMUM", .cpuMaximum), ("KSM_ADVISOR_NPAGES", .advisorPagesMinimum), ("KSM_POLICE", .policy),
         ("KSM_PRESURE", .pressure), ("KSM_MAX_PAGES_SHARING", .maxPageSharing),
     ])
     func `The nearest name is told where one is near`(_ name: String, _ setting: Setting?) {

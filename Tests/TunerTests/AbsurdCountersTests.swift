@@ -20,24 +20,24 @@ import Testing
         for file in 0..<9 {
             for (index, value) in values.enumerated() {
                 var counters = ScanCounters()
-                counters.cpu = 0
+                counters.cpu = .zero
                 switch file {
                 case 0: counters.passes = value
-                case 1: counters.shared = value
-                case 2: counters.sharing = value
-                case 3: counters.unshared = value
-                case 4: counters.volatile = value
-                case 5: counters.zero = value
-                case 6: counters.skipped = value
-                case 7: counters.scanned = value
-                default: counters.cpu = value
+                case 1: counters.shared = Pages(value)
+                case 2: counters.sharing = Pages(value)
+                case 3: counters.unshared = Pages(value)
+                case 4: counters.volatile = Pages(value)
+                case 5: counters.zero = Pages(value)
+                case 6: counters.skipped = Pages(value)
+                case 7: counters.scanned = Pages(value)
+                default: counters.cpu = .nanoseconds(value)
                 }
                 let step = Int64(file * values.count + index)
                 var sample = AdaptiveSample(
-                    now: step * 1_000_000_000, memory: MemorySample(free: total, committed: .zero), counters: counters)
+                    now: Instant(nanoseconds: step * 1_000_000_000), memory: MemorySample(free: total, committed: .zero), counters: counters)
                 sample.guests = [GuestMemory(id: 1, resident: KiB(resident))]
                 sample.isRequested = true
-                sample.activity = GuestActivity(busiest: 1, brokenMerges: .max)
+                sample.activity = GuestActivity(busiest: 1, brokenMerges: Pages(.max))
                 let decision = policy.decide(sample)
                 #expect((0...Int64(UInt32.max)).contains(decision.pagesToScan))
                 #expect((0...Int64(UInt32.max)).contains(decision.sleepMilliseconds))
@@ -56,9 +56,9 @@ import Testing
         var policy = Self.policy()
         for now: Int64 in [0, 0, 0, 5, 3, 1_000_000_000, 0] {
             var counters = ScanCounters()
-            counters.cpu = 10 - now
+            counters.cpu = .nanoseconds(10 - now)
             var sample = AdaptiveSample(
-                now: now, memory: MemorySample(free: .zero, committed: .zero), counters: counters)
+                now: Instant(nanoseconds: now), memory: MemorySample(free: .zero, committed: .zero), counters: counters)
             sample.guests = []
             sample.isRequested = true
             sample.cpuPressure = now == 5 ? -5 : 1e300

@@ -99,14 +99,14 @@ struct Workload: CustomTestStringConvertible, Sendable {
         var endless = workload.storm(isQuiet: true)
         endless.setPace(pagesToScan: 1_000_000_000, sleepMilliseconds: 0)
         endless.setRun(1)
-        while endless.mergeable == 0 || endless.counters.saved * 100 < endless.mergeable * 95 || endless.now < 9 {
+        while endless.mergeable == 0 || endless.counters.saved.count * 100 < endless.mergeable * 95 || endless.now < 9 {
             endless.advance(to: endless.now + 0.1)
         }
         let target = endless.mergeable * 95 / 100
         var run = workload.run(isQuiet: true)
-        let reached = try #require(run.advance(to: 4000) { $0.ksm.counters.saved >= target })
+        let reached = try #require(run.advance(to: 4000) { $0.ksm.counters.saved.count >= target })
         let share = Double(workload.share) / 100
-        let allowed = endless.cpu / share * 1.3 + AdaptivePolicy.Law.longestWait + 9
+        let allowed = endless.cpu / share * 1.3 + AdaptivePolicy.Law.longestWait.seconds + 9
         #expect(reached <= allowed, "\(reached) s, \(endless.now) s by an endless scan, allowed \(allowed)")
     }
 
@@ -116,7 +116,7 @@ struct Workload: CustomTestStringConvertible, Sendable {
         let started = try #require(run.advance(to: 60) { $0.last?.action == .scan })
         let stopped = try #require(run.advance(to: 4000) { $0.last?.action == .stop })
         // Hashing, comparing, and what a stop may take to be sure of.
-        let pages = Double(run.ksm.counters.seen)
+        let pages = Double(run.ksm.counters.seen.count)
         let allowed = (pages / 1.5e6 + 4 * pages / 0.25e6) / (Double(workload.share) / 100) + 20
         #expect(stopped - started <= allowed)
         // What was in flux when the first passes went by may take another look, once.
@@ -124,7 +124,7 @@ struct Workload: CustomTestStringConvertible, Sendable {
         let cpu = run.ksm.cpu
         run.advance(to: run.ksm.now + 1800)
         #expect(run.ksm.cpu == cpu, "\(run.reasons)")
-        #expect(run.ksm.counters.saved * 100 >= run.ksm.mergeable * 95)
+        #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95)
     }
 
     @Test(arguments: Workload.ordinary.prefix(6))
@@ -138,7 +138,7 @@ struct Workload: CustomTestStringConvertible, Sendable {
             let start = run.ksm.now
             run.ksm.start(100, [.init(.same(template: 0), pages: workload.host * 16_384)], growth: growth)
             let scanned = try #require(run.advance(to: start + 200) { $0.last?.action == .scan })
-            let wait = min(growth, AdaptivePolicy.Law.longestWait) + AdaptivePolicy.Law.growthStep + 1
+            let wait = min(growth, AdaptivePolicy.Law.longestWait.seconds) + AdaptivePolicy.Law.growthStep.seconds + 1
             #expect(scanned - start <= wait, "growth in \(growth) s: \(scanned - start) s")
         }
     }

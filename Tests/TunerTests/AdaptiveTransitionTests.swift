@@ -35,7 +35,7 @@ import Testing
         let run = try Self.rested()
         #expect(run.reasons.last == .nothingToGain)
         #expect(run.reasons.contains(.newMemory))
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
     }
 
     @Test func `guests that fill their memory are waited for, and then scanned`() throws {
@@ -50,14 +50,14 @@ import Testing
         let began = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         let ended = try #require(run.advance(to: 60) { $0.last?.reason != .filling })
         #expect(run.last?.reason == .newMemory)
-        #expect(ended - began <= AdaptivePolicy.Law.longestWait + AdaptivePolicy.Law.growthStep)
+        #expect(ended - began <= (AdaptivePolicy.Law.longestWait + AdaptivePolicy.Law.growthStep).seconds)
     }
 
     @Test(arguments: [true, false]) func `pressure or a request ends the wait`(isPressure: Bool) throws {
         var run = PolicyRun(Self.guests(4, growth: 60))
         _ = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         if isPressure { run.isUnderPressure = true } else { run.isRequested = true }
-        let end = run.ksm.now + AdaptivePolicy.Law.growthStep + 0.1
+        let end = run.ksm.now + AdaptivePolicy.Law.growthStep.seconds + 0.1
         _ = try #require(run.advance(to: end) { $0.last?.reason == .newMemory })
     }
 
@@ -89,7 +89,7 @@ import Testing
         let end = try #require(run.advance(to: 100) { $0.last?.action == .stop })
         let begin = try #require(run.advance(to: 100) { $0.last?.action == .scan })
         #expect(run.last?.reason == .settled)
-        #expect(begin - end >= AdaptivePolicy.Law.patience)
+        #expect(begin - end >= AdaptivePolicy.Law.patience.seconds)
     }
 
     @Test func `idle guests are not probed`() throws {
@@ -105,7 +105,7 @@ import Testing
         var run = PolicyRun(ksm)
         _ = try #require(run.advance(to: 4000) { $0.last?.reason == .settled })
         run.advance(to: 4000)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable, "\(run.reasons)")
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable, "\(run.reasons)")
         #expect(run.last?.reason == .nothingToGain)
     }
 
@@ -122,7 +122,7 @@ import Testing
         #expect(run.last?.action == .stop)
         run.ksm.start(1, [.init(.same(template: 0), pages: 131_072)])
         run.advance(to: 660)
-        #expect(run.ksm.counters.saved * 100 >= run.ksm.mergeable * 95, "\(run.reasons) \(run.ksm.counters)")
+        #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95, "\(run.reasons) \(run.ksm.counters)")
     }
 
     @Test func `ksmd without anything to scan is left to sleep until there is`() throws {
@@ -138,7 +138,7 @@ import Testing
         #expect(try #require(run.last).pagesToScan < 20_000)
         _ = try #require(run.advance(to: 41) { $0.last?.reason == .newMemory })
         run.advance(to: 100)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
         #expect(run.last?.action == .stop)
     }
 
@@ -160,7 +160,7 @@ import Testing
         ksm.start(6, [.init(.unique, pages: 30_000)], growth: 11)
         var run = PolicyRun(ksm)
         run.advance(to: 600)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
         let passes = run.ksm.counters.passes
         run.advance(to: 4200)
         #expect(run.ksm.counters.passes - passes <= 1, "\(run.last?.sentence ?? "")")
@@ -181,7 +181,7 @@ import Testing
         before.ksm.setRun(0)
         var run = PolicyRun(before.ksm)
         run.advance(to: before.ksm.now + 120)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
         #expect(run.last?.action == .stop)
     }
 
@@ -192,7 +192,7 @@ import Testing
         run.advance(to: run.ksm.now + 120)
         run.isRequested = true
         run.advance(to: run.ksm.now + 120)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
         #expect(run.last?.action == .stop)
     }
 
@@ -200,7 +200,7 @@ import Testing
         var run = PolicyRun(Self.guests(4))
         run.accountsForCPU = false
         run.advance(to: 300)
-        #expect(run.ksm.counters.saved == run.ksm.mergeable)
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
         #expect(run.last?.action == .stop)
         #expect(run.widest.pages == run.widest.leastPages)
     }
@@ -224,10 +224,10 @@ import Testing
         let classic = try! ClassicPolicy(configuration, total: KiB(16 << 20))
         var policy = AdaptivePolicy(configuration, classic: classic, cpus: 4, pageSize: Bytes(4096))
         var counters = ScanCounters()
-        counters.cpu = 0
+        counters.cpu = .zero
         func decide(at second: Int64, committed: Int64) -> Decision {
             var sample = AdaptiveSample(
-                now: second * 1_000_000_000,
+                now: Instant(nanoseconds: second * 1_000_000_000),
                 memory: MemorySample(free: KiB(8 << 20), committed: KiB(committed)), counters: counters)
             sample.guests = [GuestMemory(id: 1, resident: KiB(8 << 20))]
             return policy.decide(sample)

@@ -37,12 +37,12 @@ private struct Notices: StepObserver {
         var tuner = try tuner()
         var notices = Notices()
         _ = tuner.step(at: 0, &notices)
-        if tuner.control.values[.run] != 1 { _ = tuner.step(at: Self.second, &notices) }
+        if tuner.control.values[.run] != 1 { _ = tuner.step(at: Instant(nanoseconds: Self.second), &notices) }
         #expect(tuner.control.values[.run] == 1)
         #expect(tuner.control.writes.filter { $0 == "run=1" }.count == 1)
         tuner.control.forget()
         // No CPU time is known, so the pace stays.
-        for step: Int64 in 2..<6 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 2..<6 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         #expect(tuner.control.writes.isEmpty)
         #expect(notices.all.isEmpty)
     }
@@ -50,7 +50,7 @@ private struct Notices: StepObserver {
     @Test func `an idle host is written to once`() throws {
         var tuner = try tuner()
         var notices = Notices()
-        for step: Int64 in 0..<6 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 0..<6 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         #expect(tuner.control.writes == ["run=0"])
     }
 
@@ -58,11 +58,11 @@ private struct Notices: StepObserver {
         startGuest()
         var tuner = try tuner()
         var notices = Notices()
-        for step: Int64 in 0..<3 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         let pages = try #require(tuner.control.values[.pagesToScan])
         tuner.control.values[.pagesToScan] = 7
         for step: Int64 in 3..<7 {
-            _ = tuner.step(at: step * Self.second, &notices)
+            _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices)
             #expect(tuner.control.values[.pagesToScan] == pages)
         }
         #expect(notices.all == [.foreignWrite(.pagesToScan, expected: pages, found: 7)])
@@ -72,10 +72,10 @@ private struct Notices: StepObserver {
         startGuest()
         var tuner = try tuner()
         var notices = Notices()
-        for step: Int64 in 0..<3 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         for step: Int64 in 3..<7 {
             tuner.control.values[.run] = 0
-            _ = tuner.step(at: step * Self.second, &notices)
+            _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices)
             #expect(tuner.control.values[.run] == 1)
         }
         #expect(notices.all == [.foreignWrite(.run, expected: 1, found: 0)])
@@ -87,7 +87,7 @@ private struct Notices: StepObserver {
         control.advisorMode = .scanTime
         var tuner = try tuner(control)
         var notices = Notices()
-        for step: Int64 in 0..<4 { _ = tuner.step(at: step * Self.second, &notices) }
+        for step: Int64 in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         #expect(tuner.control.advisorMode == .some(.none))
         #expect(notices.all == [.displacedAdvisor])
     }
@@ -99,7 +99,7 @@ private struct Notices: StepObserver {
         #expect(resting.leave(found: KnobValues(), &notices) == nil)
         startGuest()
         var busy = try tuner()
-        for step: Int64 in 0..<2 { _ = busy.step(at: step * Self.second, &notices) }
+        for step: Int64 in 0..<2 { _ = busy.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         #expect(busy.control.values[.run] == 1)
         #expect(busy.leave(found: KnobValues(), &notices) == 0)
     }
@@ -118,7 +118,7 @@ private struct Notices: StepObserver {
         var reason: Decision.Reason?
         var now: Int64 = 0
         while reason != .settled, now < 4000 * Self.second {
-            reason = tuner.step(at: now, &notices)?.decision.reason
+            reason = tuner.step(at: Instant(nanoseconds: now), &notices)?.decision.reason
             now += Self.second
         }
         #expect(reason == .settled)
@@ -127,7 +127,7 @@ private struct Notices: StepObserver {
         tuner.control.values[.fullScans] = 6
         tuner.control.values[.pagesUnshared] = 31_072
         tuner.control.values[.pagesVolatile] = 0
-        _ = tuner.step(at: now, &notices)
+        _ = tuner.step(at: Instant(nanoseconds: now), &notices)
         #expect(tuner.control.values[.run] == 0)
         #expect(tuner.control.values[.smartScan] == 1)
         #expect(tuner.control.writes.filter { $0.hasPrefix("smart_scan") } == ["smart_scan=0", "smart_scan=1"])
@@ -192,7 +192,7 @@ private struct Notices: StepObserver {
         var tuner = try advised()
         tuner.control.advisorMode = nil
         var notices = Notices()
-        for step: Int64 in 0..<3 { _ = tuner.step(at: step * 60 * Self.second, &notices) }
+        for step: Int64 in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: step * 60 * Self.second), &notices) }
         #expect(notices.all == [.noAdvisor])
         #expect(tuner.control.writes.prefix(3) == ["pages_to_scan=300", "sleep_millisecs=10", "run=1"])
     }

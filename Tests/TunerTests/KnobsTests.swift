@@ -121,7 +121,7 @@ private struct Listener: StepObserver {
         var listener = Listener()
         #expect(remembers(&tuner) == false)
         apply(&tuner, &listener)
-        for second in [0, 20, 40] { _ = tuner.step(at: Int64(second) * Self.second, &listener) }
+        for second in [0, 20, 40] { _ = tuner.step(at: Instant(nanoseconds: Int64(second) * Self.second), &listener) }
         #expect(tuner.control.writes == ["run=0", "run=0", "run=0"])
         #expect(listener.notices.isEmpty)
         #expect(tuner.foundKnobs == KnobSettings())
@@ -207,7 +207,7 @@ private struct Listener: StepObserver {
         }
         var listener = Listener()
         apply(&tuner, &listener)
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(listener.notices == [.noKnob(knob)])
         let text = try #require(listener.notices.first).description
         #expect(text.hasPrefix("this kernel has no \(knob.file.name) (it came with Linux "))
@@ -223,7 +223,7 @@ private struct Listener: StepObserver {
         }
         var listener = Listener()
         apply(&tuner, &listener)
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(
             listener.notices == [
                 .knobFailed(.useZeroPages, KernelFileError(.write, "use_zero_pages", errno: 22)),
@@ -239,7 +239,7 @@ private struct Listener: StepObserver {
         var tuner = try tuner(kernel(merged: 1000)) { $0.mergeAcrossNodes = .no }
         var listener = Listener()
         apply(&tuner, &listener)
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(listener.notices == [.knobWaits(.mergeAcrossNodes, present: 1, wanted: 0, .notAllowed)])
         #expect(
             listener.notices[0].description
@@ -250,7 +250,7 @@ private struct Listener: StepObserver {
         #expect(tuner.foundKnobs == KnobSettings())
 
         tuner.control.values[.pagesShared] = 0
-        _ = tuner.step(at: 100 * Self.second, &listener)
+        _ = tuner.step(at: Instant(nanoseconds: 100 * Self.second), &listener)
         #expect(tuner.control.values[.mergeAcrossNodes] == 0)
         #expect(listener.notices.last == .changedKnob(.mergeAcrossNodes, from: 1, to: 0))
         #expect(tuner.foundKnobs == settings([.mergeAcrossNodes: 1]))
@@ -275,7 +275,7 @@ private struct Listener: StepObserver {
         #expect(listener.notices == [.unmergingFor(.mergeAcrossNodes, KiB(4000))])
         #expect(tuner.foundKnobs == settings([.mergeAcrossNodes: 1, .maxPageSharing: 256]))
         // Meanwhile a decision is put off, without another word.
-        #expect(tuner.step(at: Self.second, &listener) == nil)
+        #expect(tuner.step(at: Instant(nanoseconds: Self.second), &listener) == nil)
         #expect(listener.notices.count == 1)
         #expect(tuner.isCleared == false)
 
@@ -288,7 +288,7 @@ private struct Listener: StepObserver {
             listener.notices.dropFirst() == [
                 .changedKnob(.mergeAcrossNodes, from: 1, to: 0), .changedKnob(.maxPageSharing, from: 256, to: 512),
             ])
-        #expect(tuner.step(at: 2 * Self.second, &listener) != nil)
+        #expect(tuner.step(at: Instant(nanoseconds: 2 * Self.second), &listener) != nil)
         #expect(tuner.control.values[.run] == 0)
         #expect(tuner.isCleared == false)
         // Nobody else stopped KSM.
@@ -305,7 +305,7 @@ private struct Listener: StepObserver {
             var listener = Listener()
             apply(&tuner, &listener)
             #expect(tuner.control.begun == (merged > 0 ? [2] : []))
-            let step = tuner.step(at: Self.second, &listener)
+            let step = tuner.step(at: Instant(nanoseconds: Self.second), &listener)
             #expect(step?.decision.action == (merged > 0 ? .scan : .stop))
             #expect(tuner.control.values[.run] == (merged > 0 ? 1 : 0))
         }
@@ -318,7 +318,7 @@ private struct Listener: StepObserver {
         }
         var listener = Listener()
         apply(&tuner, &listener)
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(tuner.control.begun.isEmpty)
         #expect(
             listener.notices.map(\.description) == [
@@ -347,7 +347,7 @@ private struct Listener: StepObserver {
                 .knobWaits(.maxPageSharing, present: 256, wanted: 512, .notNow),
             ])
         #expect(tuner.foundKnobs == KnobSettings())
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(tuner.control.begun == [2])
 
         tuner.control.childFile = nil
@@ -370,7 +370,7 @@ private struct Listener: StepObserver {
         }
         var listener = Listener()
         apply(&tuner, &listener)
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(tuner.control.begun == [2])
         #expect(
             listener.notices == [
@@ -429,7 +429,7 @@ private struct Listener: StepObserver {
         listener.notices = []
         for time in 0..<4 {
             tuner.control.values[.useZeroPages] = 0
-            _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener)
+            _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener)
         }
         #expect(listener.notices.filter { $0 == .foreignWrite(.useZeroPages, expected: 1, found: 0) }.count == 1)
         #expect(tuner.control.values[.useZeroPages] == 1)
@@ -442,12 +442,12 @@ private struct Listener: StepObserver {
         apply(&tuner, &listener)
         _ = tuner.step(at: 0, &listener)
         tuner.control.values[.useZeroPages] = 0
-        _ = tuner.step(at: 10 * Self.second - 1, &listener)
+        _ = tuner.step(at: Instant(nanoseconds: 10 * Self.second - 1), &listener)
         #expect(tuner.control.values[.useZeroPages] == 0)
-        _ = tuner.step(at: 10 * Self.second, &listener)
+        _ = tuner.step(at: Instant(nanoseconds: 10 * Self.second), &listener)
         #expect(tuner.control.values[.useZeroPages] == 1)
         tuner.control.values[.useZeroPages] = 0
-        _ = tuner.step(at: 19 * Self.second, &listener)
+        _ = tuner.step(at: Instant(nanoseconds: 19 * Self.second), &listener)
         #expect(tuner.control.values[.useZeroPages] == 0)
     }
 
@@ -460,7 +460,7 @@ private struct Listener: StepObserver {
         apply(&tuner, &listener)
         for time in 0..<2 {
             tuner.control.values[.maxPageSharing] = 300
-            _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener)
+            _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener)
         }
         #expect(tuner.control.values[.maxPageSharing] == 256)
         #expect(tuner.foundKnobs == KnobSettings())
@@ -483,7 +483,7 @@ private struct Listener: StepObserver {
         apply(&tuner, &listener)
         tuner.control.values[.maxPageSharing] = 300
         tuner.control.values[.pagesShared] = 7
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(tuner.control.begun.isEmpty)
         #expect(
             listener.notices.dropFirst() == [
@@ -595,7 +595,7 @@ private struct Listener: StepObserver {
                 == (allows ? [] : [.knobWaits(.maxPageSharing, present: 256, wanted: 512, .notAllowed)]))
         #expect(tuner.foundKnobs == KnobSettings())
         tuner.control.forget()
-        for time in 0..<4 { _ = tuner.step(at: Int64(time) * 20 * Self.second, &listener) }
+        for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
         #expect(tuner.control.writes.allSatisfy { $0 == "run=0" })
     }
 }

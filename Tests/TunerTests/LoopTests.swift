@@ -1,3 +1,4 @@
+import HostFixtures
 import HostKernel
 import KSMPolicy
 import Testing
@@ -9,15 +10,15 @@ private typealias Script = [(wakeup: Wakeup, after: Int64?)]
 private struct ScriptedWaiter: Waiting {
     /// What happens, and how long after the wait began; `nil` waits for the deadline.
     var script: Script
-    var now: Int64 = 0
+    var now: Instant = 0
     var notices: [SourceNotice] = []
     /// Each machine is created by the next number.
     var creators: Int32 = 0
 
-    mutating func wait(until deadline: Int64, or write: ChildWrite?) -> Wakeup {
+    mutating func wait(until deadline: Instant, or write: ChildWrite?) -> Wakeup {
         guard !script.isEmpty else { return .terminate }
         let (wakeup, after) = script.removeFirst()
-        now = max(now, after.map { now + $0 } ?? deadline)
+        now = max(now, after.map { now + .nanoseconds($0) } ?? deadline)
         return wakeup
     }
 
@@ -38,10 +39,10 @@ private struct ScriptedWaiter: Waiting {
 }
 
 private struct RecordingHost: LoopHost {
-    var pause: Int64 = 60
+    var pause = Duration.nanoseconds(60)
     var retunesOnGuests = true
     var pressure: PressureThreshold?
-    var watchdogPeriod = Int64.max
+    var watchdogPeriod = Duration.endless
     var pendingWrite: ChildWrite?
     /// Whether a decision falls into the time of each write.
     var isDueAfterWrite = false
@@ -57,7 +58,7 @@ private struct RecordingHost: LoopHost {
     mutating func memoryIsShort() { if tellsReasons { events.append("short") } }
     mutating func decide() {
         events.append("decide")
-        if !pauses.isEmpty { pause = pauses.removeFirst() }
+        if !pauses.isEmpty { pause = .nanoseconds(pauses.removeFirst()) }
     }
     mutating func reload() {
         events.append("reload")
@@ -82,7 +83,7 @@ private struct RecordingHost: LoopHost {
         _ change: (inout RecordingHost) -> Void = { _ in }
     ) -> [String] {
         var host = RecordingHost()
-        host.watchdogPeriod = watchdog
+        host.watchdogPeriod = .nanoseconds(watchdog)
         change(&host)
         var loop = Loop(ScriptedWaiter(script: script))
         loop.run(&host)
@@ -134,7 +135,7 @@ private struct RecordingHost: LoopHost {
         _ script: Script, _ change: (inout RecordingHost) -> Void = { _ in }
     ) -> [String] {
         events(script) {
-            $0.pause = Self.minute
+            $0.pause = .nanoseconds(Self.minute)
             change(&$0)
         }
     }
@@ -193,7 +194,7 @@ private struct RecordingHost: LoopHost {
     }
 
     @Test func `an endless pause decides when a guest comes`() {
-        #expect(guestEvents([(.guests, 1 << 40), ([], nil)]) { $0.pause = .max } == ["guest 1", "decide"])
+        #expect(guestEvents([(.guests, 1 << 40), ([], nil)]) { $0.pause = .endless } == ["guest 1", "decide"])
     }
 
     // MARK: Pressure
@@ -248,7 +249,7 @@ private struct RecordingHost: LoopHost {
 
     @Test func `an endless interval decides only on a signal`() {
         var host = RecordingHost()
-        host.pause = .max
+        host.pause = .endless
         var loop = Loop(ScriptedWaiter(script: [([], 1 << 40), (.retune, 1)]))
         loop.run(&host)
         #expect(host.events == ["decide"])

@@ -61,7 +61,7 @@ struct PolicyRun {
     }
 
     private mutating func step() {
-        let now = Int64(ksm.now * 1e9)
+        let now = Instant(nanoseconds: Int64(ksm.now * 1e9))
         let wants = policy.wants(at: now)
         let isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
         var seen = isCounted ? ksm.counters : counters ?? ksm.counters
@@ -104,7 +104,7 @@ struct PolicyRun {
         } else {
             ksm.setRun(0)
         }
-        nextStep = ksm.now + Double(decision.pause ?? 60_000_000_000) / 1e9
+        nextStep = ksm.now + (decision.pause ?? .seconds(60)).seconds
     }
 
     /// The most CPU time in any so many seconds between two steps, as a share of them.

@@ -11,10 +11,9 @@ package struct DecimalField {
         var value: Int64 = 0
         var index = start
         while index < text.count, text[index].isDigit {
-            let (shifted, tooFar) = value.multipliedReportingOverflow(by: 10)
-            let (sum, tooMuch) = shifted.addingReportingOverflow(Int64(text[index] - UInt8(ascii: "0")))
-            if tooFar || tooMuch { return nil }
-            value = sum
+            guard let next = value.multipliedExactly(by: 10)?.addingExactly(Int64(text[index] - UInt8(ascii: "0")))
+            else { return nil }
+            value = next
             index += 1
         }
         guard index > start else { return nil }

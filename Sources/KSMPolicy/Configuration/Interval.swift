@@ -52,10 +52,9 @@ package enum Interval {
             hasDigit = true
             let digit = Int64(byte - UInt8(ascii: "0"))
             // Before the point each digit makes those before it worth ten times as much, behind it each is worth less.
-            let (shifted, tooFar) = fraction == nil ? length.multipliedReportingOverflow(by: 10) : (length, false)
+            let shifted = fraction == nil ? length.multipliedExactly(by: 10) : length
             fraction = fraction.map { $0 / 10 }
-            let (sum, tooMuch) = shifted.addingReportingOverflow(digit * (fraction ?? unit))
-            guard !tooFar, !tooMuch else { throw .tooLong }
+            guard let sum = shifted?.addingExactly(digit * (fraction ?? unit)) else { throw .tooLong }
             length = sum
         }
         guard hasDigit else { throw .notADuration }

@@ -49,6 +49,18 @@ extension Sequence {
 }
 
 extension FixedWidthInteger {
+    /// The sum; `nil` where it does not fit, for who refuses such a number rather than bounds it.
+    @inlinable package func addingExactly(_ other: Self) -> Self? {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? nil : sum
+    }
+
+    /// The product; `nil` where it does not fit.
+    @inlinable package func multipliedExactly(by other: Self) -> Self? {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? nil : product
+    }
+
     /// The sum, or the nearest value that there is.
     @inlinable package func addingSaturated(_ other: Self) -> Self {
         let (sum, overflow) = addingReportingOverflow(other)

@@ -36,18 +36,19 @@ package struct ClassicPolicy: Equatable, Sendable {
     ///   - total: `MemTotal` of the host, more than zero.
     /// - Throws: ``Refusal`` where the arithmetic does not fit. The original's wrapped silently.
     package init(_ configuration: Configuration, total: KiB) throws(Refusal) {
-        let (scaled, sleepOverflow) = configuration.sleepMilliseconds
-            .multipliedReportingOverflow(by: Self.referenceTotal.count)
-        guard !sleepOverflow else { throw .overflow(.sleepMilliseconds) }
+        guard let scaled = configuration.sleepMilliseconds.multipliedExactly(by: Self.referenceTotal.count) else {
+            throw .overflow(.sleepMilliseconds)
+        }
         let sleep = max(scaled / max(total.count, 1), Self.shortestSleepMilliseconds)
         guard sleep <= UInt32.max else { throw .sleepTooLong(milliseconds: sleep) }
 
-        let (product, shareOverflow) = total.count.multipliedReportingOverflow(by: configuration.thresholdPercent)
-        guard !shareOverflow else { throw .overflow(.thresholdPercent) }
+        guard let product = total.count.multipliedExactly(by: configuration.thresholdPercent) else {
+            throw .overflow(.thresholdPercent)
+        }
         let share = KiB(product / 100)
         let isConstant = configuration.thresholdConstant > share
         let threshold = isConstant ? configuration.thresholdConstant : share
-        guard !threshold.count.addingReportingOverflow(total.count).overflow else {
+        guard threshold.count.addingExactly(total.count) != nil else {
             throw .overflow(isConstant ? .thresholdConstant : .thresholdPercent)
         }
 
