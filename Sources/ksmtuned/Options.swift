@@ -76,12 +76,12 @@ struct Options: Equatable {
         Usage: ksmtuned [OPTION]...
         Tunes Kernel Samepage Merging by the host's memory and its guests.
 
-          --config FILE          read FILE, FILE.d/*.conf, not /etc/ksmtuned.conf
+          --config FILE          read FILE and FILE.d/*.conf, not /etc/ksmtuned.conf
           --root DIR             take every path of the host under DIR
-          --dry-run              decide and say what would be written; write nothing
+          --dry-run              decide and print what would be written; write nothing
           --once                 decide once, then exit
-          --debug                tell each step, as DEBUG=1 does
-          --check-config [FILE]  say what is wrong with the configuration, then exit
+          --debug                log each step, as DEBUG=1 does
+          --check-config [FILE]  report what is wrong with the configuration, then exit
           --version              show the version, then exit
           --help                 show this text, then exit
 
