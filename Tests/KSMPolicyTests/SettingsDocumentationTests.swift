@@ -2,7 +2,7 @@ import Foundation
 import KSMPolicy
 import Testing
 
-/// The manual, the README and the sample file tell of every setting, of none else, and with the defaults that count.
+/// The manual and the sample file describe every setting, and no other, with the defaults and the ranges that count.
 @Suite struct SettingsDocumentationTests {
     /// A file of the source tree.
     private func source(_ relative: String) throws -> String {
@@ -57,29 +57,61 @@ import Testing
         let page = try source("man/ksmtuned.conf.5")
         let entry = try #require(page.split(separator: ".It Cm \(setting.name)\n").dropFirst().first)
         let values = try #require(entry.firstMatch(of: /(?m)^Value: (.*)$/)).1
-        let told = values.replacing(" or ", with: ", ").split(separator: ", ").map(String.init)
-        #expect(Set(told) == Set(words.filter { !$0.isEmpty }))
+        let described = values.replacing(" or ", with: ", ").split(separator: ", ").map(String.init)
+        #expect(Set(described) == Set(words.filter { !$0.isEmpty }))
     }
 
-    // MARK: README
-
-    @Test func `Every setting is in the README's table with its default, and none else`() throws {
-        let readme = try source("README.md")
-        let table = try #require(readme.split(separator: "| Setting | Default |").dropFirst().first)
-            .split(separator: "\n\n")[0]
+    @Test func `Every setting is in the table of ksmtuned.conf(5) with its default, and none else`() throws {
+        let rows = try source("man/ksmtuned.conf.5").matches(of: /(?m)^\.It Cm ([A-Z_]+) Ta Li (.+) Ta (.+)$/)
         var defaults: [String: String] = [:]
-        for row in table.split(separator: "\n").dropFirst(2) {
-            let cells = row.split(separator: "|", omittingEmptySubsequences: false).map {
-                $0.trimmingCharacters(in: .whitespaces)
-            }
-            let names = cells[1].matches(of: /`([A-Z_]+)`/).map { String($0.1) }
-            let values = cells[2].components(separatedBy: ", ")
-            for (index, name) in names.enumerated() { defaults[name] = index < values.count ? values[index] : "" }
-        }
+        for row in rows { defaults[String(row.1)] = String(row.2) }
+        #expect(defaults.count == rows.count, "a row is there twice")
         for setting in Setting.allCases {
-            #expect(defaults[setting.name] == Defaults.union[setting], "\(setting.name)")
+            let text = Defaults.union[setting]
+            #expect(defaults[setting.name] == (text.isEmpty ? "unset" : text), "\(setting.name)")
         }
         #expect(Set(defaults.keys) == Self.names)
+    }
+
+    @Test func `Every entry of ksmtuned.conf(5) has a unit with a range, or its values`() throws {
+        let entries = try source("man/ksmtuned.conf.5")
+            .matches(of: /(?m)^\.It Cm ([A-Z_]+)\nDefault: .*\n\.br\n(?:Unit: .+; .+|Value: .+)$/)
+        #expect(Set(entries.map { String($0.1) }) == Self.names)
+    }
+
+    /// The settings whose line of units ends in two bounds.
+    private static let bounded: [Setting] = [
+        .pagesMinimum, .pagesMaximum, .cpuMaximum, .hostCPUMaximum, .probeCPU, .idleStep, .burstStep, .yieldMinimum,
+        .advisorScanTime, .advisorCPUMaximum, .advisorPagesMinimum, .advisorPagesMaximum, .maxPageSharing,
+    ]
+
+    @Test(arguments: bounded)
+    func `The range in ksmtuned.conf(5) is the one that is accepted`(_ setting: Setting) throws {
+        let page = try source("man/ksmtuned.conf.5")
+        let entry = try #require(page.split(separator: ".It Cm \(setting.name)\nDefault: ").dropFirst().first)
+        let range = try #require(entry.firstMatch(of: /(?m)^Unit: .+; ([0-9.]+) to ([0-9.]+)$/))
+        // A minimum and a maximum of their own would refuse each other.
+        let other =
+            switch setting {
+            case .advisorPagesMinimum: "KSM_ADVISOR_NPAGES_MAX=4294967295\n"
+            case .advisorPagesMaximum: "KSM_ADVISOR_NPAGES_MIN=1\n"
+            default: ""
+            }
+        func isAccepted(_ value: String) -> Bool {
+            !Reading(other + "\(setting.name)=\(value)").messages.contains { $0.contains(": error: ") }
+        }
+        #expect(isAccepted(String(range.1)))
+        #expect(isAccepted(String(range.2)))
+        let least = try #require(Double(range.1))
+        let most = try #require(Int64(range.2))
+        #expect(!isAccepted(least < 1 && least > 0 ? "\(least / 2)" : "\(Int64(least) - 1)"))
+        #expect(!isAccepted("\(most + 1)"))
+    }
+
+    @Test func `No other setting has two bounds in ksmtuned.conf(5)`() throws {
+        let entries = try source("man/ksmtuned.conf.5")
+            .matches(of: /(?m)^\.It Cm ([A-Z_]+)\nDefault: .*\n\.br\nUnit: .+; [0-9.]+ to [0-9.]+$/)
+        #expect(Set(entries.map { String($0.1) }) == Set(Self.bounded.map(\.name)))
     }
 
     // MARK: Sample file
