@@ -128,23 +128,17 @@ package struct ConfigurationFiles: Sendable {
     /// The drop-in files in the order of their names' bytes.
     private func dropIns(_ diagnostics: inout [Diagnostic]) -> [String] {
         let folder = HostPaths.dropIns(of: file)
-        guard let stream = unsafe opendir(folder) else {
-            if errno != ENOENT {
-                let error = KernelFileError(.list, folder, errno: errno)
+        var names: [String] = []
+        do throws(KernelFileError) {
+            names = try FolderListing.names(in: folder).filter { $0.hasSuffix(".conf") && !$0.hasPrefix(".") }
+        } catch {
+            // A file in its place is a mistake; that there is none is not.
+            if error.errno != ENOENT {
                 diagnostics.append(
                     Diagnostic(
                         .error, at: .file(folder, line: 1, column: 1), error.description,
                         hint: "make it a readable folder, or remove it"))
             }
-            return []
-        }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-            }
-            if name.hasSuffix(".conf"), !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(folder)/\($0)" }
     }
