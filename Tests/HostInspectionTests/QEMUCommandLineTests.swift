@@ -238,7 +238,36 @@ import Testing
         #expect(guest.parts == [[.memfd]])
     }
 
+    @Test func `JSON as QEMU alone takes it, in single quotes`() {
+        #expect(GuestCommandLine(["kvm", "-device", "{'driver':'virtio-balloon-pci'}"]).balloon == .manual)
+    }
+
+    @Test(arguments: [
+        #"{"driver":"virtio-balloon-pci",}x"#, "{", "{}", #"{"driver":5"#, #"{"driver":["virtio-balloon-pci"]}"#,
+    ])
+    func `JSON that is none says nothing`(_ text: String) {
+        #expect(GuestCommandLine(["kvm", "-device", text]).balloon == GuestDetails.Balloon.none)
+    }
+
+    @Test func `JSON a hundred thousand levels deep says nothing`() {
+        let guest = GuestCommandLine(["kvm", "-device", String(repeating: #"{"a":"#, count: 100_000)])
+        #expect(guest.balloon == GuestDetails.Balloon.none)
+    }
+
     // MARK: Hostile text
+
+    /// A quadratic reader takes minutes for it.
+    @Test(.timeLimit(.minutes(1)))
+    func `a line of a mebibyte with ten thousand devices is read in one go`() {
+        var arguments = ["qemu-system-x86_64", "-m", "1M"]
+        for number in 0..<10_000 {
+            arguments += ["-object", "memory-backend-ram,id=m\(number),size=1M"]
+            arguments += ["-device", "pc-dimm,memdev=m\(number)"]
+        }
+        #expect(GuestCommandLine(arguments).configured == KiB(10_001 * Self.mebibyte))
+        let keys = (0..<100_000).map { "k\($0)=v" }.joined(separator: ",")
+        #expect(GuestCommandLine(["kvm", "-m", "64,\(keys)", "-m", keys]).configured == KiB(64 * Self.mebibyte))
+    }
 
     @Test func `arguments end at zero bytes, the last one also without`() {
         #expect(GuestCommandLine.arguments(Array("a\0\0b c\0d".utf8)) == ["a", "", "b c", "d"])

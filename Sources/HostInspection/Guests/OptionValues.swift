@@ -1,9 +1,11 @@
+internal import FoundationEssentials
 internal import KSMPolicy
 
 /// What stands behind an option of a virtual machine monitor: `q35,mem-merge=off`, or for some of QEMU's options one
 /// JSON object, as libvirt writes them.
 struct OptionValues {
-    private var values: [(key: String, value: String)] = []
+    /// The value that counts of each key: the last one.
+    private var values: [String: String] = [:]
 
     init() {}
 
@@ -19,12 +21,12 @@ struct OptionValues {
             if end < bytes.count && bytes[end] == UInt8(ascii: "=") {
                 let key = String(decoding: bytes[index..<end], as: UTF8.self)
                 index = end + 1
-                values.append((key, Self.value(bytes, &index)))
+                values[key] = Self.value(bytes, &index)
             } else if isFirst {
-                values.append((implied, Self.value(bytes, &index)))
+                values[implied] = Self.value(bytes, &index)
             } else {
                 // A key alone switches on.
-                values.append((String(decoding: bytes[index..<end], as: UTF8.self), "on"))
+                values[String(decoding: bytes[index..<end], as: UTF8.self)] = "on"
                 index = end + 1
             }
         }
@@ -37,11 +39,19 @@ struct OptionValues {
             return
         }
         self.init()
-        values = FlatJSON.members(Array(text.utf8)) ?? []
+        let decoder = JSONDecoder()
+        // QEMU takes strings in single quotes too.
+        decoder.allowsJSON5 = true
+        // What is no object says nothing.
+        let members = (try? decoder.decode([String: JSONMember].self, from: Data(text.utf8))) ?? [:]
+        values = members.compactMapValues { $0.text }
     }
 
-    /// The value that counts: the last one of its key.
-    subscript(key: String) -> String? { values.last { $0.key == key }?.value }
+    /// The value that counts.
+    subscript(key: String) -> String? {
+        get { values[key] }
+        set { values[key] = newValue }
+    }
 
     /// - Returns: `nil` where the key is not there, or is neither on nor off.
     func isOn(_ key: String) -> Bool? {
@@ -58,7 +68,7 @@ struct OptionValues {
     func size(_ key: String, unit: UInt64) -> KiB? { self[key].flatMap { MemorySize.parse($0, unit: unit) } }
 
     /// Adds what the same option says where it comes again.
-    mutating func merge(_ other: OptionValues) { values += other.values }
+    mutating func merge(_ other: OptionValues) { values.merge(other.values) { $1 } }
 
     /// The text up to a single comma, and behind it.
     private static func value(_ bytes: [UInt8], _ index: inout Int) -> String {
@@ -72,5 +82,25 @@ struct OptionValues {
             index += 1
         }
         return String(decoding: value, as: UTF8.self)
+    }
+}
+
+/// A member of a JSON object, as `key=value` would say it.
+private struct JSONMember: Decodable {
+    /// `nil` for null, an array or an object: no option that matters here is one.
+    let text: String?
+
+    init(from decoder: any Decoder) throws {
+        guard let value = try? decoder.singleValueContainer() else {
+            text = nil
+            return
+        }
+        if let string = try? value.decode(String.self) {
+            text = string
+        } else if let bool = try? value.decode(Bool.self) {
+            text = bool ? "on" : "off"
+        } else {
+            text = (try? value.decode(UInt64.self)).map { "\($0)" }
+        }
     }
 }

@@ -9,7 +9,8 @@ struct QEMUCommandLine {
     private var cpus = OptionValues()
     private var machine = OptionValues()
     private var memoryPath: String?
-    private var objects: [OptionValues] = []
+    /// By their ids. The last one of an id counts.
+    private var objects: [String: OptionValues] = [:]
     private var devices: [OptionValues] = []
     private var nodes: [OptionValues] = []
     private var hasLegacyBalloon = false
@@ -27,7 +28,9 @@ struct QEMUCommandLine {
             case "-smp": cpus.merge(OptionValues(rest.popFirst() ?? "", implied: "cpus"))
             case "-machine", "-M": machine.merge(OptionValues(rest.popFirst() ?? "", implied: "type"))
             case "-mem-path": memoryPath = rest.popFirst()
-            case "-object": objects.append(OptionValues(jsonOr: rest.popFirst() ?? "", implied: "qom-type"))
+            case "-object":
+                let object = OptionValues(jsonOr: rest.popFirst() ?? "", implied: "qom-type")
+                if let id = object["id"] { objects[id] = object }
             case "-device": devices.append(OptionValues(jsonOr: rest.popFirst() ?? "", implied: "driver"))
             case "-numa": nodes.append(OptionValues(rest.popFirst() ?? "", implied: "type"))
             // Before version 4: a device with less to type.
@@ -154,7 +157,7 @@ struct QEMUCommandLine {
 
     // MARK: What belongs together
 
-    private func object(_ id: String) -> OptionValues? { objects.last { $0["id"] == id } }
+    private func object(_ id: String) -> OptionValues? { objects[id] }
 
     /// Memory that was plugged into slots.
     private var dimms: [(backend: OptionValues?, size: KiB?)] {
