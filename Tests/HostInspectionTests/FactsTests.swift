@@ -11,44 +11,46 @@ import Testing
     @Test(arguments: [
         ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024),
     ])
-    func `CPUs and nodes are counted from their lists`(list: String, count: Int) {
+    func `CPUs and nodes are counted from their lists`(list: String, count: Int64) throws {
         let host = FakeHost()
         host.write(list, to: "sys/devices/system/cpu/online")
         host.write(list, to: "sys/devices/system/node/has_memory")
-        #expect(HostTopology(host.paths) == HostTopology(cpus: count, memoryNodes: count))
+        #expect(try CPUList.online(host.paths) == count)
+        #expect(try CPUList.memoryNodes(host.paths) == count)
     }
 
     @Test(arguments: ["a", "0-", "-1", "3-1", "0-1-2", "\n", "1,x"])
-    func `A list that makes no sense counts as none`(list: String) {
+    func `A list that makes no sense is a failure, a missing one is not`(list: String) throws {
         let host = FakeHost()
         host.write(list, to: "sys/devices/system/cpu/online")
-        #expect(HostTopology(host.paths) == HostTopology())
+        #expect(throws: KernelFileError.self) { try CPUList.online(host.paths) }
+        #expect(try CPUList.memoryNodes(host.paths) == nil)
     }
 
     @Test(arguments: [HugePages.Mode.always, .madvise, .never])
-    func `Huge pages are in the mode in brackets`(_ mode: HugePages.Mode) {
+    func `Huge pages are in the mode in brackets`(_ mode: HugePages.Mode) throws {
         let host = FakeHost()
         host.setHugePages(mode.rawValue, empty: 511, shared: nil)
-        #expect(HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 511))
+        #expect(try HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 511))
         host.setHugePages(mode.rawValue, empty: 0, shared: 256)
-        #expect(HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 0, sharedPages: 256))
+        #expect(try HugePages.read(host.paths) == HugePages(mode: mode, emptyPages: 0, sharedPages: 256))
     }
 
     @Test(arguments: ["", "always madvise never", "[sometimes] always", "]always["])
-    func `Huge pages in no known mode are none`(_ text: String) {
+    func `Huge pages in no known mode are a failure`(_ text: String) throws {
         let host = FakeHost()
-        #expect(HugePages.read(host.paths) == nil)
+        #expect(try HugePages.read(host.paths) == nil)
         host.write(text, to: "sys/kernel/mm/transparent_hugepage/enabled")
-        #expect(HugePages.read(host.paths) == nil)
+        #expect(throws: KernelFileError.self) { try HugePages.read(host.paths) }
     }
 
-    @Test func `Pressure is the average of ten seconds`() {
+    @Test func `Pressure is the average of ten seconds`() throws {
         let host = FakeHost()
-        #expect(MemoryPressure.read(host.paths) == nil)
+        #expect(try MemoryPressure.read(host.paths) == nil)
         host.setPressure(some: "12.34", full: "5.60")
-        #expect(MemoryPressure.read(host.paths) == MemoryPressure(some: 12.34, full: 5.6))
+        #expect(try MemoryPressure.read(host.paths) == MemoryPressure(some: 12.34, full: 5.6))
         host.write("some avg10=1.00\n", to: "proc/pressure/memory")
-        #expect(MemoryPressure.read(host.paths) == nil)
+        #expect(throws: KernelFileError.self) { try MemoryPressure.read(host.paths) }
     }
 
     // MARK: Swap
@@ -63,7 +65,7 @@ import Testing
             "/dev/nvme0n1p1 partition 4 0 -3",
             "/dev/dm-0 partition 4 0 -4", "/dev/mapper/unknown partition 4 0 -5",
         ])
-        let swaps = try #require(SwapDevice.all(host.paths))
+        let swaps = try #require(try SwapDevice.all(host.paths))
         #expect(swaps.map { $0.path } == ["/dev/sda2", "/dev/nvme0n1p1", "/dev/dm-0", "/dev/mapper/unknown"])
         #expect(swaps.map { $0.isRotational } == [true, false, false, nil])
         #expect(swaps[0].size == KiB(8_388_604))
@@ -77,7 +79,7 @@ import Testing
         host.addDisk("sdb", isRotational: true)
         host.place("swap file", onDisk: "sdb")
         host.setSwaps(["/swap\\040file file 1024 0 -2", "/zram0 file 1024 0 -3", "/gone\\040(deleted) file 1024 0 -4"])
-        let swaps = try #require(SwapDevice.all(host.paths))
+        let swaps = try #require(try SwapDevice.all(host.paths))
         #expect(swaps.map { $0.path } == ["/swap file", "/zram0", "/gone (deleted)"])
         #expect(swaps.map { $0.isRotational } == [true, nil, nil])
         #expect(swaps.allSatisfy { $0.isFile && !$0.isZram })
@@ -86,28 +88,32 @@ import Testing
     @Test func `zram tells what it takes`() throws {
         let host = FakeHost()
         host.addZram("zram0", held: 8 << 20, taken: 2 << 20)
+        host.addZram("zram2", held: 0, taken: 0)
         host.setSwaps(["/dev/zram0 partition 8388604 8192 100", "/dev/zram1 partition 1 0 100"])
-        let swaps = try #require(SwapDevice.all(host.paths))
+        let swaps = try #require(try SwapDevice.all(host.paths))
         #expect(swaps.map { $0.isZram } == [true, true])
         #expect(swaps.map { $0.zram } == [ZramUse(held: KiB(8192), taken: KiB(2048)), nil])
     }
 
-    @Test func `No swap is not the same as not knowing`() {
+    @Test func `No swap is not the same as not knowing`() throws {
         let host = FakeHost()
-        #expect(SwapDevice.all(host.paths) == nil)
+        #expect(try SwapDevice.all(host.paths) == nil)
         host.setSwaps([])
-        #expect(SwapDevice.all(host.paths) == [])
-        host.setSwaps(["", "/dev/sda1 partition", "/dev/sda1 partition many 0 -2"])
-        #expect(SwapDevice.all(host.paths) == [])
+        #expect(try SwapDevice.all(host.paths) == [])
+        for line in ["/dev/sda1 partition", "/dev/sda1 partition many 0 -2", "/dev/sda1 partition -5 0 -2"] {
+            host.setSwaps([line])
+            let failure = #expect(throws: KernelFileError.self) { try SwapDevice.all(host.paths) }
+            #expect(failure?.operation == .understand)
+        }
     }
 
-    @Test func `zswap is on, off or not there`() {
+    @Test func `zswap is on, off or not there`() throws {
         let host = FakeHost()
-        #expect(Zswap.read(host.paths) == nil)
+        #expect(try Zswap.read(host.paths) == nil)
         host.setZswap(isOn: true)
-        #expect(Zswap.read(host.paths) == Zswap(isEnabled: true, mostPercent: 20))
+        #expect(try Zswap.read(host.paths) == Zswap(isEnabled: true, mostPercent: 20))
         host.setZswap(isOn: false)
-        #expect(Zswap.read(host.paths) == Zswap(isEnabled: false, mostPercent: 20))
+        #expect(try Zswap.read(host.paths) == Zswap(isEnabled: false, mostPercent: 20))
     }
 
     // MARK: Processes
@@ -184,38 +190,64 @@ import Testing
             ])
     }
 
+    // MARK: What cannot be read
+
+    @Test func `A file that is there and cannot be read is a failure, and never taken for a missing one`() {
+        let host = FakeHost()
+        // A folder opens, and cannot be read.
+        for path in [
+            "sys/kernel/mm/transparent_hugepage/enabled", "proc/pressure/memory", "proc/swaps",
+            "sys/module/zswap/parameters/enabled", "etc/tuned/active_profile", "sys/devices/system/cpu/online",
+            "sys/block/zram0/mm_stat",
+        ] {
+            host.createFolder(path)
+        }
+        let readers: [(String, () throws -> Void)] = [
+            ("HugePages", { _ = try HugePages.read(host.paths) }),
+            ("MemoryPressure", { _ = try MemoryPressure.read(host.paths) }),
+            ("SwapDevice", { _ = try SwapDevice.all(host.paths) }), ("Zswap", { _ = try Zswap.read(host.paths) }),
+            ("TunedProfile", { _ = try TunedProfile.read(host.paths) }),
+            ("CPUList", { _ = try CPUList.online(host.paths) }),
+            ("CompressedMemory", { _ = try CompressedMemory.zram(host.paths) }),
+        ]
+        for (name, read) in readers {
+            let failure = #expect(throws: KernelFileError.self, "\(name)") { try read() }
+            #expect(failure?.errno == EISDIR, "\(name)")
+        }
+    }
+
     // MARK: TuneD
 
-    @Test func `A profile's own files and those that it includes are searched for KSM`() {
+    @Test func `A profile's own files and those that it includes are searched for KSM`() throws {
         let host = FakeHost()
-        #expect(TunedProfile.read(host.paths) == nil)
+        #expect(try TunedProfile.read(host.paths) == nil)
         host.addTunedProfile("quiet", "[main]\nsummary=x\n[sysctl]\n# ksm is left alone\nvm.swappiness=10\n")
         host.addTunedProfile("knobs", "[sysfs]\n/sys/kernel/mm/ksm/run=0\n")
         host.addTunedProfile("script", "[script]\nscript=script.sh\n", script: "#!/bin/sh\nstart() { disable_ksm; }\n")
         host.addTunedProfile("child", "[main]\ninclude = quiet, script\n")
         host.addTunedProfile("round", "[main]\ninclude=round\n")
-        func mention(_ names: String) -> String? {
+        func mention(_ names: String) throws -> String? {
             host.useTunedProfile(names)
-            return TunedProfile.read(host.paths)?.mention
+            return try TunedProfile.read(host.paths)?.mention
         }
         let folder = host.path("usr/lib/tuned/profiles")
-        #expect(mention("quiet") == nil)
-        #expect(mention("knobs") == "\(folder)/knobs/tuned.conf")
-        #expect(mention("script") == "\(folder)/script/script.sh")
-        #expect(mention("child") == "\(folder)/script/script.sh")
-        #expect(mention("quiet knobs") == "\(folder)/knobs/tuned.conf")
-        #expect(mention("round") == nil)
-        #expect(mention("missing") == nil)
-        #expect(mention("../../../etc") == nil)
+        #expect(try mention("quiet") == nil)
+        #expect(try mention("knobs") == "\(folder)/knobs/tuned.conf")
+        #expect(try mention("script") == "\(folder)/script/script.sh")
+        #expect(try mention("child") == "\(folder)/script/script.sh")
+        #expect(try mention("quiet knobs") == "\(folder)/knobs/tuned.conf")
+        #expect(try mention("round") == nil)
+        #expect(try mention("missing") == nil)
+        #expect(try mention("../../../etc") == nil)
         host.useTunedProfile("quiet")
-        #expect(TunedProfile.read(host.paths) == TunedProfile(name: "quiet"))
+        #expect(try TunedProfile.read(host.paths) == TunedProfile(name: "quiet"))
     }
 
-    @Test func `The operator's own profile comes before the vendor's of the same name`() {
+    @Test func `The operator's own profile comes before the vendor's of the same name`() throws {
         let host = FakeHost()
         host.addTunedProfile("own", "[sysfs]\n/sys/kernel/mm/ksm/run=0\n")
         host.write("[main]\nsummary=mine\n", to: "etc/tuned/own/tuned.conf")
         host.useTunedProfile("own")
-        #expect(TunedProfile.read(host.paths) == TunedProfile(name: "own"))
+        #expect(try TunedProfile.read(host.paths) == TunedProfile(name: "own"))
     }
 }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct GuestCgroupTests {
     private func limits(_ host: FakeHost) throws -> GuestLimits? {
         host.setGuest(10, "")
-        return try #require(try GuestReader.read(host.paths, Configuration()).first).limits
+        return try #require(try GuestReader.read(host.paths, Configuration()).guests.first).limits
     }
 
     /// As libvirt before it keeps a group inside of systemd's; `\x2d` is a hyphen in the name of a unit.

@@ -9,7 +9,7 @@ import Testing
     private static let page = Host.pageSize.count / 1024
 
     private func read(_ host: FakeHost, _ configuration: Configuration = Configuration()) throws -> [GuestDetails] {
-        try GuestReader.read(host.paths, configuration)
+        try GuestReader.read(host.paths, configuration).guests
     }
 
     @Test func `all that can be told of a guest`() throws {
@@ -93,6 +93,62 @@ import Testing
         #expect(failure?.operation == .list)
     }
 
+    // MARK: What cannot be read
+
+    @Test func `A guest whose memory cannot be read is named, not left out`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 5)
+        host.setProcess(11, comm: "kvm", resident: 5)
+        host.remove("proc/11/statm")
+        // It opens, and cannot be read.
+        host.createFolder("proc/11/statm")
+        host.setProcess(12, comm: "kvm", resident: 5)
+        host.write("much\n", to: "proc/12/statm")
+        host.setProcess(13, comm: "?", resident: 5)
+        host.remove("proc/13/comm")
+        host.createFolder("proc/13/comm")
+        let list = try GuestReader.read(host.paths, Configuration())
+        #expect(list.guests.map { $0.pid } == [10])
+        #expect(list.unreadable.map { $0.pid } == [13, 11, 12])
+        #expect(list.unreadable.map { $0.comm } == [nil, "kvm", "kvm"])
+        #expect(
+            list.unseen == [
+                "2 guests and 1 process that may be one could not be read (cannot read \(host.path("proc/13/comm")): "
+                    + "Is a directory)"
+            ])
+    }
+
+    @Test func `One that ends meanwhile is not missed`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 5)
+        host.remove("proc/10/statm")
+        host.createFolder("proc/11")
+        #expect(try GuestReader.read(host.paths, Configuration()) == GuestList())
+    }
+
+    @Test func `What says more of a guest and cannot be read is kept as a failure`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64 -m 4G")
+        for file in ["cmdline", "ksm_stat", "cgroup"] {
+            if host.read("proc/10/\(file)") != nil { host.remove("proc/10/\(file)") }
+            host.createFolder("proc/10/\(file)")
+        }
+        let guest = try #require(try read(host).first)
+        #expect(guest.failures.map { $0.path } == ["cmdline", "ksm_stat", "cgroup"].map { host.path("proc/10/\($0)") })
+        #expect(guest.configured == nil)
+        #expect(guest.isMergeable == nil)
+        #expect(!guest.isHidden)
+    }
+
+    @Test func `A command line beyond the limit is a failure, not an empty line`() throws {
+        let host = FakeHost()
+        let text = ["qemu-system-x86_64", "-m", "4G", "-append", String(repeating: "x", count: 1 << 20)]
+        host.setProcess(10, comm: "qemu-system-x86", resident: 5, commandLine: text)
+        let guest = try #require(try read(host).first)
+        #expect(guest.configured == nil)
+        #expect(guest.failures.map { $0.errno } == [EFBIG])
+    }
+
     // MARK: What older kernels say
 
     @Test func `before ksm_stat, the pages that are merged`() throws {
@@ -139,7 +195,7 @@ import Testing
         let guest = try #require(try read(host).first)
         #expect(guest.merged == KiB(.max))
         #expect(guest.zero == KiB(.max))
-        #expect(guest.profit == -.max)
+        #expect(guest.profit == Bytes(-.max))
     }
 
     @Test(.enabled(if: geteuid() != 0, "root may read every file: needs another user"))

@@ -149,7 +149,7 @@ extension DoctorFixture {
             }, off: { $0.isRoot = false }),
         DoctorFixture(
             "ksm", .fail, "it cannot be read",
-            on: { $0.ksm.failure = KernelFileError(.read, "/sys/kernel/mm/ksm/run", errno: 5) }),
+            on: { $0.ksm.failures[.run] = KernelFileError(.read, "/sys/kernel/mm/ksm/run", errno: 5) }),
 
         DoctorFixture(
             "huge-pages", .warn, "always, by the kernel's bounds", on: { $0.hugePages?.mode = .always },

@@ -43,7 +43,8 @@ import Testing
     private static func report(
         _ host: FakeHost, sortedBy column: GuestColumn = .pid, hidden: Set<Int32> = []
     ) throws -> GuestsReport {
-        let guests = try GuestReader.read(host.paths, Configuration()).map { guest in
+        var list = try GuestReader.read(host.paths, Configuration())
+        list.guests = list.guests.map { guest in
             var guest = guest
             // Who runs these tests is not the same everywhere.
             guest.user = guest.pid == 310 ? 0 : 64055
@@ -53,7 +54,7 @@ import Testing
             }
             return guest
         }
-        return GuestsReport(guests, users: { $0 == 0 ? "root" : nil }, sortedBy: column)
+        return GuestsReport(list, users: { $0 == 0 ? "root" : nil }, sortedBy: column)
     }
 
     // MARK: Text
@@ -101,7 +102,7 @@ import Testing
         let report = try Self.report(host)
         #expect(report.notes == ["this kernel does not say of a process: zero pages, profit"])
         #expect(report.totals.profitBytes == nil)
-        #expect(report.totals.mergedBytes == 21 * Int64(Host.pageSize))
+        #expect(report.totals.mergedBytes == 21 * Host.pageSize.count)
     }
 
     @Test func `A part that cannot be merged, and a name that would move the cursor`() throws {
@@ -119,6 +120,20 @@ import Testing
         #expect(text.contains(" a??[2J??b "))
         #expect(text.contains("  partly: backend merge=off, shared memory backend\n"))
         #expect(text.contains(" \(String(repeating: "n", count: 29))...  "))
+    }
+
+    @Test func `Guests that cannot be read are counted, in text and in JSON`() async throws {
+        let host = Self.host()
+        host.remove("proc/310/statm")
+        host.createFolder("proc/310/statm")
+        let text = try Self.report(host).text(.plain)
+        let why = "(cannot read ROOT/proc/310/statm: Is a directory): in no row and no total\n"
+        #expect(text.hasSuffix("\n\n1 guest could not be read " + host.filled(why)))
+        let json = try await Program.ksmctl.run(["guests", "--json", host.rootOption]).output
+        #expect(json.contains("\"unreadable_guests\" : 1"))
+        #expect(try JSONSchema("guests").problems(json) == [])
+        for pid in [2101, 11_000] { host.removeProcess(pid) }
+        #expect(try Self.report(host).text(.plain).hasPrefix("no guest could be read\n1 guest could not"))
     }
 
     // MARK: Order
@@ -199,7 +214,8 @@ import Testing
                     "resident_bytes" : 2048000000,
                     "vcpus" : 4,
                     "zero_bytes" : 10485760
-                  }
+                  },
+                  "unreadable_guests" : 0
                 }
 
                 """#)

@@ -2,6 +2,7 @@ import Foundation
 import HostFixtures
 import HostInspection
 import HostKernel
+import KSMAnalysis
 import KSMPolicy
 import Testing
 
@@ -21,7 +22,7 @@ import Testing
     /// One with three guests, of which one does not say what it is configured with.
     private static func busyHost() -> FakeHost {
         let host = host()
-        let pages = gibibyte * 1024 / Int64(Host.pageSize)
+        let pages = gibibyte * 1024 / Host.pageSize.count
         host.setGuest(
             100, resident: 6 * pages,
             "qemu-system-x86_64 -name guest=db -m 8G -smp 4 -device virtio-balloon-pci,id=balloon0")
@@ -164,6 +165,31 @@ import Testing
         #expect(text.contains("=  swap needed     0 KiB  the RAM is enough\n"))
         #expect(text.contains("\nNo swap is needed.\n"))
         #expect(text.hasSuffix("\nNote: no guest runs here; --guests plans some\n"))
+    }
+
+    @Test func `Enough for the guests that could be read is not enough`() async throws {
+        let host = Self.busyHost()
+        host.remove("proc/200/statm")
+        host.createFolder("proc/200/statm")
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(outcome.output.contains("\nThe swap is enough for the guests that could be read, and not all could.\n"))
+        #expect(
+            outcome.output.contains(
+                "Warning: 1 guest could not be read (cannot read \(host.path("proc/200/statm")): Is a directory), and "
+                    + "what they need is in no sum\n"))
+        let json = try await Program.ksmctl.run(["plan", "--json", host.rootOption]).output
+        #expect(json.contains("\"unreadable\" : 1"))
+        #expect(json.contains("\"verdict\" : \"incomplete\""))
+        #expect(try JSONSchema("plan").problems(json) == [])
+    }
+
+    @Test func `Swap that cannot be read is a failure, not none`() async throws {
+        let host = Self.busyHost()
+        host.createFolder("proc/swaps")
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(outcome.error == host.filled("ksmctl: cannot read ROOT/proc/swaps: Is a directory\n"))
     }
 
     // MARK: What is live and what is given
@@ -335,19 +361,19 @@ import Testing
         #expect(CompressedMemory(original: 0, taken: 0).ratio == nil)
     }
 
-    @Test func `Devices of zram add up, and only swap on them is no swap`() {
+    @Test func `Devices of zram add up, and only swap on them is no swap`() throws {
         let host = FakeHost()
-        #expect(CompressedMemory.zram(host.paths) == nil)
-        #expect(ZRAMDevice.swapSize(host.paths) == nil)
+        #expect(try CompressedMemory.zram(host.paths) == nil)
         host.setZRAM(0, original: 300, taken: 100)
         host.setZRAM(10, original: .max, taken: 50)
-        host.write("garbage\n", to: "sys/block/zram2/mm_stat")
         host.write("1 1 1\n", to: "sys/block/zramp/mm_stat")
         host.createFolder("sys/block/zram3")
-        #expect(CompressedMemory.zram(host.paths) == CompressedMemory(original: .max, taken: 150))
+        #expect(try CompressedMemory.zram(host.paths) == CompressedMemory(original: .greatest, taken: 150))
+        host.write("garbage\n", to: "sys/block/zram2/mm_stat")
+        #expect(throws: KernelFileError.self) { try CompressedMemory.zram(host.paths) }
         host.setSwapSizes([("/dev/zram0", 500), ("/dev/sda2", 7000), ("/zram0/swapfile", 900), ("/dev/zram10", 40)])
-        #expect(ZRAMDevice.swapSize(host.paths) == KiB(540))
-        host.write("Filename Type\nzram0\n\n/dev/zram1 partition many 0 0\n", to: "proc/swaps")
-        #expect(ZRAMDevice.swapSize(host.paths) == .zero)
+        let room = SwapRoom(try #require(try SwapDevice.all(host.paths)))
+        #expect(room.inMemory == KiB(540))
+        #expect(room.usable == KiB(7900))
     }
 }

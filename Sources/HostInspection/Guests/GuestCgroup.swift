@@ -47,20 +47,20 @@ struct GuestCgroup {
         if let memory {
             let unit = memory.unit
             if memory.isUnified {
-                limits.memoryMax = memory.tightest { $0.limit("memory.max") }
-                limits.memoryHigh = memory.tightest { $0.limit("memory.high") }
-                limits.swapMax = memory.tightest { $0.limit("memory.swap.max") }
-                limits.memoryLow = unit.limit("memory.low").flatMap { $0 > 0 ? $0 : nil }
-                limits.memoryMin = unit.limit("memory.min").flatMap { $0 > 0 ? $0 : nil }
+                limits.memoryMax = memory.tightest { $0.memory("memory.max") }
+                limits.memoryHigh = memory.tightest { $0.memory("memory.high") }
+                limits.swapMax = memory.tightest { $0.memory("memory.swap.max") }
+                limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
+                limits.memoryMin = unit.memory("memory.min").flatMap { $0 > .zero ? $0 : nil }
             } else {
-                limits.memoryMax = memory.tightest { $0.limit("memory.limit_in_bytes") }
+                limits.memoryMax = memory.tightest { $0.memory("memory.limit_in_bytes") }
                 // What libvirt's soft_limit sets, which is memory.high in version 2.
-                limits.memoryHigh = memory.tightest { $0.limit("memory.soft_limit_in_bytes") }
+                limits.memoryHigh = memory.tightest { $0.memory("memory.soft_limit_in_bytes") }
                 limits.swapMax = memory.tightest { group in
-                    guard let memory = group.limit("memory.limit_in_bytes"),
-                        let both = group.limit("memory.memsw.limit_in_bytes")
+                    guard let memory = group.memory("memory.limit_in_bytes"),
+                        let both = group.memory("memory.memsw.limit_in_bytes")
                     else { return nil }
-                    return max(both - memory, 0)
+                    return (both - memory).nonNegative
                 }
             }
         }
@@ -72,10 +72,9 @@ struct GuestCgroup {
         return limits
     }
 
-    /// The kernel takes 1024 shares of version 1 for a weight of 100 in version 2.
+    /// The kernel takes 1024 shares of version 1 for a weight of 100 in version 2, and knows no more than 262144.
     private static func weight(shares: Int64) -> Int64 {
-        let (product, isBeyond) = shares.multipliedReportingOverflow(by: 100)
-        return isBeyond ? 10_000 : min(max((product + 512) / 1024, 1), 10_000)
+        min(max((min(shares, 262_144) * 100 + 512) / 1024, 1), 10_000)
     }
 
     /// - Returns: `nil` for a path outside of what this process can see, which begins with `/..`.
@@ -172,6 +171,8 @@ private struct Cgroup {
         // Version 1 says "no limit" as the largest number of whole pages.
         return number.value < 1 << 62 ? number.value : nil
     }
+
+    func memory(_ file: String) -> Bytes? { limit(file).map { Bytes($0) } }
 
     /// In CPUs.
     func quota(_ isUnified: Bool) -> Double? {

@@ -1,3 +1,4 @@
+package import HostKernel
 package import KSMPolicy
 
 /// All that can be told of one guest, for programs that look once. `nil` is what could not be read or is not known.
@@ -14,9 +15,9 @@ package struct GuestDetails: Equatable, Sendable {
     package var merged: KiB?
     /// Memory of the process that became the kernel's zero page. `ksm_zero_pages` of `ksm_stat`
     package var zero: KiB?
-    /// What merging saves in this process less what KSM takes for it, in bytes; can be negative.
-    /// `ksm_process_profit` of `ksm_stat`
-    package var profit: Int64?
+    /// What merging saves in this process less what KSM takes for it; can be negative. `ksm_process_profit` of
+    /// `ksm_stat`
+    package var profit: Bytes?
     /// Memory that the command line configures.
     package var configured: KiB?
     package var vcpus: Int?
@@ -31,6 +32,9 @@ package struct GuestDetails: Equatable, Sendable {
     /// Whether the kernel shows what KSM does for this guest only to root and to the guest's own user, which this
     /// process is neither of.
     package var isHidden = false
+    /// Files that say more of it and could not be read, though they are not hidden. A command line of more than
+    /// ``GuestReader/longestCommandLine`` bytes is one: "File too large".
+    package var failures: [KernelFileError] = []
 
     package init(pid: Int32, comm: String) {
         self.pid = pid
@@ -64,17 +68,17 @@ package struct GuestDetails: Equatable, Sendable {
     }
 }
 
-/// What a guest's cgroup allows it. Memory is in bytes; `nil` is no limit, or a controller that is not there.
+/// What a guest's cgroup allows it. `nil` is no limit, or a controller that is not there.
 package struct GuestLimits: Equatable, Sendable {
     /// Below the mount point, as `/proc/PID/cgroup` says.
     package var path: String
-    package var memoryMax: Int64?
+    package var memoryMax: Bytes?
     /// `memory.soft_limit_in_bytes` of version 1, which libvirt takes for it.
-    package var memoryHigh: Int64?
-    package var memoryLow: Int64?
-    package var memoryMin: Int64?
+    package var memoryHigh: Bytes?
+    package var memoryLow: Bytes?
+    package var memoryMin: Bytes?
     /// Swap alone; of version 1 the difference of the limits with and without swap.
-    package var swapMax: Int64?
+    package var swapMax: Bytes?
     /// `cpu.weight` of version 2; `cpu.shares` of version 1 is converted to it.
     package var cpuWeight: Int64?
     /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period. Where libvirt limits each virtual CPU, their sum.

@@ -9,55 +9,105 @@ package enum GuestReader {
     /// which only root may.
     ///
     /// - Parameter configuration: Says which processes are guests.
-    /// - Returns: In the order of their pids. A guest that ends meanwhile is left out.
+    /// - Returns: The guests; one that ends meanwhile is left out. One that cannot be read is named as such.
     /// - Throws: ``KernelFileError`` where the processes cannot be listed, and for a pattern that makes no sense.
     package static func read(
         _ paths: HostPaths, _ configuration: Configuration
-    ) throws(KernelFileError) -> [GuestDetails] {
-        let found = try find(paths, configuration)
-        guard !found.isEmpty else { return [] }
-        let folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
+    ) throws(KernelFileError) -> GuestList {
+        let files = ProcessFiles(paths)
+        var list = GuestList()
+        // The first process is there for everybody, unless it is hidden.
+        list.isBlind = paths.isStandIn ? false : unsafe access(files.path(1, "comm"), R_OK) != 0
         let hasKSM = KSMSnapshot.isThere(paths)
-        return found.compactMap { pid, pages in
-            guard var guest = identity(pid, folder.number) else { return nil }
-            guest.resident = pages.kibibytes(of: Host.pageSize)
-            readMerging(&guest, paths, readCommandLine(&guest, folder.number))
-            if !hasKSM { guest.isMergeable = nil }
-            guest.limits =
-                ProcessFile.read(folder.number, pid, "cgroup", limit: 65536)
-                .flatMap { GuestCgroup(paths, text: $0) }?.limits
-            return guest
+        for (pid, comm) in try find(paths, configuration, files, &list) {
+            let name = String(decoding: comm, as: UTF8.self)
+            do throws(KernelFileError) {
+                guard let resident = try resident(pid, files) else { continue }
+                var guest = GuestDetails(pid: pid, comm: name)
+                guest.resident = resident
+                guest.user = user(pid, files)
+                let line = readCommandLine(&guest, files)
+                readMerging(&guest, files, line)
+                if !hasKSM { guest.isMergeable = nil }
+                guest.limits =
+                    read("cgroup", of: &guest, files, limit: 65536)
+                    .flatMap { GuestCgroup(paths, text: $0) }?.limits
+                list.guests.append(guest)
+            } catch {
+                list.unreadable.append(GuestList.Unreadable(pid: pid, comm: name, failure: error))
+            }
         }
+        return list
     }
 
+    // MARK: Who is a guest
+
+    /// - Returns: Their pids in ascending order, with their `comm`.
     private static func find(
-        _ paths: HostPaths, _ configuration: Configuration
-    ) throws(KernelFileError) -> [(pid: Int32, pages: Pages)] {
-        // The table holds a descriptor for each guest.
-        DescriptorLimit.raise()
-        var table = try GuestTable(paths, matcher: NameMatcher(configuration))
-        try table.refresh()
-        table.announce(KVMMachines.read(paths))
-        var found: [(pid: Int32, pages: Pages)] = []
-        table.residents { pid, _, pages in found.append((pid, pages)) }
-        return found.sorted { $0.pid < $1.pid }
+        _ paths: HostPaths, _ configuration: Configuration, _ files: ProcessFiles, _ list: inout GuestList
+    ) throws(KernelFileError) -> [(pid: Int32, comm: [UInt8])] {
+        var listing = try ProcessListing(paths)
+        let matcher = try NameMatcher(configuration)
+        var pids: [Int32] = []
+        try listing.refresh { pids.append($0) }
+        let owners = matcher.countsAnnounced ? machineOwners(paths, files, &list) : []
+        var found: [(pid: Int32, comm: [UInt8])] = []
+        for pid in pids {
+            do throws(KernelFileError) {
+                guard let comm = try files.comm(pid) else { continue }
+                let isNamed = try files.isNamed(pid, comm: comm, matcher)
+                if isNamed || owners.contains(pid) { found.append((pid, comm)) }
+            } catch {
+                // Other users' processes are hidden on purpose: one word for all of them is enough.
+                if error.isDenied {
+                    list.isBlind = true
+                } else {
+                    list.unreadable.append(GuestList.Unreadable(pid: pid, comm: nil, failure: error))
+                }
+            }
+        }
+        return found
     }
 
-    /// - Returns: `nil` where the process has ended.
-    private static func identity(_ pid: Int32, _ folder: Int32) -> GuestDetails? {
-        guard var comm = ProcessFile.read(folder, pid, "comm", limit: 64) else { return nil }
-        if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
-        var guest = GuestDetails(pid: pid, comm: String(decoding: comm, as: UTF8.self))
-        // The owner of its folder is the process's effective user, also where files in it are root's; see proc(5).
+    /// The processes that have a virtual machine of KVM.
+    private static func machineOwners(_ paths: HostPaths, _ files: ProcessFiles, _ list: inout GuestList) -> Set<Int32>
+    {
+        var owners: Set<Int32> = []
+        do throws(KernelFileError) {
+            for creator in try KVMMachines.creators(paths) {
+                // The creator is one of its process's threads.
+                guard let status = try files.read(creator, "status", limit: 8192) else { continue }
+                if let process = ProcessStatus(parsing: status).process { owners.insert(process) }
+            }
+        } catch {
+            list.unreadable.append(GuestList.Unreadable(pid: 0, comm: nil, failure: error))
+        }
+        return owners
+    }
+
+    // MARK: One guest
+
+    /// - Returns: `nil` where the process has ended: one that waits for its parent has no memory at all.
+    private static func resident(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> KiB? {
+        guard let text = try files.read(pid, "statm", limit: 256) else { return nil }
+        guard let size = DecimalField(text.span, at: 0), size.end < text.count,
+            let resident = DecimalField(text.span, at: size.end + 1)
+        else { throw SmallFile.notUnderstood(files.path(pid, "statm"), "it does not begin with two numbers") }
+        return size.value == 0 ? nil : Pages(resident.value).kibibytes(of: Host.pageSize)
+    }
+
+    /// The owner of its folder is the process's effective user, also where files in it are root's; see proc(5).
+    private static func user(_ pid: Int32, _ files: ProcessFiles) -> UInt32? {
         var status = stat()
-        if unsafe fstatat(folder, "\(pid)", &status, 0) == 0 { guest.user = status.st_uid }
-        return guest
+        return unsafe stat("\(files.folder)/\(pid)", &status) == 0 ? status.st_uid : nil
     }
 
-    private static func readCommandLine(_ guest: inout GuestDetails, _ folder: Int32) -> GuestCommandLine {
-        // libvirt's lines for guests of hundreds of devices stay below a tenth of the limit.
-        let text = ProcessFile.read(folder, guest.pid, "cmdline", limit: 1 << 20)
-        let line = GuestCommandLine(GuestCommandLine.arguments(text ?? []))
+    /// The longest command line that is read. libvirt's for guests of hundreds of devices stay below a tenth of it.
+    package static let longestCommandLine = 1 << 20
+
+    private static func readCommandLine(_ guest: inout GuestDetails, _ files: ProcessFiles) -> GuestCommandLine {
+        let text = read("cmdline", of: &guest, files, limit: longestCommandLine) ?? []
+        let line = GuestCommandLine(GuestCommandLine.arguments(text))
         guest.name = line.name ?? guest.comm
         guest.configured = line.configured
         guest.vcpus = line.vcpus
@@ -65,27 +115,31 @@ package enum GuestReader {
         return line
     }
 
+    /// A file that says more of a guest. What the kernel shows to others only is hidden; any other failure is kept.
+    private static func read(
+        _ file: String, of guest: inout GuestDetails, _ files: ProcessFiles, limit: Int
+    ) -> [UInt8]? {
+        do throws(KernelFileError) {
+            return try files.read(guest.pid, file, limit: limit)
+        } catch {
+            if error.isDenied, file.hasPrefix("ksm") { guest.isHidden = true } else { guest.failures.append(error) }
+            return nil
+        }
+    }
+
     // MARK: KSM
 
-    private static func readMerging(_ guest: inout GuestDetails, _ paths: HostPaths, _ line: GuestCommandLine) {
-        let stat = text(of: "ksm_stat", &guest, paths).map { KSMStat(parsing: $0) }
+    private static func readMerging(_ guest: inout GuestDetails, _ files: ProcessFiles, _ line: GuestCommandLine) {
+        let stat = read("ksm_stat", of: &guest, files, limit: 1024).map { KSMStat(parsing: $0) }
         // The file is older than the line: 5.19 and 6.4.
         let merging =
             stat?.mergingPages
-            ?? text(of: "ksm_merging_pages", &guest, paths).flatMap { DecimalField($0.span, at: 0)?.value }
-        guest.merged = merging.map { Pages($0).kibibytes(of: Host.pageSize) }
-        guest.zero = stat?.zeroPages.map { Pages($0).kibibytes(of: Host.pageSize) }
+            ?? read("ksm_merging_pages", of: &guest, files, limit: 64)
+            .flatMap { DecimalField($0.span, at: 0) }.map { Pages($0.value) }
+        guest.merged = merging?.kibibytes(of: Host.pageSize)
+        guest.zero = stat?.zeroPages?.kibibytes(of: Host.pageSize)
         guest.profit = stat?.profit
         (guest.isMergeable, guest.obstacles) = mergeability(stat, line, merging: merging)
-    }
-
-    private static func text(of file: String, _ guest: inout GuestDetails, _ paths: HostPaths) -> [UInt8]? {
-        do throws(KernelFileError) {
-            return try HostFile.read("\(paths.proc)/\(guest.pid)/\(file)", limit: 1024)
-        } catch {
-            if error.isDenied { guest.isHidden = true }
-            return nil
-        }
     }
 
     /// Whether KSM may merge the guest's memory, and what keeps it from merging all of it.
@@ -94,7 +148,7 @@ package enum GuestReader {
     /// the command line knows how each part of the guest's memory was meant. So the guest's memory is mergeable where
     /// neither says no and one of them says yes.
     static func mergeability(
-        _ stat: KSMStat?, _ line: GuestCommandLine, merging: Int64?
+        _ stat: KSMStat?, _ line: GuestCommandLine, merging: Pages?
     ) -> (isMergeable: Bool?, obstacles: [GuestDetails.Obstacle]) {
         var parts = line.parts ?? []
         if stat?.offersAll == true {
@@ -108,7 +162,7 @@ package enum GuestReader {
         if stat?.offersAny == false { return (false, obstacles.isEmpty ? [.notRegistered] : obstacles) }
         if !parts.isEmpty { return (parts.contains { $0.isEmpty }, obstacles) }
         // Older kernels do not say; what they keep track of was offered.
-        if stat?.offersAny == true || (stat?.items ?? 0) > 0 || (merging ?? 0) > 0 { return (true, []) }
+        if stat?.offersAny == true || (stat?.items ?? 0) > 0 || (merging ?? .zero) > .zero { return (true, []) }
         return (nil, [])
     }
 }

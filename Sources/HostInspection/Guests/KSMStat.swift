@@ -1,14 +1,14 @@
 internal import HostKernel
-internal import KSMPolicy
+package import KSMPolicy
 
 /// What `/proc/PID/ksm_stat` says. `nil` is a line that this kernel does not have.
 package struct KSMStat: Equatable, Sendable {
     /// Pages that KSM keeps track of; each costs the kernel 64 bytes.
     package var items: Int64?
-    package var zeroPages: Int64?
-    package var mergingPages: Int64?
-    /// In bytes; can be negative.
-    package var profit: Int64?
+    package var zeroPages: Pages?
+    package var mergingPages: Pages?
+    /// Can be negative.
+    package var profit: Bytes?
     /// Whether all memory of the process is offered, as systemd's `MemoryKSM=` has it.
     package var offersAll: Bool?
     /// Whether any memory of the process is offered.
@@ -24,9 +24,9 @@ package struct KSMStat: Equatable, Sendable {
             // Some names end in a colon.
             let name = line[..<blank]
             if name.elementsEqual("ksm_rmap_items".utf8) { items = Self.number(value) }
-            if name.elementsEqual("ksm_zero_pages".utf8) { zeroPages = Self.number(value) }
-            if name.elementsEqual("ksm_merging_pages".utf8) { mergingPages = Self.number(value) }
-            if name.elementsEqual("ksm_process_profit".utf8) { profit = Self.number(value) }
+            if name.elementsEqual("ksm_zero_pages".utf8) { zeroPages = Self.number(value).map { Pages($0) } }
+            if name.elementsEqual("ksm_merging_pages".utf8) { mergingPages = Self.number(value).map { Pages($0) } }
+            if name.elementsEqual("ksm_process_profit".utf8) { profit = Self.number(value).map { Bytes($0) } }
             if name.elementsEqual("ksm_merge_any:".utf8) { offersAll = Self.isYes(value) }
             if name.elementsEqual("ksm_mergeable:".utf8) { offersAny = Self.isYes(value) }
         }

@@ -24,13 +24,24 @@ package enum CPUList {
         return index == text.count || text[index] == UInt8(ascii: "\n") ? count : nil
     }
 
-    /// How many a file names; `nil` where there is none, or it holds something else.
-    static func count(_ path: String) -> Int64? {
-        (try? HostFile.read(path, limit: 65536)).flatMap { count($0.span) }
+    /// How many a file names; `nil` where there is none.
+    ///
+    /// - Throws: ``KernelFileError`` also for a file that holds something else.
+    static func count(_ path: String) throws(KernelFileError) -> Int64? {
+        guard let text = try SmallFile.text(path, limit: 65536) else { return nil }
+        guard let count = count(Array(text.utf8).span) else {
+            throw SmallFile.notUnderstood(path, "it is no list such as 0-3,8")
+        }
+        return count
     }
 
     /// The CPUs that are switched on; `nil` where the kernel does not say.
-    package static func online(_ paths: HostPaths) -> Int64? {
-        count(paths.onlineCPUs)
+    package static func online(_ paths: HostPaths) throws(KernelFileError) -> Int64? {
+        try count(paths.onlineCPUs)
+    }
+
+    /// The NUMA nodes with memory of their own. A kernel without NUMA tells none.
+    package static func memoryNodes(_ paths: HostPaths) throws(KernelFileError) -> Int64? {
+        try count(paths.memoryNodes)
     }
 }

@@ -1,5 +1,3 @@
-package import HostKernel
-
 /// How many of its parts the host has. `nil` is what its kernel does not tell.
 package struct HostTopology: Equatable, Sendable {
     /// CPUs that are switched on.
@@ -10,10 +8,5 @@ package struct HostTopology: Equatable, Sendable {
     package init(cpus: Int? = nil, memoryNodes: Int? = nil) {
         self.cpus = cpus
         self.memoryNodes = memoryNodes
-    }
-
-    package init(_ paths: HostPaths) {
-        self.init(
-            cpus: CPUList.online(paths).map { Int($0) }, memoryNodes: CPUList.count(paths.memoryNodes).map { Int($0) })
     }
 }

@@ -1,4 +1,5 @@
 package import HostKernel
+internal import KSMPolicy
 
 /// Transparent huge pages, and the kernel's thread that builds them again; see
 /// `Documentation/admin-guide/mm/transhuge.rst`.
@@ -25,15 +26,17 @@ package struct HugePages: Equatable, Sendable {
         self.sharedPages = sharedPages
     }
 
-    /// - Returns: `nil` where this kernel has none, or has them in a mode that this program does not know.
-    package static func read(_ paths: HostPaths) -> HugePages? {
+    /// - Returns: `nil` where this kernel has none.
+    /// - Throws: ``KernelFileError`` also for a mode that this program does not know.
+    package static func read(_ paths: HostPaths) throws(KernelFileError) -> HugePages? {
         // All modes in a row, the present one in brackets: `always [madvise] never`.
-        guard let modes = SmallFile.text(paths.hugePages + "/enabled"), let open = modes.firstIndex(of: "["),
-            let close = modes[open...].firstIndex(of: "]"),
+        let path = paths.hugePages + "/enabled"
+        guard let modes = try SmallFile.text(path) else { return nil }
+        guard let open = modes.firstIndex(of: "["), let close = modes[open...].firstIndex(of: "]"),
             let mode = Mode(rawValue: String(modes[modes.index(after: open)..<close]))
-        else { return nil }
+        else { throw SmallFile.notUnderstood(path, "it says \(modes.printable)") }
         return HugePages(
-            mode: mode, emptyPages: SmallFile.number(paths.hugePages + "/khugepaged/max_ptes_none"),
-            sharedPages: SmallFile.number(paths.hugePages + "/khugepaged/max_ptes_shared"))
+            mode: mode, emptyPages: try SmallFile.number(paths.hugePages + "/khugepaged/max_ptes_none"),
+            sharedPages: try SmallFile.number(paths.hugePages + "/khugepaged/max_ptes_shared"))
     }
 }

@@ -2,7 +2,7 @@ package import HostKernel
 package import KSMPolicy
 
 /// Everything that the kernel says of KSM at one moment, for programs that look once. `nil` is a file that this kernel
-/// does not have, or that could not be read.
+/// does not have; one that is there and could not be read is in ``failures``.
 package struct KSMSnapshot: Equatable, Sendable {
     package var run: Int64?
     package var pagesToScan: Int64?
@@ -27,24 +27,30 @@ package struct KSMSnapshot: Equatable, Sendable {
     /// ksmd's time on a CPU since boot, and waiting for one, as far as it is known.
     package var cpu: Duration?
     package var waited: Duration?
-    /// The first file that was there and could not be read.
-    package var failure: KernelFileError?
+    /// Of each file that is there and could not be read, why: what it holds is not known.
+    package var failures: [KSMFile: KernelFileError] = [:]
+
+    /// That of the first such file.
+    package var failure: KernelFileError? { KSMFile.allCases.lazy.compactMap { failures[$0] }.first }
 
     package init(_ paths: HostPaths) {
         let directory = KSMDirectory(paths)
-        var failure: KernelFileError?
-        func value(_ file: KSMFile) -> Int64? {
+        var failures: [KSMFile: KernelFileError] = [:]
+        func read<Value>(_ file: KSMFile, _ body: () throws(KernelFileError) -> Value?) -> Value? {
             do throws(KernelFileError) {
-                return try directory.read(file)
+                return try body()
             } catch {
-                failure = failure ?? error
+                failures[file] = error
                 return nil
             }
+        }
+        func value(_ file: KSMFile) -> Int64? {
+            read(file) { () throws(KernelFileError) in try directory.read(file) }
         }
         run = value(.run)
         pagesToScan = value(.pagesToScan)
         sleepMilliseconds = value(.sleepMilliseconds)
-        advisorMode = (try? directory.readAdvisorMode()) ?? nil
+        advisorMode = read(.advisorMode) { () throws(KernelFileError) in try directory.readAdvisorMode() }
         mergeAcrossNodes = value(.mergeAcrossNodes)
         maxPageSharing = value(.maxPageSharing)
         useZeroPages = value(.useZeroPages)
@@ -63,7 +69,7 @@ package struct KSMSnapshot: Equatable, Sendable {
         let times = KSMThread(paths)?.times()
         cpu = times?.cpu
         waited = times?.waited
-        self.failure = failure
+        self.failures = failures
     }
 
     /// Whether this kernel has KSM.

@@ -15,11 +15,6 @@ package enum MaskedUnits {
     private static func isMask(_ path: String) -> Bool {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return false }
-        guard status.st_mode & S_IFMT == S_IFLNK else { return status.st_size == 0 }
-        return unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { buffer in
-            let length = unsafe readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
-            guard length > 0 else { return false }
-            return unsafe String(decoding: buffer[..<length], as: UTF8.self) == "/dev/null"
-        }
+        return status.st_mode & S_IFMT == S_IFLNK ? Link.target(path) == "/dev/null" : status.st_size == 0
     }
 }

@@ -13,16 +13,18 @@ package struct MemoryPressure: Equatable, Sendable {
         self.full = full
     }
 
-    /// - Returns: `nil` where the kernel does not tell, as with `psi=0`.
-    package static func read(_ paths: HostPaths) -> MemoryPressure? {
-        guard let text = SmallFile.text(paths.memoryPressure) else { return nil }
+    /// - Returns: `nil` where the kernel does not account for it, as with `psi=0`.
+    package static func read(_ paths: HostPaths) throws(KernelFileError) -> MemoryPressure? {
+        guard let text = try SmallFile.text(paths.memoryPressure) else { return nil }
         var shares: [Substring: Double] = [:]
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
             guard words.count > 1, words[1].hasPrefix("avg10=") else { continue }
-            shares[words[0]] = Double(words[1].dropFirst(6))
+            shares[words[0]] = Double(words[1].dropFirst(6)).flatMap { $0.isFinite ? $0 : nil }
         }
-        guard let some = shares["some"], let full = shares["full"] else { return nil }
+        guard let some = shares["some"], let full = shares["full"] else {
+            throw SmallFile.notUnderstood(paths.memoryPressure, "it has no averages of ten seconds")
+        }
         return MemoryPressure(some: some, full: full)
     }
 }

@@ -1,4 +1,3 @@
-internal import Glibc
 package import HostKernel
 package import KSMPolicy
 
@@ -30,14 +29,10 @@ package struct ProcessSurvey: Equatable, Sendable {
     package var writers: [Process] = []
     /// Processes whose descriptors could not be seen: any of them may hold a machine.
     package var hidden = 0
+    /// Processes of which not even the name could be read.
+    package var unreadable = 0
 
     package init() {}
-
-    /// Names of programs that run virtual machines, with or without KVM; the kernel cuts them at 15 bytes.
-    private static let machineNames: [StaticString] = [
-        "qemu-system-", "qemu-kvm", "qemu:", ".qemu-system-", "cloud-hyperviso", "firecracker", "crosvm", "dragonball",
-        "stratovirt", "lkvm", "kvmtool", "VBoxHeadless", "VirtualBoxVM", "vmware-vmx",
-    ]
 
     /// Looks at every process.
     ///
@@ -48,80 +43,53 @@ package struct ProcessSurvey: Equatable, Sendable {
     package init(
         _ paths: HostPaths, _ configuration: Configuration, writerNames: [String]
     ) throws(KernelFileError) {
+        let files = ProcessFiles(paths)
         var listing = try ProcessListing(paths)
-        let folder = listing.folderNumber
         let matcher = try NameMatcher(configuration)
-        var survey = ProcessSurvey()
-        try listing.refresh { pid in
-            guard let comm = ProcessFile.read(folder, pid, "comm", limit: 64) else { return }
-            var process = Process(pid: pid, comm: Self.name(comm))
-            let command = ProcessFile.read(folder, pid, "cmdline", limit: 1 << 20)
-            process.isNamed = Self.matches(process.comm, command ?? [], matcher)
-            let isWriter = writerNames.contains(process.comm)
-            // The kernel's own threads have no command line, and hold no machine. One that is too long is somebody's.
-            if command?.isEmpty != true {
-                process.hasMachine = Self.holdsMachine("\(paths.proc)/\(pid)/fd")
-                if process.hasMachine == nil { survey.hidden += 1 }
+        var pids: [Int32] = []
+        try listing.refresh { pids.append($0) }
+        for pid in pids {
+            do throws(KernelFileError) {
+                try look(at: pid, files, matcher, writerNames)
+            } catch {
+                if error.isDenied { hidden += 1 } else { unreadable += 1 }
             }
-            let isMachine =
-                process.isNamed || process.hasMachine == true || Self.isMachineName(process.comm, command ?? [])
-            guard isMachine || isWriter else { return }
-            process.parent = Self.parent(folder, pid)
-            if isMachine { survey.machines.append(process) }
-            if isWriter { survey.writers.append(process) }
         }
-        self = survey
     }
 
-    private static func name(_ comm: [UInt8]) -> String {
-        String(decoding: comm.last == UInt8(ascii: "\n") ? comm.dropLast() : comm[...], as: UTF8.self)
-    }
-
-    private static func matches(_ comm: String, _ command: [UInt8], _ matcher: borrowing NameMatcher) -> Bool {
-        if matcher.matches(comm: Array(comm.utf8).span) { return true }
-        guard matcher.needsCommandLine else { return false }
-        var line = CommandLineMatcher()
-        line.feed(command.span)
-        return line.verdict == .matches
-    }
-
-    /// By `comm`, or by the name of the program's file: whoever starts a guest may call it as they like.
-    private static func isMachineName(_ comm: String, _ command: [UInt8]) -> Bool {
-        // Debian's and Proxmox's wrapper; as a whole word, since the kernel's own threads begin with it.
-        if comm == "kvm" { return true }
-        let program = command.prefix { $0 != 0 }
-        let file = program[((program.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...]
-        let names = [Array(comm.utf8), Array(file)]
-        return machineNames.contains { machine in names.contains { $0.span.hasPrefix(machine) } }
+    private mutating func look(
+        at pid: Int32, _ files: ProcessFiles, _ matcher: borrowing NameMatcher, _ writerNames: [String]
+    ) throws(KernelFileError) {
+        guard let comm = try files.comm(pid) else { return }
+        var process = Process(pid: pid, comm: String(decoding: comm, as: UTF8.self))
+        let program = try files.program(pid)
+        process.isNamed = try files.isNamed(pid, comm: comm, matcher)
+        // The kernel's own threads have no command line, and hold no machine.
+        if program != nil {
+            process.hasMachine = Self.holdsMachine("\(files.folder)/\(pid)/fd")
+            if process.hasMachine == nil { hidden += 1 }
+        }
+        let file = program ?? []
+        // Whoever starts a guest may call its process as they like: its program's file may have the known name.
+        let isMachine =
+            process.isNamed || process.hasMachine == true || MonitorName.isMonitor(comm.span)
+            || MonitorName.isMonitor(file.span)
+        let isWriter = writerNames.contains(process.comm)
+        guard isMachine || isWriter else { return }
+        process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
+        if isMachine { machines.append(process) }
+        if isWriter { writers.append(process) }
     }
 
     /// Whether one of a process's descriptors is a virtual machine of KVM.
     ///
     /// - Returns: `nil` where they may not be seen.
     private static func holdsMachine(_ folder: String) -> Bool? {
-        guard let stream = unsafe opendir(folder) else { return errno == EACCES ? nil : false }
-        defer { unsafe closedir(stream) }
-        let number = unsafe dirfd(stream)
-        while let entry = unsafe readdir(stream) {
-            let isMachine = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
-                    unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
-                        let length = unsafe readlinkat(
-                            number, name, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
-                        guard length > 0 else { return false }
-                        let target = unsafe Span<UInt8>(
-                            _unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<length]))
-                        return target.isEqual(to: "anon_inode:kvm-vm")
-                    }
-                }
-            }
-            if isMachine { return true }
+        do throws(KernelFileError) {
+            return try FolderListing.names(in: folder).contains { Link.isMachine("\(folder)/\($0)") }
+        } catch {
+            // Without descriptors: it has ended.
+            return error.isVanished ? false : nil
         }
-        return false
-    }
-
-    private static func parent(_ folder: Int32, _ pid: Int32) -> Int32? {
-        guard let status = ProcessFile.read(folder, pid, "status", limit: 8192) else { return nil }
-        return NamedNumber.find("\nPPid:\t", in: status.span).flatMap { Int32(exactly: $0) }
     }
 }

@@ -22,27 +22,32 @@ package struct SwapDevice: Equatable, Sendable {
     }
 
     /// Whether what is swapped stays in memory, compressed.
-    package var isZram: Bool { !isFile && name.hasPrefix("zram") && Int(name.dropFirst(4)) != nil }
+    package var isZram: Bool { !isFile && CompressedMemory.isZRAM(name) }
 
     private var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
 
     /// - Returns: `nil` where there is no such file.
-    package static func all(_ paths: HostPaths) -> [SwapDevice]? {
-        guard let text = SmallFile.text(paths.swaps, limit: 1 << 20) else { return nil }
-        return text.split(separator: "\n").dropFirst().compactMap { SwapDevice(line: $0, paths) }
+    /// - Throws: ``KernelFileError`` also for a line that makes no sense.
+    package static func all(_ paths: HostPaths) throws(KernelFileError) -> [SwapDevice]? {
+        guard let text = try SmallFile.text(paths.swaps, limit: 1 << 20) else { return nil }
+        var devices: [SwapDevice] = []
+        for line in text.split(separator: "\n").dropFirst() { devices.append(try SwapDevice(line: line, paths)) }
+        return devices
     }
 
     /// Reads `name type size used priority`, with blanks or tabs between.
-    private init?(line: Substring, _ paths: HostPaths) {
+    private init(line: Substring, _ paths: HostPaths) throws(KernelFileError) {
         let fields = line.split { $0 == " " || $0 == "\t" }
-        guard fields.count >= 4, let size = Int64(fields[2]), let used = Int64(fields[3]) else { return nil }
-        self.init(path: Self.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
-        let device = isFile ? Self.device(ofFile: paths.place(path), paths) : "\(paths.blockDevices)/\(name)"
-        // A partition has no queue; its folder lies in that of its disk.
-        isRotational = device.flatMap {
-            SmallFile.isOn($0 + "/queue/rotational") ?? SmallFile.isOn($0 + "/../queue/rotational")
+        guard fields.count >= 4, let size = Int64(fields[2]), let used = Int64(fields[3]), size >= 0, used >= 0 else {
+            throw SmallFile.notUnderstood(paths.swaps, "a line is \(String(line).printable)")
         }
-        if isZram { zram = ZramUse(folder: "\(paths.blockDevices)/\(name)") }
+        self.init(path: Self.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
+        if let device = isFile ? Self.device(ofFile: paths.place(path), paths) : "\(paths.blockDevices)/\(name)" {
+            // A partition has no queue; its folder lies in that of its disk.
+            let own = try SmallFile.isOn(device + "/queue/rotational")
+            isRotational = own == nil ? try SmallFile.isOn(device + "/../queue/rotational") : own
+        }
+        if isZram { zram = try ZramUse(folder: "\(paths.blockDevices)/\(name)") }
     }
 
     /// The folder of the device that a file lies on. Some file systems have a number of their own that is no device's.
@@ -87,11 +92,9 @@ package struct ZramUse: Equatable, Sendable {
         self.taken = taken
     }
 
-    init?(folder: String) {
-        guard let text = try? HostFile.read(folder + "/mm_stat", limit: 512),
-            let memory = CompressedMemory(zramStatistics: text.span)
-        else { return nil }
-        self.init(held: KiB(bytes: memory.original), taken: KiB(bytes: memory.taken))
+    init?(folder: String) throws(KernelFileError) {
+        guard let memory = try CompressedMemory(zramFolder: folder) else { return nil }
+        self.init(held: KiB(memory.original), taken: KiB(memory.taken))
     }
 }
 
@@ -107,9 +110,8 @@ package struct Zswap: Equatable, Sendable {
     }
 
     /// - Returns: `nil` where this kernel has none.
-    package static func read(_ paths: HostPaths) -> Zswap? {
-        SmallFile.isOn(paths.zswap + "/enabled").map {
-            Zswap(isEnabled: $0, mostPercent: SmallFile.number(paths.zswap + "/max_pool_percent"))
-        }
+    package static func read(_ paths: HostPaths) throws(KernelFileError) -> Zswap? {
+        guard let isEnabled = try SmallFile.isOn(paths.zswap + "/enabled") else { return nil }
+        return Zswap(isEnabled: isEnabled, mostPercent: try SmallFile.number(paths.zswap + "/max_pool_percent"))
     }
 }

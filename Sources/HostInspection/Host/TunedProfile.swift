@@ -14,22 +14,25 @@ package struct TunedProfile: Equatable, Sendable {
     }
 
     /// - Returns: `nil` where TuneD has none.
-    package static func read(_ paths: HostPaths) -> TunedProfile? {
-        guard let text = SmallFile.text(paths.tunedProfile), !text.isEmpty else { return nil }
+    /// - Throws: ``KernelFileError`` also for a profile's file that is there and cannot be read.
+    package static func read(_ paths: HostPaths) throws(KernelFileError) -> TunedProfile? {
+        guard let text = try SmallFile.text(paths.tunedProfile), !text.isEmpty else { return nil }
         var seen: [String] = []
         var profile = TunedProfile(name: text)
         for name in text.split(separator: " ") where profile.mention == nil {
-            profile.mention = mention(String(name), paths, &seen)
+            profile.mention = try mention(String(name), paths, &seen)
         }
         return profile
     }
 
     /// - Parameter seen: Profiles that were looked at: one may include another that includes it.
-    private static func mention(_ name: String, _ paths: HostPaths, _ seen: inout [String]) -> String? {
+    private static func mention(
+        _ name: String, _ paths: HostPaths, _ seen: inout [String]
+    ) throws(KernelFileError) -> String? {
         guard !seen.contains(name), !name.utf8.contains(UInt8(ascii: "/")), name != ".." else { return nil }
         seen.append(name)
         for folder in paths.tunedProfiles {
-            guard let settings = SmallFile.text("\(folder)/\(name)/tuned.conf", limit: 1 << 20) else { continue }
+            guard let settings = try SmallFile.text("\(folder)/\(name)/tuned.conf", limit: 1 << 20) else { continue }
             var included: [String] = []
             for line in settings.split(separator: "\n") where !isComment(line) {
                 if namesKSM(line) { return "\(folder)/\(name)/tuned.conf" }
@@ -37,12 +40,12 @@ package struct TunedProfile: Equatable, Sendable {
                 guard parts.count == 2, parts[0].split(separator: " ") == ["include"] else { continue }
                 included = parts[1].split { $0 == " " || $0 == "," }.map { String($0) }
             }
-            let script = SmallFile.text("\(folder)/\(name)/script.sh", limit: 1 << 20) ?? ""
+            let script = try SmallFile.text("\(folder)/\(name)/script.sh", limit: 1 << 20) ?? ""
             if script.split(separator: "\n").contains(where: { !isComment($0) && namesKSM($0) }) {
                 return "\(folder)/\(name)/script.sh"
             }
             for other in included {
-                if let mention = mention(other, paths, &seen) { return mention }
+                if let mention = try mention(other, paths, &seen) { return mention }
             }
             return nil
         }

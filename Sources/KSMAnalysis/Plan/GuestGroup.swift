@@ -21,17 +21,11 @@ package struct GuestGroup: Equatable, Sendable {
         self.name = name
     }
 
-    /// Of all together, within 64 bits.
-    package var total: KiB {
-        let (sum, overflow) = memory.count.multipliedReportingOverflow(by: count)
-        return overflow ? KiB(.max) : KiB(sum)
-    }
+    /// Of all together.
+    package var total: KiB { memory * count }
 
-    /// Of all together, within 64 bits. A guest of which it is not known counts as one of one, QEMU's default.
-    package var totalVCPUs: Int64 {
-        let (sum, overflow) = (vcpus ?? 1).multipliedReportingOverflow(by: count)
-        return overflow ? .max : sum
-    }
+    /// Of all together. A guest of which it is not known counts as one of one, QEMU's default.
+    package var totalVCPUs: Int64 { (vcpus ?? 1).multipliedSaturated(by: count) }
 }
 
 extension GuestGroup {

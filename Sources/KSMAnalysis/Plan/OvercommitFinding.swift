@@ -4,6 +4,7 @@ internal import KSMPolicy
 package struct OvercommitFinding: Equatable, Sendable {
     package enum Kind: Sendable {
         case noGuests
+        case unseenGuests
         case residentCounted
         case unswappable
         case forcedShutdowns
@@ -16,6 +17,7 @@ package struct OvercommitFinding: Equatable, Sendable {
         package var word: String {
             switch self {
             case .noGuests: "no-guests"
+            case .unseenGuests: "unseen-guests"
             case .residentCounted: "resident-counted"
             case .unswappable: "unswappable"
             case .forcedShutdowns: "forced-shutdowns"
@@ -30,7 +32,7 @@ package struct OvercommitFinding: Equatable, Sendable {
         /// Whether something should be done; else it is good to know.
         package var isWarning: Bool {
             switch self {
-            case .forcedShutdowns, .tooLittleSwap, .moreVCPUsThanCPUs, .tooManyVCPUs: true
+            case .unseenGuests, .forcedShutdowns, .tooLittleSwap, .moreVCPUsThanCPUs, .tooManyVCPUs: true
             case .noGuests, .residentCounted, .unswappable, .unknownVCPUs, .overcommittedSMP: false
             }
         }
@@ -49,6 +51,10 @@ extension OvercommitPlan {
     package var findings: [OvercommitFinding] { guestFindings + memoryFindings + cpuFindings }
 
     private var guestFindings: [OvercommitFinding] {
+        if let unseen {
+            return [OvercommitFinding(kind: .unseenGuests, text: "\(unseen), and what they need is in no sum")]
+                + residentFindings + unswappableFindings
+        }
         if groups.isEmpty {
             return [OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some")]
         }
@@ -99,7 +105,7 @@ extension OvercommitPlan {
                     text: "the guests' memory fits into RAM and swap, but leaves too little for the host itself; add "
                         + "\(missingText) of swap, or run fewer guests")
             ]
-        case .enough, .notCompared: return []
+        case .enough, .incomplete, .notCompared: return []
         }
     }
 

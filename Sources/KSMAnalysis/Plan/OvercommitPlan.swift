@@ -54,6 +54,8 @@ package struct OvercommitPlan: Equatable, Sendable {
 
     package enum Verdict: Sendable {
         case enough
+        /// Enough for the guests that could be read; there are others.
+        case incomplete
         case tooSmall
         /// RAM and swap together are less than the guests' memory.
         case forcedShutdowns
@@ -63,6 +65,7 @@ package struct OvercommitPlan: Equatable, Sendable {
         package var word: String {
             switch self {
             case .enough: "enough"
+            case .incomplete: "incomplete"
             case .tooSmall: "too-small"
             case .forcedShutdowns: "forced-shutdowns"
             case .notCompared: "not-compared"
@@ -73,6 +76,9 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var rule: Rule
     package var host: Host
     package var groups: [GuestGroup]
+    /// What could not be seen of the guests that run, as the end of a sentence without its full stop; `nil` where all
+    /// were seen. Then every sum is a least one.
+    package var unseen: String?
     /// How many there are.
     package var guests: Int64 = 0
     package var guestMemory = KiB.zero
@@ -81,14 +87,15 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var neededSwap: KiB
     package var vcpus: Int64 = 0
 
-    package init(_ rule: Rule, host: Host, groups: [GuestGroup]) {
+    package init(_ rule: Rule, host: Host, groups: [GuestGroup], unseen: String? = nil) {
         self.rule = rule
+        self.unseen = unseen
         self.host = host
         self.groups = groups
         for group in groups {
-            guests = Self.sum(guests, group.count)
+            guests = guests.addingSaturated(group.count)
             guestMemory = guestMemory + group.total
-            vcpus = Self.sum(vcpus, group.totalVCPUs)
+            vcpus = vcpus.addingSaturated(group.totalVCPUs)
         }
         system = host.system ?? Self.defaultSystem(ram: host.ram)
         switch rule {
@@ -99,11 +106,6 @@ package struct OvercommitPlan: Equatable, Sendable {
             systemSwap = host.systemSwap ?? Self.recommendedSwap(ram: host.ram)
             neededSwap = max(guestMemory - max(host.ram - system, .zero), .zero) + systemSwap
         }
-    }
-
-    private static func sum(_ left: Int64, _ right: Int64) -> Int64 {
-        let (sum, overflow) = left.addingReportingOverflow(right)
-        return overflow ? .max : sum
     }
 
     package static let defaultSystemSwap = KiB(4 << 20)
@@ -138,7 +140,8 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var verdict: Verdict {
         guard let swap = host.swap else { return .notCompared }
         if host.ram + swap < guestMemory { return .forcedShutdowns }
-        return swap < neededSwap ? .tooSmall : .enough
+        if swap < neededSwap { return .tooSmall }
+        return unseen == nil ? .enough : .incomplete
     }
 
     /// How much more swap there should be; `nil` where what there is is not known.

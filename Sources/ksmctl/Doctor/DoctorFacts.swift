@@ -28,11 +28,15 @@ struct DoctorFacts {
     var maskedUnits: [String] = []
     var guests: [GuestDetails] = []
     var guestsFailure: KernelFileError?
+    /// Guests that are there and could not be read, and processes that may be some.
+    var unreadableGuests: [GuestList.Unreadable] = []
     var hugePages: HugePages?
     var topology = HostTopology()
     var swaps: [SwapDevice]?
     var zswap: Zswap?
     var pressure: MemoryPressure?
+    /// Files that are there and could not be read: what they hold is not known, whatever `nil` above says.
+    var failures: [KernelFileError] = []
     /// The record of the history that ksmd's CPU time is counted from.
     var earlier: HistoryRecord?
 
@@ -72,18 +76,31 @@ struct DoctorFacts {
             processesFailure = error
         }
         do throws(KernelFileError) {
-            guests = try GuestReader.read(paths, configuration)
+            let list = try GuestReader.read(paths, configuration)
+            guests = list.guests
+            unreadableGuests = list.unreadable
         } catch {
             guestsFailure = error
         }
-        tuned = TunedProfile.read(paths)
         maskedUnits = MaskedUnits.find(paths)
-        hugePages = HugePages.read(paths)
-        topology = HostTopology(paths)
-        swaps = SwapDevice.all(paths)
-        zswap = Zswap.read(paths)
-        pressure = MemoryPressure.read(paths)
+        tuned = see { () throws(KernelFileError) in try TunedProfile.read(paths) }
+        hugePages = see { () throws(KernelFileError) in try HugePages.read(paths) }
+        topology.cpus = see { () throws(KernelFileError) in try CPUList.online(paths) }.map { Int($0) }
+        topology.memoryNodes = see { () throws(KernelFileError) in try CPUList.memoryNodes(paths) }.map { Int($0) }
+        swaps = see { () throws(KernelFileError) in try SwapDevice.all(paths) }
+        zswap = see { () throws(KernelFileError) in try Zswap.read(paths) }
+        pressure = see { () throws(KernelFileError) in try MemoryPressure.read(paths) }
         earlier = Self.earlier(paths, now: self.now)
+    }
+
+    /// What a reader gives; a failure is kept.
+    private mutating func see<Value>(_ read: () throws(KernelFileError) -> Value?) -> Value? {
+        do throws(KernelFileError) {
+            return try read()
+        } catch {
+            failures.append(error)
+            return nil
+        }
     }
 
     /// The daemon may have written between the look at the knobs and the one at what it told. Only a difference that

@@ -48,17 +48,8 @@ extension Question {
             return "remove KSM_PROFILE=\(configuration.profile.word) from \(facts.paths.configuration): its names are "
                 + "those of one variant only"
         }
-        var names: [String] = []
-        for process in missed where !names.contains(process.comm) { names.append(process.comm) }
-        let known = "qemu(-(kvm|system-.+)|:.{1,11})|kvm|\\.qemu-system-.+|cloud-hyperviso|firecracker|crosvm"
-        let before = configuration.guestPattern.map { "(\($0))" } ?? "^(\(known))$"
-        let pattern = "\(before)|^(\(names.map(escaped).joined(separator: "|")))$"
+        let pattern = GuestPattern.counting(missed.map { $0.comm }, beside: configuration)
         return "set KSM_GUEST_PATTERN='\(pattern)' in \(facts.paths.configuration), then ksmctl reload"
-    }
-
-    /// A name in an extended regular expression, between the quotes of the configuration file.
-    private static func escaped(_ name: String) -> String {
-        String(name.printable.map { "\\.[]()*+?{}|^$".contains($0) ? "\\\($0)" : $0 == "'" ? "." : "\($0)" }.joined())
     }
 
     // MARK: Whether they can be merged
@@ -88,7 +79,8 @@ extension Question {
         ).seen(Words.count(Int(saved.count), "page"), in: facts.file(.pagesSharing)).seen(reasons)
         if let unshared = facts.ksm.pagesUnshared, unshared > 0 {
             check = check.seen(
-                "\(facts.amount(pages: Pages(unshared))) was compared and is like no other", in: facts.file(.pagesUnshared))
+                "\(facts.amount(pages: Pages(unshared))) was compared and is like no other",
+                in: facts.file(.pagesUnshared))
         } else if facts.ksm.pagesVolatile ?? 0 == 0 {
             check = check.seen("no memory is offered to KSM", in: facts.paths.ksm)
         }

@@ -11,11 +11,12 @@ extension Question {
         if let reason = facts.whyNoGuests { return question.skip(reason) }
         guard let swaps = facts.swaps else { return question.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         let swap = swaps.reduce(KiB.zero) { $0 + $1.size }
-        let disk = swaps.reduce(KiB.zero) { $0 + ($1.isZram ? .zero : $1.size) }
+        let disk = SwapRoom(swaps).usable
         // What a guest holds is the least that it may have.
         let guests = facts.guests.reduce(KiB.zero) { $0 + ($1.configured ?? $1.resident ?? .zero) }
         let guessed = facts.guests.filter { $0.configured == nil }
         let need = OvercommitPlan(.rhel7, host: .init(ram: facts.total), groups: [GuestGroup(memory: guests)])
+        let isShort = guests > facts.total + disk
         func answered(_ check: Check) -> Check {
             var check = check.seen("guests may have \(guests)")
                 .seen("\(facts.total) of memory", in: facts.paths.meminfo)
@@ -32,10 +33,10 @@ extension Question {
         }
         // What zram holds is in memory still.
         let remedy = "add \(KiB(need.neededSwap.count - disk.count)) of swap on disk, or run fewer guests"
-        if guests > facts.total + swap {
+        if isShort {
             return answered(
                 question.fail(
-                    "guests may have more than memory and swap together",
+                    "guests may have more than memory and swap on disk together",
                     remedy: "\(remedy): the kernel ends some when all use what they may have"))
         }
         if disk < need.neededSwap {

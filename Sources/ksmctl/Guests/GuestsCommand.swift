@@ -36,25 +36,19 @@ struct GuestsCommand: HostCommand {
         if !loaded.isUsable {
             Output.warn("the configuration has errors, and the daemon would refuse it: see ksmctl check-config")
         }
-        var guests: [GuestDetails] = []
+        var list = GuestList()
         do throws(KernelFileError) {
-            guests = try GuestReader.read(paths, loaded.configuration)
+            list = try GuestReader.read(paths, loaded.configuration)
         } catch {
             guard error.operation == .understand else { throw Refusal("\(error): is /proc mounted?", .unavailable) }
             throw Refusal("\(error): see regex(7) and ksmctl check-config", .configuration)
         }
         // A tree that stands for a host has users of its own.
         let users = paths.isStandIn ? { _ in nil } : UserNames.name
-        var report = GuestsReport(guests, users: users, sortedBy: sort)
+        var report = GuestsReport(list, users: users, sortedBy: sort)
         report.criterion = GuestsReport.Criterion(loaded.configuration)
         report.showsLimits = limits
-        report.isBlind = Self.hidesProcesses(paths)
         try report.print(output)
-    }
-
-    /// Whether `/proc` shows a user's own processes only (`hidepid=`): else the first one is there for everybody.
-    private static func hidesProcesses(_ paths: HostPaths) -> Bool {
-        unsafe access("\(paths.proc)/1/comm", R_OK) != 0 && !paths.isStandIn
     }
 }
 

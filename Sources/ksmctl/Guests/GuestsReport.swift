@@ -9,18 +9,23 @@ struct GuestsReport: Report {
     var totals: Totals
     /// Guests of which the kernel shows what KSM does only to root and to their own user.
     var hiddenGuests: Int
-    /// Whether `/proc` hides other users' processes, so that there may be more guests.
-    var isBlind = false
+    /// Processes that are guests, or may be, and could not be read: they are in no row and no total.
+    var unreadableGuests: Int
+    /// What could not be seen of the guests, as sentences.
+    private let unseen: [String]
+    /// Files that say more of a guest and could not be read.
+    private let failures: [KernelFileError]
     var criterion = Criterion(Configuration())
     var showsLimits = false
 
-    private enum Key: String, CodingKey { case guests, totals, hiddenGuests, notes }
+    private enum Key: String, CodingKey { case guests, totals, hiddenGuests, unreadableGuests, notes }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(guests, forKey: .guests)
         try container.encode(totals, forKey: .totals)
         try container.encode(hiddenGuests, forKey: .hiddenGuests)
+        try container.encode(unreadableGuests, forKey: .unreadableGuests)
         try container.encode(notes, forKey: .notes)
     }
 
@@ -76,10 +81,42 @@ struct GuestsReport: Report {
         }
     }
 
-    init(_ details: [GuestDetails], users: (UInt32) -> String?, sortedBy column: GuestColumn) {
-        guests = column.sorted(details.map { Guest($0, users: users) })
+    init(_ list: GuestList, users: (UInt32) -> String?, sortedBy column: GuestColumn) {
+        guests = column.sorted(list.guests.map { Guest($0, users: users) })
         totals = Totals(guests)
-        hiddenGuests = details.count { $0.isHidden }
+        hiddenGuests = list.guests.count { $0.isHidden }
+        unreadableGuests = list.unreadable.count
+        unseen = list.unseen
+        failures = list.guests.flatMap { $0.failures }
+    }
+}
+
+extension GuestsReport {
+    // MARK: Notes
+
+    /// What could not be seen, and why.
+    var notes: [String] {
+        var notes = unseen
+        if unreadableGuests > 0 { notes[0] += ": in no row and no total" }
+        if let first = failures.first {
+            let others = failures.count == 1 ? "" : ", and \(failures.count - 1) other files"
+            notes.append("not known, since it could not be read: what \(first.path) says\(others) (\(first))")
+        }
+        if hiddenGuests > 0 {
+            let whose = hiddenGuests == 1 ? "1 guest" : "\(hiddenGuests) guests"
+            notes.append("hidden, and in no total: merged, zero and profit of \(whose); run it as root to see them")
+        }
+        // Of a guest that is not hidden, what is missing is what the kernel does not have.
+        if guests.count > hiddenGuests, failures.isEmpty {
+            let missing = [
+                totals.mergedBytes == nil ? "merged" : nil, totals.zeroBytes == nil ? "zero pages" : nil,
+                totals.profitBytes == nil ? "profit" : nil,
+            ].compactMap { $0 }
+            if !missing.isEmpty {
+                notes.append("this kernel does not say of a process: \(missing.joined(separator: ", "))")
+            }
+        }
+        return notes
     }
 }
 
@@ -93,7 +130,7 @@ extension GuestsReport.Guest {
         residentBytes = details.resident?.bytes
         mergedBytes = details.merged?.bytes
         zeroBytes = details.zero?.bytes
-        profitBytes = details.profit
+        profitBytes = details.profit?.count
         configuredBytes = details.configured?.bytes
         vcpus = details.vcpus
         balloon = details.balloon?.rawValue
@@ -106,11 +143,11 @@ extension GuestsReport.Guest {
 extension GuestsReport.Cgroup {
     init(_ limits: GuestLimits) {
         path = limits.path
-        memoryMaxBytes = limits.memoryMax
-        memoryHighBytes = limits.memoryHigh
-        memoryLowBytes = limits.memoryLow
-        memoryMinBytes = limits.memoryMin
-        swapMaxBytes = limits.swapMax
+        memoryMaxBytes = limits.memoryMax?.count
+        memoryHighBytes = limits.memoryHigh?.count
+        memoryLowBytes = limits.memoryLow?.count
+        memoryMinBytes = limits.memoryMin?.count
+        swapMaxBytes = limits.swapMax?.count
         cpuWeight = limits.cpuWeight
         cpuMax = limits.cpuMax
     }
@@ -130,10 +167,6 @@ extension GuestsReport.Totals {
     /// Within 64 bits. `nil` where nothing is known.
     private static func sum(_ amounts: [Int64?]) -> Int64? {
         let known = amounts.compactMap { $0 }
-        guard !known.isEmpty else { return nil }
-        return known.reduce(0) { sum, amount in
-            let (sum, isBeyond) = sum.addingReportingOverflow(amount)
-            return isBeyond ? (amount < 0 ? .min : .max) : sum
-        }
+        return known.isEmpty ? nil : known.reduce(0) { $0.addingSaturated($1) }
     }
 }

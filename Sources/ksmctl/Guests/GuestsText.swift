@@ -9,6 +9,7 @@ extension GuestsReport {
     }
 
     private var emptiness: String {
+        if unreadableGuests > 0 { return "no guest could be read\n" }
         if let pattern = criterion.pattern {
             return "no guests found: no process has a name that KSM_GUEST_PATTERN=\(pattern.visible) matches\n"
         }
@@ -92,31 +93,6 @@ extension GuestsReport {
     private static func unit(_ path: String) -> String {
         let groups = path.split(separator: "/").map { String($0) }
         return groups.last { $0.hasSuffix(".scope") || $0.hasSuffix(".service") } ?? groups.last ?? "/"
-    }
-
-    // MARK: Notes
-
-    /// What could not be seen, and why.
-    var notes: [String] {
-        var notes: [String] = []
-        if hiddenGuests > 0 {
-            let whose = hiddenGuests == 1 ? "1 guest" : "\(hiddenGuests) guests"
-            notes.append("hidden, and in no total: merged, zero and profit of \(whose); run it as root to see them")
-        }
-        // Of a guest that is not hidden, what is missing is what the kernel does not have.
-        if guests.count > hiddenGuests {
-            let missing = [
-                totals.mergedBytes == nil ? "merged" : nil, totals.zeroBytes == nil ? "zero pages" : nil,
-                totals.profitBytes == nil ? "profit" : nil,
-            ].compactMap { $0 }
-            if !missing.isEmpty {
-                notes.append("this kernel does not say of a process: \(missing.joined(separator: ", "))")
-            }
-        }
-        if isBlind {
-            notes.append("/proc hides other users' processes (hidepid=), and guests among them: run it as root")
-        }
-        return notes
     }
 }
 

@@ -35,6 +35,8 @@ struct PlanReport: Report {
         var vcpus: Int64
         /// Whether they run on this host.
         var areRunning: Bool
+        /// Processes that are guests, or may be, and could not be read.
+        var unreadable: Int
         var groups: [Group]
     }
 
@@ -79,23 +81,27 @@ struct PlanReport: Report {
     init(_ command: PlanCommand) throws {
         // Guests and a host that are both supposed have nothing to do with this one.
         let view = command.ram == nil || command.guests.isEmpty ? try HostView(command.host.paths) : nil
-        let running = try command.guests.isEmpty ? view.map { try GuestReader.read($0.paths, $0.configuration) } : nil
+        let seen = try command.guests.isEmpty ? view.map { try GuestReader.read($0.paths, $0.configuration) } : nil
+        let running = seen?.guests
         let present = command.ram == nil ? view : nil
 
-        let zramSwap = command.swap == nil ? present.flatMap { ZRAMDevice.swapSize($0.paths) } : nil
-        let swap = command.swap ?? present?.memory.swapTotal.map { max($0 - (zramSwap ?? .zero), .zero) }
+        let room = command.swap == nil ? try present.flatMap { try SwapDevice.all($0.paths) }.map { SwapRoom($0) } : nil
+        let zramSwap = room?.inMemory
+        // Without /proc/swaps what it lies on is not known.
+        let swap = command.swap ?? room?.usable ?? present?.memory.swapTotal
         plan = OvercommitPlan(
             command.rule,
             host: OvercommitPlan.Host(
                 ram: try command.ram ?? Self.ram(present), swap: swap, system: command.hostOS,
-                systemSwap: command.hostSwap, cpus: command.cpus ?? present.map { Self.cpus($0.paths) } ?? nil),
-            groups: running?.map { GuestGroup($0) } ?? command.guests)
+                systemSwap: command.hostSwap, cpus: try command.cpus ?? present.map { try Self.cpus($0.paths) } ?? nil),
+            groups: running?.map { GuestGroup($0) } ?? command.guests,
+            unseen: seen.flatMap { $0.unseen.isEmpty ? nil : $0.unseen.joined(separator: "; ") })
         sources = Sources(command)
 
         rule = plan.rule.word
         guests = Guests(
             count: plan.guests, memoryBytes: plan.guestMemory.bytes, vcpus: plan.vcpus, areRunning: running != nil,
-            groups: plan.groups.map { Group($0) })
+            unreadable: seen?.unreadable.count ?? 0, groups: plan.groups.map { Group($0) })
         hostOsBytes = plan.system.bytes
         hostSwapBytes = plan.systemSwap.bytes
         ramBytes = plan.host.ram.bytes
@@ -107,7 +113,7 @@ struct PlanReport: Report {
         memoryRatio = plan.memoryRatio
         cpus = plan.host.cpus
         vcpuRatio = plan.vcpuRatio
-        bonuses = Self.bonuses(present: present, running: running.flatMap { guests in view.map { ($0, guests) } })
+        bonuses = try Self.bonuses(present: present, running: running.flatMap { guests in view.map { ($0, guests) } })
         findings = plan.findings.map { Finding(kind: $0.kind.word, isWarning: $0.kind.isWarning, text: $0.text) }
     }
 
@@ -120,16 +126,16 @@ struct PlanReport: Report {
         return total
     }
 
-    private static func cpus(_ paths: HostPaths) -> Int64? {
+    private static func cpus(_ paths: HostPaths) throws -> Int64? {
         // Of a tree that stands for a host, this machine knows nothing.
-        CPUList.online(paths) ?? (paths.isStandIn ? nil : Int64(Host.cpus))
+        try CPUList.online(paths) ?? (paths.isStandIn ? nil : Int64(Host.cpus))
     }
 
     /// For scripts; `nil` is success.
     var exitStatus: Int32? {
         switch plan.verdict {
         case .enough, .notCompared: nil
-        case .tooSmall: 1
+        case .tooSmall, .incomplete: 1
         case .forcedShutdowns: 2
         }
     }
@@ -156,17 +162,6 @@ extension PlanReport.Group {
     }
 }
 
-extension GuestGroup {
-    /// A guest that runs.
-    fileprivate init(_ guest: GuestDetails) {
-        self.init(
-            memory: guest.configured ?? guest.resident ?? .zero, vcpus: guest.vcpus.map { Int64($0) },
-            name: guest.name)
-        isResident = guest.configured == nil
-        isUnswappable = guest.obstacles.contains(.hugePages)
-    }
-}
-
 // MARK: Bonuses
 
 extension PlanReport {
@@ -175,7 +170,7 @@ extension PlanReport {
     ///   - running: The guests that are planned, if they are those that run here.
     private static func bonuses(
         present: HostView?, running: (view: HostView, guests: [GuestDetails])?
-    ) -> [Bonus] {
+    ) throws -> [Bonus] {
         var bonuses: [Bonus] = []
         if let running {
             if let saved = running.view.savedBytes { bonuses.append(Bonus(kind: "ksm", savedBytes: saved)) }
@@ -192,7 +187,7 @@ extension PlanReport {
             }
         }
         if let present {
-            if let zram = CompressedMemory.zram(present.paths) { bonuses.append(Bonus("zram", zram)) }
+            if let zram = try CompressedMemory.zram(present.paths) { bonuses.append(Bonus("zram", zram)) }
             if let zswap = CompressedMemory.zswap(present.memory) { bonuses.append(Bonus("zswap", zswap)) }
         }
         return bonuses
@@ -202,7 +197,7 @@ extension PlanReport {
 extension PlanReport.Bonus {
     fileprivate init(_ kind: String, _ memory: CompressedMemory) {
         self.init(
-            kind: kind, savedBytes: memory.saved, originalBytes: memory.original, takenBytes: memory.taken,
-            ratio: memory.ratio)
+            kind: kind, savedBytes: memory.saved.count, originalBytes: memory.original.count,
+            takenBytes: memory.taken.count, ratio: memory.ratio)
     }
 }

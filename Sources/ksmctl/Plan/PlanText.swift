@@ -72,6 +72,7 @@ extension PlanReport {
     private func sentence(_ style: Style) -> String {
         switch plan.verdict {
         case .enough: style.good(plan.neededSwap == .zero ? "No swap is needed." : "The swap is enough.")
+        case .incomplete: style.warning("The swap is enough for the guests that could be read, and not all could.")
         case .tooSmall:
             style.bad("The swap is smaller than needed by \(plan.missingText).")
         case .forcedShutdowns: style.bad("RAM and swap are smaller than the guests' memory: expect forced shutdowns.")

@@ -1,0 +1,81 @@
+internal import Glibc
+internal import HostKernel
+internal import KSMPolicy
+
+/// The files of the host's processes, for programs that look once.
+///
+/// Only a process that has ended, or a file that this kernel does not have, gives nothing; every other failure is
+/// thrown, so that no process is left out in silence.
+struct ProcessFiles {
+    let folder: String
+
+    init(_ paths: HostPaths) { folder = paths.proc }
+
+    func path(_ pid: Int32, _ name: String) -> String { "\(folder)/\(pid)/\(name)" }
+
+    func exists(_ pid: Int32) -> Bool { unsafe access("\(folder)/\(pid)", F_OK) == 0 }
+
+    /// - Parameter limit: A longer file is an error.
+    func read(_ pid: Int32, _ name: String, limit: Int) throws(KernelFileError) -> [UInt8]? {
+        do throws(KernelFileError) {
+            return try HostFile.read(path(pid, name), limit: limit)
+        } catch {
+            if error.isVanished { return nil }
+            throw error
+        }
+    }
+
+    /// The process's own name, without the kernel's line break; the name may hold others.
+    func comm(_ pid: Int32) throws(KernelFileError) -> [UInt8]? {
+        guard var comm = try read(pid, "comm", limit: 64) else { return nil }
+        if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
+        return comm
+    }
+
+    /// The name of the program's file: the first word of the command line, without folders. It is text that the process
+    /// may have written.
+    ///
+    /// - Returns: `nil` for the kernel's own threads, which have no command line.
+    func program(_ pid: Int32) throws(KernelFileError) -> [UInt8]? {
+        let path = path(pid, "cmdline")
+        do throws(KernelFileError) {
+            let file = try FileDescriptor(opening: path, O_RDONLY, for: .read)
+            // No path of a file is longer.
+            var piece = [UInt8](repeating: 0, count: 4096)
+            let got = unsafe Glibc.read(file.number, &piece, piece.count)
+            guard got >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+            guard got > 0 else { return nil }
+            let word = piece.prefix(got).prefix { $0 != 0 }
+            return Array(word[((word.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...])
+        } catch {
+            if error.isVanished { return nil }
+            throw error
+        }
+    }
+
+    /// Whether a process has a guest's name, by its `comm` or by its command line.
+    func isNamed(_ pid: Int32, comm: [UInt8], _ matcher: borrowing NameMatcher) throws(KernelFileError) -> Bool {
+        if matcher.matches(comm: comm.span) { return true }
+        return matcher.needsCommandLine ? try hasGuestCommandLine(pid) : false
+    }
+
+    private func hasGuestCommandLine(_ pid: Int32) throws(KernelFileError) -> Bool {
+        let path = path(pid, "cmdline")
+        do throws(KernelFileError) {
+            let file = try FileDescriptor(opening: path, O_RDONLY, for: .read)
+            var matcher = CommandLineMatcher()
+            // The first piece is enough for nearly every process, and a line may be megabytes long.
+            var piece = [UInt8](repeating: 0, count: 256)
+            while matcher.verdict == .undecided {
+                let got = unsafe Glibc.read(file.number, &piece, piece.count)
+                guard got >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+                if got == 0 { return false }
+                matcher.feed(piece.span.extracting(first: got))
+            }
+            return matcher.verdict == .matches
+        } catch {
+            if error.isVanished { return false }
+            throw error
+        }
+    }
+}

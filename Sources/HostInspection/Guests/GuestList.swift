@@ -1,0 +1,39 @@
+package import HostKernel
+
+/// The guests that one look found, and what it could not see.
+package struct GuestList: Equatable, Sendable {
+    /// In the order of their pids.
+    package var guests: [GuestDetails] = []
+    /// Processes that are there and could not be read: a guest among them is in no sum.
+    package var unreadable: [Unreadable] = []
+    /// Whether `/proc` hides other users' processes (`hidepid=`), so that there may be more guests.
+    package var isBlind = false
+
+    package struct Unreadable: Equatable, Sendable {
+        package var pid: Int32
+        /// `nil` where not even its name could be read, so that it need not be a guest.
+        package var comm: String?
+        package var failure: KernelFileError
+    }
+
+    package init() {}
+
+    /// What could not be seen and why, as sentences without a full stop; none where everything was seen.
+    package var unseen: [String] {
+        var sentences: [String] = []
+        if let first = unreadable.first {
+            let guests = unreadable.count { $0.comm != nil }
+            let others = unreadable.count - guests
+            var what: [String] = []
+            if guests > 0 { what.append(guests == 1 ? "1 guest" : "\(guests) guests") }
+            if others > 0 {
+                what.append(others == 1 ? "1 process that may be one" : "\(others) processes that may be guests")
+            }
+            sentences.append("\(what.joined(separator: " and ")) could not be read (\(first.failure))")
+        }
+        if isBlind {
+            sentences.append("/proc hides other users' processes (hidepid=), guests among them: run it as root")
+        }
+        return sentences
+    }
+}
