@@ -1,30 +1,42 @@
 /*
- * A fake guest for Benchmarks/policies: a process whose memory KSM may merge, in known shares, and which measures
- * what merging costs it.
+ * A fake guest for tests and benchmarks: a process whose memory KSM may merge, in known shares, and which measures what
+ * merging costs it.
  *
  *     cc -O2 -o qemu-system-x86_64 guest.c
  *     ./qemu-system-x86_64 [OPTION...] MIB [ANYTHING...]
  *
- * It is compiled or linked under a virtual machine monitor's name: by that ksmtuned knows guests. Words after MIB are
- * ignored; they make a command line.
+ * It is compiled, copied or linked under a virtual machine monitor's name: by that ksmtuned knows guests. Words after
+ * MIB are ignored: they make a command line (-enable-kvm). Needs no root.
  *
- * --same PERCENT   pages that hold the same in every guest, and within a guest all differ
- * --zero PERCENT   pages of zeros; what is left of a hundred is like no other page anywhere
- * --fill SECONDS   fill the memory over that time (0: at once)
+ * Its pages, in percent and mixed; what the first three leave of a hundred is the fourth kind:
+ *
+ * --same PERCENT   the same in every guest, and within a guest all differ
+ * --zero PERCENT   zeros
+ * --unique PERCENT like no other page anywhere
+ * (equal)          all alike, within a guest as between guests
+ *
+ * --huge           huge pages (MADV_HUGEPAGE); otherwise small ones on every host
+ * --fill SECONDS   fill the memory over that time (0, the default: at once)
+ * --copies COUNT   fork that many times, for COUNT further processes of this resident size that cost next to no memory;
+ *                  nothing is mergeable then, since the pages are shared already
+ *
+ * What it does once its memory is filled; by default nothing:
+ *
  * --rewrite PERCENT SECONDS
  *                  that share of all pages, always the same ones, gets new contents, like no other page's, again and
  *                  again, once in SECONDS each. They never hold anything mergeable.
  * --busy           all other pages that are like no other get new contents too, each once in 20 seconds
- * --huge           huge pages (MADV_HUGEPAGE); otherwise small ones on every host
  * --timed PERCENT  200 times a second write one byte to a random page and take the time; only to that share of the
  *                  pages, since the write, of the value that is there already, ends the merging of its page until
- *                  ksmd meets it twice again. 1 is the default, 0 writes nothing. With --busy only pages that are like
- *                  no other are timed, so that nothing mergeable comes anew.
+ *                  ksmd meets it twice again. With --busy only pages that are like no other are timed, so that nothing
+ *                  mergeable comes anew.
  *
- * "ready" is printed when the memory is filled; at SIGTERM "writes COUNT p50 MICROSECONDS p99 MICROSECONDS", and it
- * ends. Exit status 1 where memory or the kernel's KSM is missing, 2 for wrong arguments.
+ * "ready" is printed when the memory is filled. At SIGTERM it ends with status 0, and with --timed it prints
+ * "writes COUNT p50 MICROSECONDS p99 MICROSECONDS". Exit status 1 where memory or the kernel's KSM is missing, 2 for
+ * wrong arguments.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,19 +48,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEP = 5000000 /* nanoseconds */, BUSY_SECONDS = 20, MOST_TIMES = 1 << 22 };
-enum kind { SAME, ZERO, UNIQUE };
+enum { STEP = 5000000 /* nanoseconds */, BUSY_SECONDS = 20, MOST_TIMES = 1 << 22, EQUAL_BYTE = 42 };
+enum kind { SAME, ZERO, UNIQUE, EQUAL };
 
 static size_t page, pages;
 static char *memory;
-static double same = 0, zero = 0, rewrite = 0, rewrite_seconds = 1, fill_seconds = 0, timed = 1;
+static double same, zero, unique, rewrite, rewrite_seconds = 1, fill_seconds, timed, copies;
 static int busy, huge;
 static uint64_t state;                          /* of the random numbers of this guest alone */
 static uint32_t times[MOST_TIMES];              /* nanoseconds of each timed write */
 static size_t count;
 static volatile sig_atomic_t ended;
 
-static void end(int signal) { ended = signal; }
+static void end(int signal)
+{
+    (void)signal;
+    ended = 1;
+}
 
 /* splitmix64: small, fast, and every seed gives a good sequence. */
 static uint64_t next(uint64_t *seed)
@@ -71,7 +87,7 @@ static int rewritten(size_t i) { return i / 100 * 61 % 100 < rewrite; }
 static enum kind kind(size_t i)
 {
     size_t at = i * 61 % 100;
-    return rewritten(i) ? UNIQUE : at < same ? SAME : at < same + zero ? ZERO : UNIQUE;
+    return rewritten(i) ? UNIQUE : at < same ? SAME : at < same + zero ? ZERO : at < same + zero + unique ? UNIQUE : EQUAL;
 }
 
 static double now(void)
@@ -81,21 +97,20 @@ static double now(void)
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-static void wait_step(void) { nanosleep(&(struct timespec){ 0, STEP }, NULL); }
-
 static void fill_all(void)
 {
     double began = now();
     for (size_t i = 0; i < pages && !ended; i++) {
         uint64_t seed = i;
-        if (kind(i) == SAME)
-            fill(i, &seed);
-        else if (kind(i) == UNIQUE)
-            fill(i, &state);
-        else
-            memory[i * page] = 0;               /* takes a page; reading alone would not */
+        switch (kind(i)) {
+        case SAME: fill(i, &seed); break;
+        case UNIQUE: fill(i, &state); break;
+        case EQUAL: memset(memory + i * page, EQUAL_BYTE, page); break;
+        /* The write takes a page: an untouched one would be the kernel's own zero page, and not resident. */
+        case ZERO: *(volatile char *)(memory + i * page) = 0; break;
+        }
         while (fill_seconds > 0 && (double)i / pages > (now() - began) / fill_seconds && !ended)
-            wait_step();
+            nanosleep(&(struct timespec){ 0, STEP }, NULL);
     }
 }
 
@@ -138,11 +153,54 @@ static double number(const char *text)
 {
     char *rest;
     double value = text ? strtod(text, &rest) : -1;
-    if (!text || !*text || *rest || value < 0) {
+    if (!text || !*text || *rest || !(value >= 0)) {
         fprintf(stderr, "A number is missing or wrong: %s\n", text ? text : "at the end");
         exit(2);
     }
     return value;
+}
+
+/* Further processes with this memory, which end with this one. */
+static int fork_copies(void)
+{
+    for (double made = 0; made < copies; made++) {
+        pid_t child = fork();
+        if (child < 0) {
+            perror("fork");
+            return 0;
+        }
+        if (child == 0) {
+            signal(SIGTERM, SIG_DFL);
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;)
+                pause();
+        }
+    }
+    return 1;
+}
+
+/* Until SIGTERM. With nothing to do it sleeps all the time: a guest at rest costs no CPU time. */
+static void work(void)
+{
+    size_t rewrite_at = 0, busy_at = 0;
+    double began = now(), rewrites = 0, writes = 0;
+    double per_second = pages * rewrite / 100 / rewrite_seconds;
+    double busy_per_second = pages * (100 - rewrite) / 100 * unique / 100 / BUSY_SECONDS;
+    struct timespec step = { 0, STEP };
+    sigset_t term, open;
+    /* SIGTERM comes within ppoll only, so that none comes between the look at `ended` and the sleep. */
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &open);
+    while (!ended) {
+        ppoll(NULL, 0, timed > 0 || rewrite > 0 || busy ? &step : NULL, &open);
+        if (timed > 0)
+            write_timed();
+        if (rewrite > 0)
+            renew((now() - began) * per_second, &rewrite_at, &rewrites, rewritten);
+        if (busy)
+            renew((now() - began) * busy_per_second, &busy_at, &writes, unique_only);
+    }
 }
 
 int main(int argc, char **argv)
@@ -154,7 +212,9 @@ int main(int argc, char **argv)
         else if (!strcmp(option, "--huge")) huge = 1;
         else if (!strcmp(option, "--same")) same = number(argv[++at]);
         else if (!strcmp(option, "--zero")) zero = number(argv[++at]);
+        else if (!strcmp(option, "--unique")) unique = number(argv[++at]);
         else if (!strcmp(option, "--fill")) fill_seconds = number(argv[++at]);
+        else if (!strcmp(option, "--copies")) copies = number(argv[++at]);
         else if (!strcmp(option, "--timed")) timed = number(argv[++at]);
         else if (!strcmp(option, "--rewrite")) {
             rewrite = number(argv[++at]);
@@ -166,7 +226,7 @@ int main(int argc, char **argv)
     }
     page = (size_t)sysconf(_SC_PAGESIZE);
     pages = (size_t)(at < argc ? number(argv[at]) * 1048576 / page : 0);
-    if (!pages || same + zero > 100 || rewrite > 100 || rewrite_seconds <= 0 || timed > 100) {
+    if (!pages || same + zero + unique > 100 || rewrite > 100 || rewrite_seconds <= 0 || timed > 100) {
         fprintf(stderr, "Usage: %s [OPTION...] MIB [ANYTHING...]\n", argv[0]);
         return 2;
     }
@@ -183,29 +243,23 @@ int main(int argc, char **argv)
         return 1;
     }
     memory += -(uintptr_t)memory & (edge - 1);
+    /* Huge pages would be split one by one while they are merged, which is slow and makes sums vague. A kernel without
+     * them refuses, which is as good. */
     madvise(memory, pages * page, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    if (madvise(memory, pages * page, MADV_MERGEABLE)) {
+    if (!copies && madvise(memory, pages * page, MADV_MERGEABLE)) {
         perror("madvise(MADV_MERGEABLE)");
         return 1;
     }
     fill_all();
+    if (!fork_copies())
+        return 1;
     puts("ready");
     fflush(stdout);
+    work();
 
-    size_t rewrite_at = 0, busy_at = 0;
-    double began = now(), rewrites = 0, writes = 0;
-    double per_second = pages * rewrite / 100 / rewrite_seconds;
-    double busy_per_second = pages * (100 - rewrite) / 100 * (100 - same - zero) / 100 / BUSY_SECONDS;
-    while (!ended) {
-        wait_step();
-        if (timed > 0)
-            write_timed();
-        if (rewrite > 0)
-            renew((now() - began) * per_second, &rewrite_at, &rewrites, rewritten);
-        if (busy)
-            renew((now() - began) * busy_per_second, &busy_at, &writes, unique_only);
+    if (timed > 0) {
+        qsort(times, count, sizeof *times, ascending);
+        printf("writes %zu p50 %.2f p99 %.2f\n", count, times[count / 2] / 1e3, times[count * 99 / 100] / 1e3);
     }
-    qsort(times, count, sizeof *times, ascending);
-    printf("writes %zu p50 %.2f p99 %.2f\n", count, times[count / 2] / 1e3, times[count * 99 / 100] / 1e3);
     return 0;
 }
