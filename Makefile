@@ -28,7 +28,8 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-CHECKS := build lint embedded unit release docs units oracle kernel events guests e2e
+HOST_CHECKS := oracle kernel events guests e2e
+CHECKS := build lint embedded unit release docs units $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -42,7 +43,8 @@ all: release
 help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
 	@echo 'make check      test everything: $(CHECKS)'
-	@echo 'make check-NAME one of these alone'
+	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
+	@echo "                such as ARGS='-k WORD' for the checks with this word in their name"
 	@echo 'make release    build $(PROGRAMS)'
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
@@ -93,20 +95,9 @@ check-docs:
 check-units: $(PROGRAMS)
 	@tools/verify-units $(SECURITY_LIMIT)
 
-check-oracle: $(PROGRAMS)
-	Tests/oracle/check --daemon $(BUILD)/ksmtuned
-
-check-kernel: $(PROGRAMS)
-	Tests/kernel/check --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl
-
-check-events: $(PROGRAMS)
-	Tests/kernel/events --daemon $(BUILD)/ksmtuned
-
-check-guests: $(PROGRAMS)
-	Tests/kernel/guests --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl
-
-check-e2e: $(PROGRAMS)
-	Tests/e2e/check
+# The checks in Python; ARGS are options of Tests/host/run.
+$(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
+	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
 
 # These need root and an idle KSM, and say so.
 bench bench-short: $(PROGRAMS)

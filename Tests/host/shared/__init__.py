@@ -1,0 +1,9 @@
+"""What the checks on this host and the benchmarks share.
+
+    needs       what is missing here, as a reason to skip or to refuse
+    kernel      KSM, memory and processes as the kernel shows them; KSM borrowed and put back
+    processes   programs that are started, waited for, and ended whatever happens
+    tested      the programs under test, fake guests, a running daemon
+    machines    virtual machines: the image, QEMU
+    original    the script that this project replaces, fetched for a run
+"""

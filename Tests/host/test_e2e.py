@@ -1,0 +1,136 @@
+"""A host with systemd and a Debian kernel, booted in QEMU, with this project's files installed: units, sandbox, journal,
+configuration, watchdog, and ksmd merging for real.
+
+One machine is booted for all cases; a case is a file of booted/, a test here, and it states its facts one by one. What
+the machine prints is shown as it comes. Alone, a case boots a machine for itself:
+
+    run e2e -k 20-merging            one case
+    run e2e --out DIR                and the machine's journal as JSON, for a closer look
+
+They need no root and install nothing. KSM of this host is neither read nor written: the machine's memory is not
+mergeable.
+"""
+import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
+import pytest
+from shared.machines import QEMU, build_image, qemu, write_initrd
+from shared.needs import compiler, need_built, need_programs
+from shared.processes import Stage, capture
+from shared.tested import BUILT, TOP, compile_guest
+
+BOOTED = pathlib.Path(__file__).resolve().parent / 'booted'
+CASES = sorted(path.stem for path in BOOTED.glob('[0-9]*.bash'))
+LIMIT = 1080                            # seconds for all: where QEMU emulates 200, on a busy host four times that
+
+
+def install(root, option):
+    """The installed files, the programs under test, and a stand-in for virtual machines."""
+    if option.install_dir:
+        shutil.copytree(option.install_dir, root, symlinks=True, dirs_exist_ok=True)
+    else:
+        status, printed = capture(['make', '-s', '-C', TOP, 'install', f'DESTDIR={root}', 'PREFIX=/usr'])
+        assert status == 0, f'make install failed:\n{printed[-2000:]}'
+    for name, program in (('ksmtuned', option.daemon), ('ksmctl', option.ksmctl)):
+        if program != BUILT / name:
+            shutil.copy2(program, root / 'usr/sbin' / name)
+    (root / 'usr/bin').mkdir(parents=True, exist_ok=True)
+    compile_guest(root / 'usr/bin' / QEMU)
+
+
+def add_libraries(root, image, say):
+    """Libraries that the image lacks. Its own are those of the same release as this host's."""
+    there = {path.name for path in (image / 'root/usr/lib').rglob('*.so*')}
+    for program in (root / 'usr/sbin/ksmtuned', root / 'usr/sbin/ksmctl', root / 'usr/bin' / QEMU):
+        linked = subprocess.run(['ldd', program], capture_output=True, text=True).stdout
+        for name, path in re.findall(r'(?m)^\s*(\S+) => (/\S+|not found)', linked):
+            if not path.startswith('/'):
+                say(f'this host has no {name}, the machine might\n')
+            elif name not in there:
+                folder = root / 'usr/lib/x86_64-linux-gnu'
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, folder / name)
+
+
+def stage_files(stage, cases, option, image, say):
+    """All that is laid over the image: the installed files, and the cases under /payload."""
+    folder = stage.folder / 'files'
+    shutil.copytree(BOOTED, folder / 'payload')
+    (folder / 'payload/only').write_text(''.join(f'{case}\n' for case in cases))
+    install(folder, option)
+    add_libraries(folder, image, say)
+    for name in ('bin', 'sbin', 'lib', 'lib64'):            # would replace the image's links into /usr
+        if (folder / name).is_dir():
+            shutil.copytree(folder / name, folder / 'usr' / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(folder / name)
+    write_initrd(stage.folder / 'initrd', image, folder)
+
+
+def run_machine(stage, image, option, say):
+    """What the machine printed, and what it sent back: {name: bytes}."""
+    # A name that no "is a guest running?" look-up of this host matches, and memory that its KSM must not merge.
+    vmm, console, result = stage.folder / 'e2e-vmm', stage.folder / 'console', stage.folder / 'result'
+    vmm.symlink_to(shutil.which(QEMU))
+    console.touch()
+    began = time.monotonic()
+    machine = stage.start(qemu(
+        image, stage.folder / 'initrd', [console, result], program=vmm, merge='off', memory='768', processors=2,
+        append=f'loglevel=1 systemd.show_status=0 systemd.log_target=journal-or-kmsg {option.append}'))
+    with open(console, errors='replace', newline='') as f:
+        while machine.poll() is None and time.monotonic() < began + LIMIT:
+            say(f.read())
+            time.sleep(.1)
+        say(f.read())
+    assert machine.poll() is not None, f'the machine was not done after {LIMIT} s'
+    lines = [line.split(' ') for line in result.read_text().split('\n')]
+    assert ['end'] in lines, f'the machine ended without a result:\n{console.read_text(errors="replace")[-2000:]}'
+    say(f'booted host: the whole suite took {time.monotonic() - began:.0f} s\n')
+    return console.read_text(errors='replace'), {words[1]: base64.b64decode(words[2]) for words in lines if words[0] == 'file'}
+
+
+@pytest.fixture(scope='module')
+def printed(request):
+    """{case: its lines}, of a machine that has run all cases that were asked for."""
+    option, capture = request.config.option, request.config.pluginmanager.get_plugin('capturemanager')
+
+    def say(text):
+        with capture.global_and_fixture_disabled():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    need_programs('make', 'ldd:libc-bin', 'python3')
+    compiler()
+    if not option.install_dir:
+        need_built(option.daemon)
+        need_built(option.ksmctl)
+    image, remark = build_image(option.kernel)
+    say(f'\n{remark}\n' if remark else '\n')
+    cases = [item.callspec.params['case'] for item in request.session.items if 'printed' in item.fixturenames]
+    with tempfile.TemporaryDirectory(prefix='ksmtuned-e2e.') as folder:
+        stage = Stage(folder)
+        try:
+            stage_files(stage, cases, option, image, say)
+            text, files = run_machine(stage, image, option, say)
+        finally:
+            stage.clear()
+    if option.out:
+        option.out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (option.out / name).write_bytes(content)
+    assert 'summary' in files, f'the machine has counted nothing:\n{text[-2000:]}'
+    passed, failed, skipped = map(int, files['summary'].split())
+    request.config.notes.append(f'booted host: {passed} passed, {failed} failed, {skipped} skipped')
+    parts = re.split(r'(?m)^---- (\S+)\r?$', text)
+    printed = dict(zip(parts[1::2], map(str.splitlines, parts[2::2])))
+    seen = sum(line.startswith('FAIL ') for lines in printed.values() for line in lines)
+    assert seen == failed, f'{failed} checks have failed, and {seen} can be read:\n{text[-2000:]}'
+    return printed
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_in_a_booted_host(case, printed, note):
+    assert case in printed, f'the machine did not come to this case, only to {", ".join(printed)}'
+    lines = printed[case]
+    for line in lines:
+        if line.startswith('skip '):
+            note(re.sub(r'^skip +[\d.]+ ', f'skipped in {case}: ', line))
+    failures = '\n'.join(line for line in lines if not line.startswith(('ok ', 'skip ')))
+    assert not any(line.startswith('FAIL ') for line in lines), failures
+    assert any(line.startswith('ok ') for line in lines), f'it stated nothing:\n{failures}'
