@@ -67,7 +67,7 @@ def panel(top, workload, policies):
     times = [time for time in ticks(longest, 12) if time <= longest]
     x_of = lambda time: LEFT + (right - LEFT) * time / longest
 
-    saved = ticks(max(max(mib for _, mib, _ in points) for points in policies.values()) * 1.02, 6)
+    saved = ticks(max(1, *(mib for points in policies.values() for _, mib, _ in points)) * 1.02, 6)
     saved_top = top + TOP
     saved_y = lambda mib: saved_top + SAVED * (1 - mib / saved[-1])
     svg = [text(LEFT, top + TOP - 16, workload, 'start', 'font-size="20" font-weight="bold"')]
