@@ -69,6 +69,8 @@ now 'the process is the same, and the guest lives' eval 'is MainPID '"$pid"' && 
 now 'no warning' no_complaint
 systemctl kill -s KILL ksmtuned
 check 'killed: restarted' is NRestarts 1
+# All that follows holds from before, too: it must have come as far as its own first decision.
+check '... and ready' is ActiveState active
 check '... and what was found the first time is still known' eval '[ "$(found MAX_PAGE_SHARING)" = FOUND_MAX_PAGE_SHARING=256 ] && found MERGE_ACROSS_NODES'
 check '... and scanning' scanning
 check 'the guest is merged' merged
