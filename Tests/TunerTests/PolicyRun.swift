@@ -11,6 +11,12 @@ struct PolicyRun {
     var isBusy = false
     var isRequested = false
     var isUnderPressure = false
+    /// The share of time in which some task waits for a CPU.
+    var cpuPressure = 0.0
+    /// The share of the host's memory that can be had without swapping.
+    var available = 0.5
+    /// What guests hold by the configured metric.
+    var committed = KiB.zero
     var accountsForCPU = true
     /// What smart_scan holds while the policy leaves it alone.
     var smartScan = true
@@ -21,7 +27,7 @@ struct PolicyRun {
     private(set) var reasons: [Decision.Reason] = []
     /// ksmd's CPU time at each step, by the time of the step, both in seconds.
     private(set) var times: [(now: Double, cpu: Double)] = []
-    private(set) var steps: [Decision] = []
+    private(set) var steps: [Step] = []
     var keepsSteps = false
     private(set) var widest = (pages: Int64(0), sleep: Int64(0), leastPages: Int64.max, leastSleep: Int64.max)
 
@@ -75,23 +81,23 @@ struct PolicyRun {
         if !accountsForCPU { seen.cpu = nil }
         counters = seen
         var sample = AdaptiveSample(
-            now: now, memory: MemorySample(free: policy.classic.total, committed: .zero), counters: seen)
+            now: now, memory: MemorySample(free: policy.classic.total, committed: committed), counters: seen)
         sample.isCounted = isCounted
         if wants.contains(.guests) { sample.guests = ksm.residents() }
-        if wants.contains(.memory) { sample.available = 0.5 }
+        if wants.contains(.memory) { sample.available = available }
         if wants.contains(.activity) { sample.activity = GuestActivity(busiest: isBusy ? 1 : 0) }
-        if wants.contains(.cpuPressure) { sample.cpuPressure = 0 }
+        if wants.contains(.cpuPressure) { sample.cpuPressure = cpuPressure }
         sample.isRequested = isRequested
         sample.isUnderPressure = isUnderPressure
         isRequested = false
         isUnderPressure = false
-        apply(policy.decide(sample))
+        apply(policy.decide(sample), wants)
     }
 
-    private mutating func apply(_ decision: Decision) {
+    private mutating func apply(_ decision: Decision, _ wants: AdaptivePolicy.Wants) {
         if last?.reason != decision.reason { reasons.append(decision.reason) }
         last = decision
-        if keepsSteps { steps.append(decision) }
+        if keepsSteps { steps.append(Step(time: ksm.now, wants: wants, decision: decision)) }
         times.append((ksm.now, ksm.cpu))
         if decision.action == .scan {
             widest = (
@@ -105,6 +111,14 @@ struct PolicyRun {
             ksm.setRun(0)
         }
         nextStep = ksm.now + (decision.pause ?? .seconds(60)).seconds
+    }
+
+    struct Step: Equatable {
+        /// In seconds.
+        var time: Double
+        /// What the sample was to hold.
+        var wants: AdaptivePolicy.Wants
+        var decision: Decision
     }
 
     /// The most CPU time in any so many seconds between two steps, as a share of them.
