@@ -155,12 +155,12 @@ package struct Explanation: Equatable, Sendable {
         add(
             "worth",
             "a pass must be expected to merge KSM_YIELD_MIN=\(configuration.yieldMinimum.count >> 20) MiB for each second of "
-                + "ksmd's CPU time; new memory below \(AdaptivePolicy.Law.leastGrowth) is not worth one")
+                + "ksmd's CPU time; new memory below \(AdaptivePolicy.Parameters.leastGrowth) is not worth one")
         guard decision.action == .scan else {
             add("result", decision.reason == .filling ? "no pass yet" : "no pass would pay, so KSM rests")
             add("written", "run 0")
             opposite =
-                "KSM would scan after \(AdaptivePolicy.Law.leastGrowth) or more of new guest memory, after memory that "
+                "KSM would scan after \(AdaptivePolicy.Parameters.leastGrowth) or more of new guest memory, after memory that "
                 + "had changed has settled, to look at busy guests now and then, or at once by ksmctl retune"
             return
         }

@@ -50,14 +50,14 @@ import Testing
         let began = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         let ended = try #require(run.advance(to: 60) { $0.last?.reason != .filling })
         #expect(run.last?.reason == .newMemory)
-        #expect(ended - began <= (AdaptivePolicy.Law.longestWait + AdaptivePolicy.Law.growthStep).seconds)
+        #expect(ended - began <= (AdaptivePolicy.Parameters.longestWait + AdaptivePolicy.Parameters.growthStep).seconds)
     }
 
     @Test(arguments: [true, false]) func `pressure or a request ends the wait`(isPressure: Bool) throws {
         var run = PolicyRun(Self.guests(4, growth: 60))
         _ = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         if isPressure { run.isUnderPressure = true } else { run.isRequested = true }
-        let end = run.ksm.now + AdaptivePolicy.Law.growthStep.seconds + 0.1
+        let end = run.ksm.now + AdaptivePolicy.Parameters.growthStep.seconds + 0.1
         _ = try #require(run.advance(to: end) { $0.last?.reason == .newMemory })
     }
 
@@ -89,7 +89,7 @@ import Testing
         let end = try #require(run.advance(to: 100) { $0.last?.action == .stop })
         let begin = try #require(run.advance(to: 100) { $0.last?.action == .scan })
         #expect(run.last?.reason == .settled)
-        #expect(begin - end >= AdaptivePolicy.Law.patience.seconds)
+        #expect(begin - end >= AdaptivePolicy.Parameters.patience.seconds)
     }
 
     @Test func `idle guests are not probed`() throws {

@@ -3,7 +3,7 @@ package struct AdaptiveSample: Sendable {
     package var now: Instant
     package var memory: MemorySample
     package var counters: ScanCounters
-    /// Whether the counters are those of this moment. While ksmd rests the last ones will do, for most of the time.
+    /// Whether the counters are those of this moment. While ksmd rests the last ones will do most of the time.
     package var isCounted = true
     /// What each guest holds; `nil` where they were not looked at in this step.
     package var guests: [GuestMemory]?
@@ -35,5 +35,38 @@ package struct GuestActivity: Equatable, Sendable {
     package init(busiest: Double = 0, brokenMerges: Pages = .zero) {
         self.busiest = busiest
         self.brokenMerges = brokenMerges
+    }
+}
+
+/// What one guest holds.
+package struct GuestMemory: Equatable, Sendable {
+    /// What distinguishes the guest from every other, also from a later one with the same pid.
+    package var id: Int64
+    package var resident: KiB
+
+    package init(id: Int64, resident: KiB) {
+        self.id = id
+        self.resident = resident
+    }
+}
+
+extension AdaptivePolicy {
+    /// What a sample should hold.
+    package struct Wants: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// ``AdaptiveSample/guests``.
+        package static let guests = Wants(rawValue: 1)
+        /// ``AdaptiveSample/activity``.
+        package static let activity = Wants(rawValue: 2)
+        /// ``AdaptiveSample/cpuPressure``.
+        package static let cpuPressure = Wants(rawValue: 4)
+        /// All of ``AdaptiveSample/counters``, also where no pass has ended since the last sample.
+        package static let allCounters = Wants(rawValue: 8)
+        /// Those of ``AdaptiveSample/counters`` that show how far a pass has come: passes, pages visited, and times; all
+        /// where a pass has ended.
+        package static let counters = Wants(rawValue: 16)
+        /// The host's memory: ``AdaptiveSample/memory`` and ``AdaptiveSample/available``.
+        package static let memory = Wants(rawValue: 32)
     }
 }

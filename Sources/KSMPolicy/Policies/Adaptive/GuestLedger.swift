@@ -1,15 +1,3 @@
-/// What one guest holds.
-package struct GuestMemory: Equatable, Sendable {
-    /// What tells the guest from every other, also from a later one with the same pid.
-    package var id: Int64
-    package var resident: KiB
-
-    package init(id: Int64, resident: KiB) {
-        self.id = id
-        self.resident = resident
-    }
-}
-
 /// Keeps account of how much memory of the guests no pass has seen.
 ///
 /// It is kept per guest: where one guest ends and another begins, the sum of all stays as it was.
@@ -26,16 +14,13 @@ package struct GuestLedger: Sendable {
         var isPresent: Bool
     }
 
-    /// A guest whose growth was never mergeable may yet load something that is.
-    static let leastHitRate = 1.0 / 8
-
     private var entries: [Entry] = []
-    /// What passes saw of growth that came while they were under way, and that the next will expect to see.
+    /// What passes saw of growth that came while they were under way. The next pass expects it, and sees it no more.
     private var seenAhead = KiB.zero
     /// What came in the last update, of all guests that grew.
     package private(set) var lastGrowth = KiB.zero
-    /// Whether guests ended since ``forgetGone()``: what they shared is counted until the next pass.
-    package private(set) var hasLost = false
+    /// Whether guests ended since ``forgetEnded()``: what they shared is counted until the next pass.
+    package private(set) var hasEndedGuests = false
 
     package init() {}
 
@@ -44,6 +29,9 @@ package struct GuestLedger: Sendable {
     }
 
     package var guests: Int { entries.count }
+
+    /// The time between two looks at the guests, at least, so that looking costs next to nothing.
+    package var lookPause: Duration { AdaptivePolicy.Parameters.pausePerGuest * guests }
 
     /// What the guests hold and no pass has seen, as far as it is likely to be mergeable.
     package var unscanned: KiB {
@@ -85,10 +73,10 @@ package struct GuestLedger: Sendable {
         lastGrowth = growth
         let count = entries.count
         entries.removeAll { !$0.isPresent }
-        if entries.count < count { hasLost = true }
+        if entries.count < count { hasEndedGuests = true }
     }
 
-    /// Takes it that KSM has seen this share of all that the guests hold: the work of a daemon before this one.
+    /// Counts this share of all that the guests hold as seen: the work of a daemon before this one.
     package mutating func assumeScanned(share: Double) {
         for index in entries.indices {
             entries[index].scanned = KiB(ofBytes: Double(entries[index].resident.count) * 1024 * min(max(share, 0), 1))
@@ -108,8 +96,10 @@ package struct GuestLedger: Sendable {
         let found = seen + seenAhead
         seenAhead = (found - expected).nonNegative
         let hitRate = expected > .zero ? min(Double(found.nonNegative.count) / Double(expected.count), 1) : 1
+        let weight = AdaptivePolicy.Parameters.weightOfLastPass
         for index in entries.indices where entries[index].atPassStart > entries[index].scanned {
-            entries[index].hitRate = max((entries[index].hitRate + 3 * hitRate) / 4, Self.leastHitRate)
+            entries[index].hitRate = max(
+                (entries[index].hitRate + weight * hitRate) / (weight + 1), AdaptivePolicy.Parameters.leastHitRate)
             entries[index].scanned = entries[index].atPassStart
         }
     }
@@ -119,7 +109,8 @@ package struct GuestLedger: Sendable {
         seenAhead += seen
     }
 
-    package mutating func forgetGone() {
-        hasLost = false
+    /// A pass has taken what ended guests shared from the counters.
+    package mutating func forgetEnded() {
+        hasEndedGuests = false
     }
 }

@@ -1,28 +1,25 @@
-/// What a pass will cost, by what it cost before.
+/// What a pass will cost, learnt from what passes cost before.
 package struct PassCost: Sendable {
-    /// Time for a page that is merged already, and for one that is compared with the others, in seconds.
-    static let merged = 0.4e-6
-    static let compared = 6e-6
+    private typealias Parameters = AdaptivePolicy.Parameters
 
-    /// This host's speed, and what smart_scan spares, against the times above.
-    private var factor: Double
+    /// This host's speed, and what smart_scan spares, against the times of ``AdaptivePolicy/Parameters``.
+    private var factor = 1.0
 
-    package init(factor: Double) {
-        self.factor = factor
-    }
+    package init() {}
 
     /// CPU time of a pass over all that KSM knows, in seconds.
-    package func estimate(_ counters: ScanCounters) -> Double {
-        factor * Self.base(counters)
+    package func seconds(_ counters: ScanCounters) -> Double {
+        factor * Self.typicalSeconds(counters)
     }
 
-    package mutating func learn(_ counters: ScanCounters, cpu: Double) {
-        let observed = cpu / max(Self.base(counters), 1e-3)
+    /// Takes what a pass cost. The last pass counts as much as all before it together, since guests change.
+    package mutating func learn(_ counters: ScanCounters, cpu: Duration) {
+        let observed = cpu.seconds / max(Self.typicalSeconds(counters), Parameters.leastPassSeconds)
         factor = (factor + observed) / 2
     }
 
-    private static func base(_ counters: ScanCounters) -> Double {
-        Double((counters.shared + counters.sharing).count) * merged
-            + Double((counters.unshared + counters.volatile).count) * compared
+    private static func typicalSeconds(_ counters: ScanCounters) -> Double {
+        Double((counters.shared + counters.sharing).count) * Parameters.secondsPerMergedPage
+            + Double((counters.unshared + counters.volatile).count) * Parameters.secondsPerComparedPage
     }
 }

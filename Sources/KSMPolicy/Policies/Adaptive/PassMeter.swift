@@ -1,47 +1,20 @@
-/// What one pass of ksmd over all mergeable memory brought, and what it cost.
-package struct ScanPass: Equatable, Sendable {
-    /// CPU time of ksmd; `nil` where it cannot be told.
-    package var cpu: Duration?
-    /// Pages that are saved now and were not before, net of those that were lost; negative where more were lost.
-    package var gained: Pages
-    /// Pages that KSM saw for the first time. It has hashed them, and compares them in the next pass.
-    package var fresh: Pages
-    /// Pages that were not compared since they had changed: what a further pass could still merge, ``fresh`` among
-    /// them. Those that smart_scan passed over are not counted.
-    package var left: Pages
-    /// Pages passed over in the step in which it ended, by this pass or already by the next.
-    package var passedOverAtEnd: Pages
-    /// The share of the known pages that smart_scan let it look at.
-    package var looked: Double
-    /// Pages that it compared for the first time and that met no like, which may be among those passed over.
-    package var hidden = Pages.zero
-}
-
-extension ScanPass {
-    /// - Parameters:
-    ///   - unmatched: Pages that were new in the pass before and did not merge in this one.
-    ///   - known: All pages that KSM knows.
-    mutating func hide(unmatched: Pages, of known: Pages) {
-        hidden = min(unmatched.nonNegative, Pages(rounding: (1 - looked) * Double(known.count)))
-    }
-}
-
 /// Adds up KSM's counters over a pass.
 package struct PassMeter: Sendable {
     private var start: ScanCounters
     private var last: ScanCounters
     /// Pages that may have been passed over in this pass before the first counters were taken.
     private let passedOverBefore: Pages
-    /// Pages that ksmd came to in the step in which the pass began, before it or after.
+    /// Pages that ksmd may have come to in this pass before the first counters were taken.
     private let visitedBefore: Pages
+    /// Pages that were saved, and that KSM knew, for guests that ended.
     private var losses = Pages.zero
     private var vanished = Pages.zero
 
     /// - Parameters:
     ///   - previous: The pass before.
-    ///   - standing: Pages that the pass may have come to already.
-    package init(_ counters: ScanCounters, after previous: ScanPass?, standing: Pages) {
-        visitedBefore = standing
+    ///   - visitedBefore: Pages that ksmd may have come to already in the pass under way, at most.
+    package init(_ counters: ScanCounters, after previous: ScanPass?, visitedBefore: Pages) {
+        self.visitedBefore = visitedBefore
         start = counters
         last = counters
         passedOverBefore = previous?.passedOverAtEnd ?? .zero
@@ -56,13 +29,13 @@ package struct PassMeter: Sendable {
     /// The share of all known pages that was saved when the pass began.
     package var savedShareAtStart: Double { Double(start.saved.count) / Double(max(start.seen.count, 1)) }
 
-    /// Pages that ksmd may have come to since the pass began.
+    /// Pages that ksmd may have come to since the pass began, at most.
     package var visitedAtMost: Pages { visited + visitedBefore }
 
     /// Takes the counters of this step.
     ///
-    /// - Parameter forgivingLosses: Guests ended since the last pass. What they shared leaves the counters at one
-    ///   blow when ksmd comes to them, which says nothing about the worth of this pass.
+    /// - Parameter forgivingLosses: Guests ended since the last pass. What they shared leaves the counters in the step
+    ///   in which ksmd comes to them, which says nothing about the worth of this pass.
     /// - Returns: The pass, if it ended since the last step. Where several ended, it is their mean.
     package mutating func observe(_ counters: ScanCounters, forgivingLosses: Bool) -> ScanPass? {
         if forgivingLosses {
@@ -85,7 +58,7 @@ package struct PassMeter: Sendable {
             left: max(counters.volatile - skipped - passedOverBefore, min(fresh, counters.volatile)),
             passedOverAtEnd: passedOverAtEnd,
             looked: 1 - Double(min(skipped, counters.seen).count) / Double(max(counters.seen.count, 1)))
-        self = PassMeter(counters, after: pass, standing: visitedAtEnd)
+        self = PassMeter(counters, after: pass, visitedBefore: visitedAtEnd)
         return pass
     }
 

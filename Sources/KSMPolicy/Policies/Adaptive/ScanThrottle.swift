@@ -1,64 +1,73 @@
 /// Keeps ksmd's share of a CPU by what it was seen to take.
 ///
-/// The time for a page changes tenfold between hashing and comparing, and no file tells which of them comes next. So
+/// The time for a page changes tenfold between hashing and comparing, and no file says which of them comes next. So
 /// the sleep is fixed, and the pages of a batch follow the share that the last step took. What was taken too much is
 /// paid back, so that the mean over some seconds holds, whatever a single step took.
 package struct ScanThrottle: Sendable {
-    /// A scan and the sleep behind it should take this long together, in milliseconds: long enough that ksmd does
-    /// not wake for nothing, short enough that a write to `run`, which waits for the scan, is not held up.
-    static let period = 50.0
-    /// The time in which a debt is paid back, in seconds.
-    static let payback = 1.0
-    /// Pages that a slow host compares in a millisecond: the first batch, before anything was measured.
-    static let firstRate = 150.0
-    static let pages = 16.0...200_000
-
-    private var batch: Double?
-    /// What the last steps took, the newest counting most: near the whole of a CPU a batch and its sleep are longer than
-    /// a step, and a single step says little.
-    private var recent = (used: 0.0, elapsed: 0.0)
-    /// CPU time taken above the share, in seconds.
-    private var debt = 0.0
-    /// The share that the last step took, of one CPU.
-    package private(set) var measured: Double?
-
-    package init() {}
+    private typealias Parameters = AdaptivePolicy.Parameters
 
     /// A pace, as the kernel's files take it.
     package struct Pace: Equatable, Sendable {
-        package var pagesToScan: Int64
-        package var sleepMilliseconds: Int64
+        package var pagesToScan: Int64 = 0
+        package var sleepMilliseconds: Int64 = 0
     }
 
+    /// ksmd's pace; zeros before the first step.
+    package private(set) var pace = Pace()
+    /// The share that the last step took, of one CPU; `nil` before one was measured.
+    package private(set) var measured: Double?
+    /// The pages of a batch, before they are made whole.
+    private var batch: Double?
+    /// What the last steps took, in seconds, the newest counting most: near the whole of a CPU a batch and its sleep
+    /// are longer than a step, and a single step says little.
+    private var recent = (used: 0.0, elapsed: 0.0)
+    /// CPU time taken above the share, in seconds.
+    private var debt = 0.0
+
+    package init() {}
+
+    /// Sets the pace of a scan that begins.
+    ///
+    /// - Parameter share: What ksmd may take, of one CPU, more than 0 and at most 1.
+    package mutating func begin(share: Double) {
+        recent = (0, 0)
+        set(batch ?? Parameters.firstPagesPerMillisecond * (Parameters.batchMilliseconds * share), share)
+    }
+
+    /// Sets the pace by what a step took.
+    ///
     /// - Parameters:
     ///   - share: What ksmd may take, of one CPU, more than 0 and at most 1.
-    ///   - elapsed: The time since the last call, in seconds; 0 for the first of a burst.
-    ///   - used: CPU time that ksmd took meanwhile, in seconds; `nil` where it cannot be told. Then the batch stays
-    ///     the first one, which is slow rather than too much.
+    ///   - elapsed: The length of the step.
+    ///   - used: CPU time that ksmd took in it; `nil` where it cannot be known. Then the batch stays the first one,
+    ///     which is slow rather than too much.
     ///   - waited: The time that it was ready and had no CPU. Longer batches would not get it one sooner.
-    package mutating func pace(share: Double, elapsed: Double, used: Double?, waited: Double) -> Pace {
-        let sleep = max(Self.period * (1 - share), 1)
-        let wanted = Self.period * share
-        var pages = batch ?? Self.firstRate * wanted
-        if elapsed <= 0 { recent = (0, 0) }
-        if elapsed > 0, let used {
-            measured = min(max(used / elapsed, 0), 1)
-            recent = (used + recent.used / 2, elapsed + recent.elapsed / 2)
-            let taken = min(max(recent.used / recent.elapsed, 0), 1)
-            debt = max(debt + used - share * elapsed, 0)
-            // ksmd that did nothing says nothing of its speed.
-            guard used > 0 else { return Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep)) }
-            let aim = max(share - debt / Self.payback, share / 8)
-            // Of what a step took: the batch and its sleep are as the share to the rest. Near the whole of a CPU the
-            // rest is lost in the noise, and a batch may even be longer than the step.
-            let present = max(taken, 0.001) / max(1 - taken, 0.02)
-            let change = aim / (1 - min(aim, 0.98)) / present
-            // One that is hardly ever asleep gets no more by a longer batch: others have the CPU.
-            let isStarved = (used + waited) / elapsed > 0.9
-            pages *= min(max(change, 0.1), isStarved ? 1 : 3)
-        }
-        pages = min(max(pages, Self.pages.lowerBound), Self.pages.upperBound)
+    package mutating func adjust(share: Double, elapsed: Duration, used: Duration?, waited: Duration) {
+        guard elapsed > .zero, let batch else { return begin(share: share) }
+        guard let used = used?.seconds else { return set(batch, share) }
+        let (elapsed, waited) = (elapsed.seconds, waited.seconds)
+        measured = min(max(used / elapsed, 0), 1)
+        let weight = Parameters.weightOfEarlierSteps
+        recent = (used + recent.used * weight, elapsed + recent.elapsed * weight)
+        debt = max(debt + used - share * elapsed, 0)
+        // ksmd that did nothing says nothing of its speed.
+        guard used > 0 else { return set(batch, share) }
+        let aim = max(share - debt / Parameters.paybackSeconds, share * Parameters.leastPaybackPart)
+        // A batch and its sleep are as the share to the rest. Near the whole of a CPU the rest is lost in the noise,
+        // and a batch may even be longer than the step.
+        let taken = min(max(recent.used / recent.elapsed, 0), 1)
+        let leastRest = Parameters.leastMeasuredRest
+        let present = max(taken, Parameters.leastMeasuredShare) / max(1 - taken, leastRest)
+        let change = aim / (1 - min(aim, 1 - leastRest)) / present
+        let isStarved = (used + waited) / elapsed > Parameters.starvedShare
+        let greatest = isStarved ? 1 : Parameters.batchChange.upperBound
+        set(batch * min(max(change, Parameters.batchChange.lowerBound), greatest), share)
+    }
+
+    private mutating func set(_ pages: Double, _ share: Double) {
+        let pages = min(max(pages, Parameters.batchPages.lowerBound), Parameters.batchPages.upperBound)
         batch = pages
-        return Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep))
+        let sleep = max(Parameters.batchMilliseconds * (1 - share), Parameters.leastSleepMilliseconds)
+        pace = Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep))
     }
 }

@@ -1,0 +1,39 @@
+/// What samples said of the host, kept for the samples that do not hold it.
+struct HostConditions: Sendable {
+    private typealias Parameters = AdaptivePolicy.Parameters
+
+    /// Whether the operator asked for a scan, and none has begun since.
+    var isRequested = false
+    /// How fast the guests grow.
+    var growth = GuestGrowth()
+    /// The share of time in which some task waits for a CPU.
+    private var cpuPressure = 0.0
+    /// When memory was last short, or the kernel announced that it was.
+    private var lastShortage: Instant?
+    private var lastMemoryLook: Instant?
+
+    mutating func observe(_ sample: AdaptiveSample) {
+        if sample.isRequested { isRequested = true }
+        if sample.isUnderPressure { lastShortage = sample.now }
+        if let available = sample.available {
+            lastMemoryLook = sample.now
+            if available < Parameters.shortAvailable { lastShortage = sample.now }
+        }
+        if let pressure = sample.cpuPressure, pressure.isFinite { cpuPressure = pressure }
+    }
+
+    func isMemoryShort(at now: Instant) -> Bool {
+        lastShortage.map { now - $0 < Parameters.shortageLasts } ?? false
+    }
+
+    /// Whether the host's memory has not been looked at for a while.
+    func isMemoryLookDue(at now: Instant) -> Bool {
+        lastMemoryLook.map { now - $0 >= Parameters.memoryStep } ?? true
+    }
+
+    /// The part of its share that ksmd takes while others wait for a CPU: whoever waits goes first.
+    func partOfShare(at now: Instant) -> Double {
+        if isMemoryShort(at: now) { return 1 }
+        return min(max(1 + Parameters.toleratedCPUPressure - cpuPressure, Parameters.leastPressedShare), 1)
+    }
+}

@@ -1,0 +1,139 @@
+extension AdaptivePolicy {
+    /// The numbers of the law that are no settings, each with its reason.
+    package enum Parameters {
+        // MARK: New memory
+
+        /// Growth below this is not worth a scan: a guest's monitor grows by itself, by memory that does not merge.
+        package static let leastGrowth = KiB(16 * 1024)
+        /// Guests fill their memory while they grow by this share of all that they hold, or by this amount, per second:
+        /// what is hashed meanwhile changes before it is compared. The share is for hosts of hundreds of guests, where
+        /// some grow at any time.
+        static let fillingShare = 0.01
+        static let fillingAmount = KiB(8 * 1024)
+        /// They have filled it when they grow by less than this share of the fastest growth: what is left comes while
+        /// ksmd hashes the rest.
+        static let fillingEnd = 0.2
+        /// The longest wait for guests that fill their memory: a slow one holds back what others have filled.
+        static let longestWait = Duration.seconds(15)
+        /// Between two looks at guests that fill their memory: a small part of the time that a large guest takes for it.
+        static let growthStep = Duration.milliseconds(200)
+        /// A guest whose growth was never mergeable may yet load something that is, so its growth counts for this share.
+        static let leastHitRate = 1.0 / 8
+        /// A first pass that saw a smaller share than this of the new memory has not come to the guests that brought
+        /// it: they were linked right behind the place where ksmd had stopped.
+        static let leastSeenTenths: Int64 = 9
+        /// What the last pass showed of a guest's growth, or of changed pages, counts this many times as much as all
+        /// before it: guests change what they do.
+        static let weightOfLastPass = 3.0
+        /// Where at least this share of all known pages is saved, newcomers are expected to merge with shared pages.
+        static let leastUsualShare = 0.25
+        /// They have when they merged by this part of the usual share: no two guests are the same.
+        static let usualPart = 0.9
+
+        // MARK: Changed memory
+
+        /// Changed memory below this is not worth a pass: in every guest some pages change all the time.
+        static let leastChange = KiB(4 * 1024)
+        /// What has stayed unmerged is likely to stay, so a pass for it may cost twice as much after this time, three
+        /// times after twice this time, and so on.
+        static let patience = Duration.seconds(15)
+        /// After this time it gets no more.
+        static let longestPatience = Duration.seconds(3600)
+        /// The share of changed pages that is expected to merge before any pass has shown it.
+        static let firstChangedYield = 0.25
+        /// The least that is expected: with nothing at all no pass would ever show that it has changed.
+        static let leastChangedYield = 1.0 / 256
+        /// A pass that compared fewer changed pages than this says nothing of their yield.
+        static let leastChangedSample = Pages(256)
+
+        // MARK: Busy guests
+
+        /// Guests that had this share of a CPU, or wrote to this share and number of the merged pages, may have changed
+        /// what they hold.
+        static let busyShare = 0.1
+        static let busyWrites = 0.002
+        static let leastBusyWrites = Pages(256)
+        /// Guests that did anything at all. After a start they go on changing what they hold for a while.
+        static let aliveShare = 0.01
+        static let aliveWrites = Pages(64)
+        /// Between the last pass and the first probe. Each probe that finds nothing doubles it, up to the longest.
+        static let firstProbe = Duration.seconds(60)
+        static let longestProbe = Duration.seconds(3600)
+        /// A probe that looked at a part of the pages speaks for the whole, but one that looked at less than this part
+        /// for no more than if it had.
+        static let leastLooked = 0.05
+
+        // MARK: Short memory and busy CPUs
+
+        /// Below this share of available memory there is no waiting.
+        static let shortAvailable = 0.05
+        /// While memory is short a pass may cost this many times as much: swapping costs more.
+        static let shortageWorth = 4.0
+        /// Memory counts as short for this time after the kernel announced it: it announces what lasts again and again.
+        static let shortageLasts = Duration.seconds(10)
+        /// Up to this share of time in which some task waits for a CPU ksmd keeps its share; from there on it gives up
+        /// what others wait for.
+        static let toleratedCPUPressure = 0.25
+        /// What it keeps in any case, of its share: merging that never ends helps nobody.
+        static let leastPressedShare = 0.25
+
+        // MARK: Scans
+
+        /// The most passes in a row, whatever they merge: guests that change all the time would keep ksmd scanning.
+        static let mostPasses = 12
+        /// A page is hashed in one pass and compared in the next.
+        static let passesToMerge = 2
+        /// ksmd that did nothing for this time has nothing to do: its longest sleep is a twentieth of a second.
+        static let stalledAfter = Duration.seconds(2)
+
+        // MARK: Looks
+
+        /// Between two looks at the guests while ksmd scans: what a pass is worth is asked at its end.
+        static let guestStep = Duration.seconds(1)
+        /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and a thousandth of a CPU is
+        /// enough for all of them.
+        static let pausePerGuest = Duration.milliseconds(5)
+        /// Between two looks at the host's memory: that it is short the kernel announces by itself.
+        static let memoryStep = Duration.seconds(2)
+        /// Between two steps of a scan at the share of a probe, at most: a tenth of a CPU need not be watched as closely
+        /// as all of one.
+        static let gentleStep = Duration.milliseconds(500)
+
+        // MARK: What a pass costs
+
+        /// ksmd's time for a page that is merged already, and for one that is compared with the others, in seconds. They
+        /// are where ``PassCost`` begins; what a host's passes take is learnt.
+        static let secondsPerMergedPage = 0.4e-6
+        static let secondsPerComparedPage = 6e-6
+        /// The time of a pass over next to nothing, in seconds: as a divisor it is not 0.
+        static let leastPassSeconds = 1e-3
+
+        // MARK: ksmd's pace
+
+        /// A batch and the sleep behind it take this long together, in milliseconds: long enough that ksmd does not
+        /// wake for nothing, short enough that a write to `run`, which waits for the batch, is not held up.
+        static let batchMilliseconds = 50.0
+        /// Pages that a slow host compares in a millisecond: the first batch, before anything was measured.
+        static let firstPagesPerMillisecond = 150.0
+        /// Bounds of a batch. The lower one keeps a pass going. The upper one keeps a write to `run` from waiting for
+        /// longer than a second where a batch that was to be hashed is compared.
+        static let batchPages = 16.0...200_000
+        /// The shortest sleep behind a batch, in milliseconds: without one ksmd would never let go of its CPU.
+        static let leastSleepMilliseconds = 1.0
+        /// What all steps before count for, against the last one, in what ksmd was seen to take.
+        static let weightOfEarlierSteps = 1.0 / 2
+        /// Below this share that ksmd took, and below this share that it left, a measurement is noise.
+        static let leastMeasuredShare = 0.001
+        static let leastMeasuredRest = 0.02
+        /// The time in which CPU time above the share is paid back, in seconds.
+        static let paybackSeconds = 1.0
+        /// The least part of the share while it is paid back: a pass has to go on.
+        static let leastPaybackPart = 1.0 / 8
+        /// The most by which a batch becomes shorter or longer in one step: the time for a page changes tenfold between
+        /// hashing and comparing, and too long a batch costs others, where too short a one only costs time.
+        static let batchChange = 0.1...3
+        /// ksmd that ran or was ready to run for more than this share of a step is hardly ever asleep: a longer batch
+        /// would get it no more.
+        static let starvedShare = 0.9
+    }
+}

@@ -1,0 +1,28 @@
+/// What one pass of ksmd over all mergeable memory brought, and what it cost.
+package struct ScanPass: Equatable, Sendable {
+    /// CPU time of ksmd; `nil` where it cannot be told.
+    package var cpu: Duration?
+    /// Pages that are saved now and were not before, net of those that were lost; negative where more were lost.
+    package var gained: Pages
+    /// Pages that KSM saw for the first time. It has hashed them, and compares them in the next pass.
+    package var fresh: Pages
+    /// Pages that were not compared since they had changed: what a further pass could still merge, ``fresh`` among
+    /// them. Those that smart_scan passed over are not counted.
+    package var left: Pages
+    /// Pages passed over in the step in which it ended, by this pass or already by the next.
+    package var passedOverAtEnd: Pages
+    /// The share of the known pages that smart_scan let it look at.
+    package var looked: Double
+    /// Pages that it compared for the first time and that did not merge: the pages that they are like may be among
+    /// those passed over.
+    package var hidden = Pages.zero
+}
+
+extension ScanPass {
+    /// - Parameters:
+    ///   - unmatched: Pages that were new in the pass before and did not merge in this one.
+    ///   - known: All pages that KSM knows.
+    mutating func hide(unmatched: Pages, of known: Pages) {
+        hidden = min(unmatched.nonNegative, Pages(rounding: (1 - looked) * Double(known.count)))
+    }
+}
