@@ -1,3 +1,4 @@
+import HostFixtures
 import Testing
 
 @testable import KSMPolicy
@@ -20,9 +21,9 @@ import Testing
         #expect(ledger.unscanned == .zero)
         ledger.update([Self.guest(2, 100), Self.guest(3, 100)])
         #expect(ledger.unscanned == Self.mebibytes(100))
-        #expect(ledger.hasLost)
-        ledger.forgetGone()
-        #expect(!ledger.hasLost)
+        #expect(ledger.hasEndedGuests)
+        ledger.forgetEnded()
+        #expect(!ledger.hasEndedGuests)
     }
 
     @Test func `what comes while a pass is under way is left to the next`() {
@@ -59,7 +60,7 @@ import Testing
             ledger.endPass(seen: .zero)
             size += 100
         }
-        #expect(Double(last.count) >= Double(Self.mebibytes(100).count) * GuestLedger.leastHitRate - 1)
+        #expect(Double(last.count) >= Double(Self.mebibytes(100).count) * AdaptivePolicy.Parameters.leastHitRate - 1)
         #expect(last < Self.mebibytes(100))
     }
 
@@ -75,20 +76,24 @@ import Testing
 
     @Test(arguments: [0.01, 0.05, 0.5, 0.9, 1]) func `the first batch goes by the share`(share: Double) {
         var throttle = ScanThrottle()
-        let pace = throttle.pace(share: share, elapsed: 0, used: nil, waited: 0)
-        #expect(ScanThrottle.pages.contains(Double(pace.pagesToScan)))
+        throttle.begin(share: share)
+        let pace = throttle.pace
+        #expect(AdaptivePolicy.Parameters.batchPages.contains(Double(pace.pagesToScan)))
         #expect(pace.sleepMilliseconds >= 1)
-        #expect(throttle.pace(share: share, elapsed: 1, used: nil, waited: 0) == pace)
+        throttle.adjust(share: share, elapsed: .seconds(1), used: nil, waited: .zero)
+        #expect(throttle.pace == pace)
     }
 
     @Test func `too much makes batches shorter, too little longer, within bounds`() {
-        for (used, isLonger) in [(1.0, false), (0.0, true)] {
+        for (used, isLonger) in [(Duration.milliseconds(100), false), (.zero, true)] {
             var throttle = ScanThrottle()
-            var before = throttle.pace(share: 0.5, elapsed: 0, used: 0, waited: 0).pagesToScan
+            throttle.begin(share: 0.5)
+            var before = throttle.pace.pagesToScan
             for _ in 0..<60 {
-                let pages = throttle.pace(share: 0.5, elapsed: 0.1, used: used * 0.1, waited: 0).pagesToScan
+                throttle.adjust(share: 0.5, elapsed: .milliseconds(100), used: used, waited: .zero)
+                let pages = throttle.pace.pagesToScan
                 #expect(isLonger ? pages >= before : pages <= before)
-                #expect(ScanThrottle.pages.contains(Double(pages)))
+                #expect(AdaptivePolicy.Parameters.batchPages.contains(Double(pages)))
                 before = pages
             }
         }
@@ -99,7 +104,7 @@ import Testing
     @Test func `a pass is what changed between its ends`() throws {
         var counters = ScanCounters()
         counters.cpu = .zero
-        var meter = PassMeter(counters, after: nil, standing: 0)
+        var meter = PassMeter(counters, after: nil, visitedBefore: 0)
         #expect(meter.observe(counters, forgivingLosses: false) == nil)
         counters.passes = 1
         counters.cpu = .seconds(2)
@@ -117,7 +122,7 @@ import Testing
     @Test func `what was passed over around a pass's beginning is no reason to leave new memory uncompared`() throws {
         var counters = ScanCounters()
         counters.unshared = 300_000
-        var meter = PassMeter(counters, after: nil, standing: 0)
+        var meter = PassMeter(counters, after: nil, visitedBefore: 0)
         // Most of the known pages were passed over in the step in which the pass before ended.
         counters.passes = 1
         counters.skipped = 104_000
@@ -134,7 +139,7 @@ import Testing
     @Test(arguments: [true, false]) func `what ended guests shared is forgiven`(isForgiven: Bool) throws {
         var counters = ScanCounters()
         counters.sharing = 100
-        var meter = PassMeter(counters, after: nil, standing: 0)
+        var meter = PassMeter(counters, after: nil, visitedBefore: 0)
         counters.sharing = 40
         #expect(meter.observe(counters, forgivingLosses: isForgiven) == nil)
         counters.sharing = 60
@@ -148,11 +153,11 @@ import Testing
     @Test func `the cost of a pass approaches what passes took`() {
         var counters = ScanCounters()
         counters.unshared = 1_000_000
-        var cost = PassCost(factor: 1)
-        for _ in 0..<20 { cost.learn(counters, cpu: 30) }
-        #expect(abs(cost.estimate(counters) - 30) < 0.1)
+        var cost = PassCost()
+        for _ in 0..<20 { cost.learn(counters, cpu: .seconds(30)) }
+        #expect(abs(cost.seconds(counters) - 30) < 0.1)
         counters.unshared = 500_000
-        #expect(abs(cost.estimate(counters) - 15) < 0.1)
+        #expect(abs(cost.seconds(counters) - 15) < 0.1)
     }
 
     // MARK: The kernel's advisor

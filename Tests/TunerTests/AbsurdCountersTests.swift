@@ -34,7 +34,8 @@ import Testing
                 }
                 let step = Int64(file * values.count + index)
                 var sample = AdaptiveSample(
-                    now: Instant(nanoseconds: step * 1_000_000_000), memory: MemorySample(free: total, committed: .zero), counters: counters)
+                    now: Instant(nanoseconds: step * 1_000_000_000),
+                    memory: MemorySample(free: total, committed: .zero), counters: counters)
                 sample.guests = [GuestMemory(id: 1, resident: KiB(resident))]
                 sample.isRequested = true
                 sample.activity = GuestActivity(busiest: 1, brokenMerges: Pages(.max))

@@ -65,11 +65,13 @@ import Testing
             _ = try #require(run.advance(to: 4000) { $0.last?.reason == .newMemory })
             let stopped = try #require(run.advance(to: 4000) { $0.last?.action == .stop })
             run.advance(to: stopped + 100)
-            guard run.last?.action == .stop else { continue }
+            try #require(run.last?.action == .stop, "growth in \(growth) s: \(run.reasons)")
             let start = run.ksm.now
             run.ksm.start(100, [.init(.same(template: 0), pages: workload.host * 16_384)], growth: growth)
             let scanned = try #require(run.advance(to: start + 200) { $0.last?.action == .scan })
-            let wait = min(growth, AdaptivePolicy.Parameters.longestWait.seconds) + AdaptivePolicy.Parameters.growthStep.seconds + 1
+            let wait =
+                min(growth, AdaptivePolicy.Parameters.longestWait.seconds)
+                + AdaptivePolicy.Parameters.growthStep.seconds + 1
             #expect(scanned - start <= wait, "growth in \(growth) s: \(scanned - start) s")
         }
     }

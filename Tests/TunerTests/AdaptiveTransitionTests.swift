@@ -1,10 +1,12 @@
+import Foundation
 import HostFixtures
 import KSMSimulator
 import Testing
 
 @testable import KSMPolicy
 
-/// Each edge between the states of ``AdaptivePolicy``, with the reason of the decision.
+/// Each edge between the phases of ``AdaptivePolicy``, named after its row in the table there, and what follows from
+/// several of them.
 @Suite struct AdaptiveTransitionTests {
     private static let regions: [SimulatedKSM.Region] = [
         .init(.same(template: 0), pages: 60_000), .init(.unique, pages: 30_000),
@@ -25,27 +27,27 @@ import Testing
         return run
     }
 
-    @Test func `no guests: idle`() {
+    @Test func `rest: without guests nothing is scanned`() {
         var run = PolicyRun()
         run.advance(to: 100)
         #expect(run.reasons == [.nothingToGain])
     }
 
-    @Test func `memory that is there is scanned at once, and then there is rest`() throws {
+    @Test func `end: memory that is there is scanned at once, and then there is rest`() throws {
         let run = try Self.rested()
         #expect(run.reasons.last == .nothingToGain)
         #expect(run.reasons.contains(.newMemory))
         #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
     }
 
-    @Test func `guests that fill their memory are waited for, and then scanned`() throws {
+    @Test func `filled: guests that fill their memory are waited for, and then scanned`() throws {
         var run = PolicyRun(Self.guests(4, growth: 5))
         _ = try #require(run.advance(to: 20) { $0.last?.action == .scan })
         #expect(run.reasons.suffix(2) == [.filling, .newMemory])
         #expect(run.ksm.now >= 5)
     }
 
-    @Test func `the wait has an end`() throws {
+    @Test func `wait: it goes on while guests fill their memory, and has an end`() throws {
         var run = PolicyRun(Self.guests(4, growth: 60))
         let began = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         let ended = try #require(run.advance(to: 60) { $0.last?.reason != .filling })
@@ -53,7 +55,7 @@ import Testing
         #expect(ended - began <= (AdaptivePolicy.Parameters.longestWait + AdaptivePolicy.Parameters.growthStep).seconds)
     }
 
-    @Test(arguments: [true, false]) func `pressure or a request ends the wait`(isPressure: Bool) throws {
+    @Test(arguments: [true, false]) func `wait over: pressure or a request ends the wait`(isPressure: Bool) throws {
         var run = PolicyRun(Self.guests(4, growth: 60))
         _ = try #require(run.advance(to: 20) { $0.last?.reason == .filling })
         if isPressure { run.isUnderPressure = true } else { run.isRequested = true }
@@ -61,7 +63,7 @@ import Testing
         _ = try #require(run.advance(to: end) { $0.last?.reason == .newMemory })
     }
 
-    @Test func `a request scans twice where nothing is to be gained, and rests`() throws {
+    @Test func `request: it scans twice where nothing is to be gained, and rests`() throws {
         var run = try Self.rested()
         let passes = run.ksm.counters.passes
         run.isRequested = true
@@ -71,7 +73,7 @@ import Testing
         #expect(run.ksm.counters.passes >= passes + 2)
     }
 
-    @Test func `busy guests are probed after a while, in vain ever more seldom`() throws {
+    @Test func `busy: guests are probed after a while, in vain ever more seldom`() throws {
         var run = try Self.rested()
         run.isBusy = true
         var begins: [Double] = []
@@ -82,7 +84,7 @@ import Testing
         #expect(begins[2] - begins[1] > begins[1] - begins[0])
     }
 
-    @Test func `new guests that are not idle are looked at once more when they have settled`() throws {
+    @Test func `alive: new guests that are not idle are looked at once more when they have settled`() throws {
         var run = PolicyRun(Self.guests(4))
         run.isBusy = true
         _ = try #require(run.advance(to: 100) { $0.last?.reason == .newMemory })
@@ -92,14 +94,14 @@ import Testing
         #expect(begin - end >= AdaptivePolicy.Parameters.patience.seconds)
     }
 
-    @Test func `idle guests are not probed`() throws {
+    @Test func `rest: idle guests are not probed`() throws {
         var run = try Self.rested()
         let passes = run.ksm.counters.passes
         run.advance(to: run.ksm.now + 7200)
         #expect(run.ksm.counters.passes == passes)
     }
 
-    @Test func `memory that settles after the burst is merged by another look`() throws {
+    @Test func `settled: memory that settles after the burst is merged by another look`() throws {
         var ksm = Self.guests(4)
         for guest: Int64 in 10..<14 { ksm.start(guest, [.init(.settling(until: 30, template: 7), pages: 60_000)]) }
         var run = PolicyRun(ksm)
@@ -111,7 +113,7 @@ import Testing
 
     // Only in the unstable tree of one pass do two pages that are not shared yet meet: both have to be compared in it.
     @Test(arguments: [true, false])
-    func `a second guest like the first is merged with it, though the first was like no other`(
+    func `new memory: a second guest like the first is merged with it, though the first was like no other`(
         smartScan: Bool
     ) throws {
         var ksm = SimulatedKSM()
@@ -125,7 +127,7 @@ import Testing
         #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95, "\(run.reasons) \(run.ksm.counters)")
     }
 
-    @Test func `ksmd without anything to scan is left to sleep until there is`() throws {
+    @Test func `no offer: ksmd without anything to scan is left to sleep until there is`() throws {
         var ksm = SimulatedKSM()
         for guest: Int64 in 0..<4 { ksm.start(guest, Self.regions, offered: 40) }
         var run = PolicyRun(ksm)
@@ -142,7 +144,7 @@ import Testing
         #expect(run.last?.action == .stop)
     }
 
-    @Test func `ksmd that sleeps is stopped when its guests have gone`() throws {
+    @Test func `no offer, no guests: ksmd that sleeps is stopped when its guests have gone`() throws {
         var ksm = SimulatedKSM()
         ksm.start(0, Self.regions, offered: .infinity)
         var run = PolicyRun(ksm)
@@ -152,7 +154,7 @@ import Testing
         #expect(run.last?.reason == .nothingToGain)
     }
 
-    @Test func `growth that was seen already when it was told of brings no scan again and again`() {
+    @Test func `rest: growth that was seen before it was reported brings no scan again and again`() {
         var ksm = SimulatedKSM()
         for guest: Int64 in 0..<6 {
             ksm.start(guest, [.init(.same(template: 0), pages: 60_000), .init(.unique, pages: 60_000)], growth: 8)
@@ -166,7 +168,7 @@ import Testing
         #expect(run.ksm.counters.passes - passes <= 1, "\(run.last?.sentence ?? "")")
     }
 
-    @Test func `a daemon on a host that is merged already does not scan`() throws {
+    @Test func `rest: a daemon on a host that is merged already does not scan`() throws {
         let before = try Self.rested()
         var run = PolicyRun(before.ksm)
         let passes = before.ksm.counters.passes
@@ -205,7 +207,7 @@ import Testing
         #expect(run.widest.pages == run.widest.leastPages)
     }
 
-    @Test func `a reload in a burst goes on with it, by the new share`() throws {
+    @Test func `pass: a reload in a burst goes on with it, by the new share`() throws {
         var run = PolicyRun(Self.guests(4))
         _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
         let sleep = try #require(run.last).sleepMilliseconds
@@ -217,7 +219,7 @@ import Testing
         #expect(try #require(run.last).sleepMilliseconds > sleep)
     }
 
-    @Test func `with a threshold nothing is scanned while there is plenty, and a burst ends there`() {
+    @Test func `threshold: nothing is scanned while there is plenty, and a burst ends there`() {
         var configuration = Configuration()
         configuration.policy = .adaptive
         configuration.adaptiveStart = .threshold
@@ -238,5 +240,97 @@ import Testing
         #expect(decide(at: 3, committed: 15 << 20).action == .scan)
         #expect(decide(at: 4, committed: 0).reason == .plenty)
         #expect(decide(at: 5, committed: 0).action == .stop)
+    }
+
+    @Test func `filling: while memory is short guests that fill theirs are not waited for`() throws {
+        for isShort in [false, true] {
+            var run = PolicyRun(Self.guests(4, growth: 60))
+            run.available = isShort ? 0.04 : 0.06
+            _ = try #require(run.advance(to: 20) { $0.last?.reason != .nothingToGain })
+            #expect(run.last?.reason == (isShort ? .newMemory : .filling))
+        }
+    }
+
+    @Test func `request in a scan: a probe becomes a scan by the full share`() throws {
+        var run = try Self.rested()
+        run.isBusy = true
+        _ = try #require(run.advance(to: run.ksm.now + 7200) { $0.last?.reason == .probing })
+        let sleep = try #require(run.last).sleepMilliseconds
+        run.isRequested = true
+        _ = try #require(run.advance(to: run.ksm.now + 1) { $0.last?.reason == .requested })
+        #expect(try #require(run.last).sleepMilliseconds < sleep)
+    }
+
+    @Test func `another pass: a probe goes on by the full share for guests that began meanwhile`() throws {
+        var run = try Self.rested()
+        run.isBusy = true
+        _ = try #require(run.advance(to: run.ksm.now + 7200) { $0.last?.reason == .probing })
+        let sleep = try #require(run.last).sleepMilliseconds
+        run.ksm.start(10, Self.regions)
+        _ = try #require(run.advance(to: run.ksm.now + 600) { $0.last?.scan?.ended != nil })
+        let last = try #require(run.last)
+        #expect(last.reason == .newMemory)
+        #expect(last.scan?.pass == 2)
+        #expect(last.sleepMilliseconds < sleep)
+    }
+
+    @Test func `newcomers merged: a scan ends within the pass that compares new guests`() throws {
+        var run = PolicyRun(Self.guests(10))
+        _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
+        _ = try #require(run.advance(to: 100) { $0.last?.action == .stop })
+        var scansThatEndedInAPass = 0
+        for guest: Int64 in 10..<20 {
+            run.advance(to: run.ksm.now + 60)
+            run.ksm.start(guest, Self.regions)
+            _ = try #require(run.advance(to: run.ksm.now + 100) { $0.last?.action == .scan })
+            var pass: Int?
+            _ = try #require(
+                run.advance(to: run.ksm.now + 100) {
+                    if $0.last?.action == .scan { pass = $0.last?.scan?.pass }
+                    return $0.last?.action == .stop
+                })
+            #expect(run.last?.reason == .nothingToGain)
+            if run.last?.scan?.ended == nil {
+                #expect(pass == 3)
+                scansThatEndedInAPass += 1
+            }
+        }
+        // Where ksmd stopped before a guest's place in the list, the guest is no newcomer to the first pass.
+        #expect(scansThatEndedInAPass >= 3)
+        #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95)
+    }
+
+    // MARK: Rather than an edge
+
+    @Test func `a scan begins with counters of its first moment, which are asked for at once`() {
+        var policy = PolicyRun().policy
+        let memory = MemorySample(free: policy.classic.total, committed: .zero)
+        func decide(at second: Int64, isCounted: Bool, isRequested: Bool = false) -> Decision {
+            var sample = AdaptiveSample(
+                now: Instant(nanoseconds: second * 1_000_000_000), memory: memory, counters: ScanCounters())
+            sample.guests = []
+            sample.isCounted = isCounted
+            sample.isRequested = isRequested
+            return policy.decide(sample)
+        }
+        #expect(decide(at: 0, isCounted: true).pause != .zero)
+        let due = decide(at: 1, isCounted: false, isRequested: true)
+        #expect(due.action == .stop)
+        #expect(due.reason == .nothingToGain)
+        #expect(due.pause == .zero)
+        #expect(policy.wants(at: Instant(nanoseconds: 1_000_000_000)).contains(.allCounters))
+        #expect(decide(at: 1, isCounted: true).reason == .requested)
+    }
+
+    @Test func `every row of the table has a test`() throws {
+        let file = URL(filePath: #filePath)
+        let root = file.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let policy = root.appending(path: "Sources/KSMPolicy/Policies/Adaptive/AdaptivePolicy.swift")
+        let rows = try String(contentsOf: policy, encoding: .utf8).split(separator: "\n")
+            .filter { $0.hasPrefix("/// | ") }.dropFirst()
+            .map { $0.dropFirst(6).prefix { $0 != "|" }.trimmingCharacters(in: .whitespaces) }
+        #expect(rows.count == 18)
+        let tests = try String(contentsOf: file, encoding: .utf8)
+        for row in rows { #expect(tests.contains("func `\(row): "), "\(row)") }
     }
 }

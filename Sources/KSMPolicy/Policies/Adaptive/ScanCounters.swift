@@ -17,7 +17,7 @@ package struct ScanCounters: Equatable, Sendable {
     package var skipped = Pages.zero
     /// Pages that ksmd looked at, counted since boot. `pages_scanned`, 0 where the kernel does not count them.
     package var scanned = Pages.zero
-    /// The time that ksmd has been on a CPU; `nil` where it cannot be told.
+    /// The time that ksmd has been on a CPU; `nil` where it is not known.
     package var cpu: Duration?
     /// The time that ksmd was ready to run and had none, since others took them all.
     package var waited = Duration.zero

@@ -1,6 +1,6 @@
 /// What one pass of ksmd over all mergeable memory brought, and what it cost.
 package struct ScanPass: Equatable, Sendable {
-    /// CPU time of ksmd; `nil` where it cannot be told.
+    /// CPU time of ksmd; `nil` where it is not known.
     package var cpu: Duration?
     /// Pages that are saved now and were not before, net of those that were lost; negative where more were lost.
     package var gained: Pages

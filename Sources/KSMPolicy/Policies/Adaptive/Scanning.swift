@@ -79,7 +79,8 @@ extension AdaptivePolicy {
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
-            return isGentle ? max(settings.burstStep, min(settings.idleStep, Parameters.gentleStep)) : settings.burstStep
+            return isGentle
+                ? max(settings.burstStep, min(settings.idleStep, Parameters.gentleStep)) : settings.burstStep
         }
 
         /// How many pages from the beginning of a pass ksmd has come, at most.
