@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
