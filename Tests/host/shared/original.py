@@ -1,21 +1,12 @@
 """The script that this project replaces, Debian's package ksmtuned: GPL, so it is fetched and no part of this project."""
-import pathlib, subprocess
-from .needs import Missing, need_programs
-from .processes import capture
+import pathlib
+from .needs import Missing
+from .packages import unpacked
 
 
 def fetch(folder, cache=None):
     """The script, unpacked in a folder; the package is fetched from the machine's mirror unless it is in the cache."""
-    need_programs('apt-get:apt', 'dpkg-deb:dpkg')
-    cache = pathlib.Path(cache or folder)
-    cache.mkdir(parents=True, exist_ok=True)
-    if not list(cache.glob('ksmtuned_*.deb')):
-        status, printed = capture(['apt-get', '-qq', '-o', 'APT::Sandbox::User=root', 'download', 'ksmtuned'], cwd=cache)
-        if status or not list(cache.glob('ksmtuned_*.deb')):
-            raise Missing(f'the original cannot be fetched with apt-get download ksmtuned: {printed.strip()}')
-    package = sorted(cache.glob('ksmtuned_*.deb'))[-1]
-    subprocess.run(['dpkg-deb', '-x', package, pathlib.Path(folder) / 'original'], check=True)
-    return pathlib.Path(folder) / 'original/usr/sbin/ksmtuned'
+    return unpacked('ksmtuned', pathlib.Path(folder) / 'original', cache or folder) / 'usr/sbin/ksmtuned'
 
 
 def edited(variant, folder, cache=None):
