@@ -29,7 +29,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
 HOST_CHECKS := oracle kernel events guests e2e
-CHECKS := build lint embedded unit release docs units $(HOST_CHECKS)
+CHECKS := build lint embedded unit release docs units selinux $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -94,6 +94,9 @@ check-docs:
 
 check-units: $(PROGRAMS)
 	@tools/verify-units $(SECURITY_LIMIT)
+
+check-selinux:
+	@Tests/host/run selinux $(ARGS)
 
 # The checks in Python; ARGS are options of Tests/host/run.
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
