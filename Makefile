@@ -21,7 +21,7 @@ PROGRAMS := $(BUILD)/ksmtuned $(BUILD)/ksmctl
 SOURCES := Package.swift Sources Tests
 PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 
-# The Swift standard library is linked in, so that nothing of Swift is needed on the host.
+# The standard libraries of Swift and C++ are linked in, so that nothing of either is needed on the host.
 RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs)
 
 # A module that is imported and not declared as a dependency in Package.swift is an error: imports go one way.
@@ -29,7 +29,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
 HOST_CHECKS := oracle kernel events guests e2e
-CHECKS := build lint embedded unit release docs units selinux $(HOST_CHECKS)
+CHECKS := build lint unit release docs units selinux $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of ksmtuned.service: tenths, 252 says 1.4.
 SECURITY_LIMIT ?= 14
@@ -78,9 +78,6 @@ check-build:
 check-lint lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	@echo 'the format is the agreed one'
-
-check-embedded:
-	tools/check-embedded
 
 check-unit: check-build
 	$(SWIFT) test --skip-build $(DEBUG_BUILD)
