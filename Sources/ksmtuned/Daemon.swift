@@ -20,6 +20,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var recorder: Recorder
     private var hasStateFailed = false
     private var isDecisionDue = false
+    /// Up to the second one.
+    private var decisions = 0
     /// What the last decision said of the time until the next one.
     private var policyPause: Duration?
     private var lastTold: (action: Decision.Action, reason: Decision.Reason, at: Instant)?
@@ -78,6 +80,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     }
 
     mutating func decide() {
+        defer { countDecision() }
         isDecisionDue = tuner.pending != nil
         let now = Waiter.now
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
@@ -93,6 +96,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         let saved = tuner.saved
         writeState(decision, guests, saved)
         tellStatus(decision, guests, saved)
+    }
+
+    /// The start ends with the second decision: the first one finds everything new, the second one what is known, and
+    /// each runs code that does not run again.
+    private mutating func countDecision() {
+        guard decisions < 2 else { return }
+        decisions += 1
+        if decisions == 2 { ProcessMemory.releaseStartup() }
     }
 
     /// A step of the adaptive policy is told if it is another than before, or after a while.

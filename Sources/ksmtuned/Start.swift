@@ -87,10 +87,7 @@ struct Start {
             isStateInherited: previous != nil)
         daemon.start()
         var loop = Loop(waiter)
-        if !options.isOnce {
-            ProcessMemory.releaseStartup()
-            loop.run(&daemon)
-        }
+        if !options.isOnce { loop.run(&daemon) }
         daemon.end(&loop)
     }
 
