@@ -27,6 +27,7 @@ import Testing
             ])
         var expected = GuestLimits(path: "/qemu.slice/100.scope")
         expected.memoryMax = 4_294_967_296
+        expected.memoryMaxFile = host.path("sys/fs/cgroup/qemu.slice/100.scope/memory.max")
         expected.memoryHigh = 4_000_000_000
         expected.memoryLow = 1000
         expected.memoryMin = 500
@@ -56,7 +57,7 @@ import Testing
         let host = FakeHost()
         host.mountUnifiedCgroups()
         host.setCgroup(of: 10, "0::/\(Self.scope)/libvirt/emulator")
-        host.setCgroup("machine.slice", ["memory.max": "1", "cpu.max": "1 100000", "cpu.weight": "1"])
+        host.setCgroup("machine.slice", ["memory.max": "9000", "cpu.max": "1 100000", "cpu.weight": "1"])
         host.setCgroup(
             Self.scope, ["memory.max": "8000", "memory.high": "max", "cpu.weight": "300", "memory.low": "7"])
         host.setCgroup(
@@ -84,6 +85,37 @@ import Testing
         #expect(try limits(host)?.cpuMax == nil)
     }
 
+    @Test func `a limit of memory binds all below, up to the root`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/\(Self.scope)/libvirt/emulator")
+        host.setCgroup("machine.slice", ["memory.max": "3000", "memory.high": "2000", "memory.swap.max": "0"])
+        host.setCgroup("\(Self.scope)/libvirt", ["memory.max": "5000", "memory.swap.max": "7"])
+        let limits = try #require(try limits(host))
+        #expect(limits.memoryMax == 3000)
+        #expect(limits.memoryMaxFile == host.path("sys/fs/cgroup/machine.slice/memory.max"))
+        #expect(limits.memoryHigh == 2000)
+        #expect(limits.swapMax == 0)
+    }
+
+    @Test(arguments: [
+        ("sys/fs/cgroup/vm/memory.events", "low 0\nhigh 0\nmax 9120\noom 4\noom_kill 1\n"),
+        ("sys/fs/cgroup/memory/vm/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
+    ])
+    func `processes that the kernel ended`(file: String, text: String) throws {
+        let host = FakeHost()
+        if file.contains("/memory/") {
+            host.setCgroup(of: 10, "4:memory:/vm")
+        } else {
+            host.mountUnifiedCgroups()
+            host.setCgroup(of: 10, "0::/vm")
+        }
+        host.write(text, to: file)
+        let limits = try #require(try limits(host))
+        #expect(limits.oomKills == 1)
+        #expect(limits.oomKillsFile == host.path(file))
+    }
+
     // MARK: Version 1
 
     @Test func `version 1, each controller on its own`() throws {
@@ -103,6 +135,7 @@ import Testing
             "cpu,cpuacct/\(Self.scope)/vcpu0", ["cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "100000"])
         var expected = GuestLimits(path: "/\(Self.scope)")
         expected.memoryMax = 4000
+        expected.memoryMaxFile = host.path("sys/fs/cgroup/memory/\(Self.scope)/memory.limit_in_bytes")
         expected.memoryHigh = 3000
         expected.swapMax = 1000
         expected.cpuWeight = 200

@@ -227,6 +227,7 @@ import Testing
     @Test func `Firecracker says no more than a name`() {
         var expected = GuestCommandLine()
         expected.name = "one"
+        expected.manager = .firecracker
         #expect(line("--id one --api-sock /run/x -m 5", program: "firecracker") == expected)
     }
 

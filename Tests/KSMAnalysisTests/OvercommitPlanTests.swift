@@ -149,18 +149,117 @@ import Testing
         var unknown = GuestGroup(memory: Self.gib(1), name: "a\nb")
         unknown.isResident = true
         var fixed = GuestGroup(memory: Self.gib(2), vcpus: 1, name: "db")
-        fixed.isUnswappable = true
+        fixed.unswappable = Self.gib(2)
         let plan = OvercommitPlan(
             .rhel7, host: OvercommitPlan.Host(ram: Self.gib(64), swap: .zero, cpus: 8), groups: [unknown, fixed])
         #expect(
             plan.findings.map { $0.text } == [
                 "the configured memory of guest a?b is not known, so it counts with the 1.0 GiB that it holds now; it "
                     + "may come to need more",
-                "the 2.0 GiB of guest db lie in huge pages, which are never swapped: the other guests need the swap all "
-                    + "the sooner",
+                "2.0 GiB of guest db cannot go to swap, since a device holds it in place, it is locked, or its cgroup "
+                    + "allows no swap: it must fit into the RAM, and the other guests need the swap all the sooner",
                 "how many vCPUs guest a?b has is not known, so it counts as one",
             ])
         #expect(plan.findings.allSatisfy { !$0.kind.isWarning })
+    }
+
+    @Test func `A finding of sixty guests names a few`() throws {
+        let groups = (1...60).map { GuestGroup(memory: Self.gib(1), vcpus: $0 > 3 ? 9 : 8, name: "vm\($0)") }
+        func texts(_ count: Int) -> [String] {
+            OvercommitPlan(
+                .rhel7, host: OvercommitPlan.Host(ram: Self.gib(64), swap: .zero, cpus: 8),
+                groups: Array(groups[..<count])
+            ).findings.filter { $0.kind == .moreVCPUsThanCPUs }.map { $0.text }
+        }
+        let end = "up to 9 vCPUs each, and the host has 8 CPUs: a guest must never have more"
+        #expect(texts(3) == [])
+        #expect(texts(4) == ["guest vm4 has 9 vCPUs, and the host has 8 CPUs: a guest must never have more"])
+        #expect(texts(5) == ["guests vm4 and vm5 have \(end)"])
+        #expect(texts(60) == ["guests vm4, vm5, vm6, vm7 and 53 more have \(end)"])
+    }
+
+    // MARK: Memory that cannot go where the rule wants it
+
+    @Test(
+        arguments: [
+            // RAM, guests' memory, how much of it cannot be swapped, swap
+            (64, 40, 0, 0, OvercommitPlan.Verdict.enough), (64, 40, 40, 0, .enough), (64, 56, 56, 0, .enough),
+            (64, 56, 60, 32, .enough), (64, 64, 61, 32, .tooSmall), (64, 80, 64, 32, .tooSmall),
+            (64, 80, 65, 32, .forcedShutdowns), (64, 80, 80, 900, .forcedShutdowns), (64, 80, 0, 32, .enough),
+        ] as [(Int64, Int64, Int64, Int64, OvercommitPlan.Verdict)])
+    func `What cannot go to swap must fit into the RAM, beside the host`(
+        ram: Int64, memory: Int64, unswappable: Int64, swap: Int64, verdict: OvercommitPlan.Verdict
+    ) {
+        var group = GuestGroup(memory: Self.gib(memory), vcpus: 1)
+        group.unswappable = Self.gib(unswappable)
+        let host = OvercommitPlan.Host(ram: Self.gib(ram), swap: Self.gib(swap))
+        #expect(OvercommitPlan(.rhel7, host: host, groups: [group]).verdict == verdict)
+        let noSwap = OvercommitPlan(.rhel7, host: OvercommitPlan.Host(ram: Self.gib(ram)), groups: [group])
+        #expect(noSwap.verdict == (unswappable > ram ? .forcedShutdowns : .notCompared))
+    }
+
+    @Test func `Pools of huge pages are no RAM for others, and their guests need none`() throws {
+        var big = GuestGroup(memory: .zero, vcpus: 1, name: "big")
+        big.inHugePages = Self.gib(32)
+        let plain = GuestGroup(count: 2, memory: Self.gib(16), vcpus: 1)
+        var host = OvercommitPlan.Host(ram: Self.gib(64), swap: .zero)
+        host.hugePages = Self.gib(48)
+        host.idleHugePages = Self.gib(16)
+        let plan = OvercommitPlan(.rhel7, host: host, groups: [big, plain])
+        #expect(plan.neededSwap == Self.gib(24))
+        #expect(plan.verdict == .forcedShutdowns)
+        #expect(plan.memoryRatio == 2)
+        #expect(Self.kinds(plan) == ["huge-pages", "idle-huge-pages", "forced-shutdowns"])
+        #expect(OvercommitPlan(.rhel6, host: host, groups: [big, plain]).neededSwap == Self.gib(20 + 8))
+        // Where the pools are not known, they hold what the guests have there.
+        host.hugePages = nil
+        #expect(OvercommitPlan(.rhel7, host: host, groups: [big, plain]).neededSwap == Self.gib(8))
+        host.hugePages = Self.gib(16)
+        #expect(Self.kinds(OvercommitPlan(.rhel7, host: host, groups: [big])).contains("too-few-huge-pages"))
+    }
+
+    @Test func `ZFS's cache is the host's own memory up to its maximum`() throws {
+        var host = OvercommitPlan.Host(ram: Self.gib(62), swap: Self.gib(8))
+        host.cache = OvercommitPlan.Cache(least: Self.gib(2), most: Self.gib(40))
+        let groups = [try GuestGroup(parsing: "6x4G")]
+        let plan = OvercommitPlan(.rhel7, host: host, groups: groups)
+        #expect(plan.neededSwap == Self.gib(10))
+        #expect(plan.verdict == .tooSmall)
+        #expect(Self.kinds(plan) == ["file-cache", "too-little-swap"])
+        #expect(OvercommitPlan(.rhel6, host: host, groups: groups).neededSwap == Self.gib(6 + 8))
+        // Whoever says what the host needs has said it.
+        host.system = Self.gib(4)
+        #expect(OvercommitPlan(.rhel7, host: host, groups: groups).neededSwap == .zero)
+        // Below its minimum it gives nothing back.
+        host.system = nil
+        #expect(OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "1x68G")]).verdict == .tooSmall)
+        #expect(
+            OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "1x69G")]).verdict == .forcedShutdowns)
+    }
+
+    @Test func `Swap that may take no page is not counted on, nor a kernel that does not want to swap`() throws {
+        let room = SwapRoom([
+            SwapRoom.Area(name: "/dev/zd0", size: Self.gib(8), backing: .doubtful("on ZFS")),
+            SwapRoom.Area(name: "/dev/zram0", size: Self.gib(4), backing: .memory),
+            SwapRoom.Area(name: "/dev/sda2", size: Self.gib(2), backing: .disk),
+        ])
+        #expect(room.usable == Self.gib(2))
+        var host = OvercommitPlan.Host(ram: Self.gib(16), swap: room.usable)
+        host.room = room
+        host.swappiness = 0
+        let plan = OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "10x1G")])
+        #expect(Self.kinds(plan) == ["doubtful-swap", "swappiness"])
+        #expect(plan.findings.allSatisfy { $0.kind.isWarning })
+        host.swappiness = 1
+        #expect(
+            Self.kinds(OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "4x1G")])) == [
+                "doubtful-swap"
+            ])
+    }
+
+    @Test func `Every finding has a word of its own`() {
+        let words = OvercommitFinding.Kind.allCases.map { $0.word }
+        #expect(Set(words).count == words.count)
     }
 
     @Test func `No guests is said`() {

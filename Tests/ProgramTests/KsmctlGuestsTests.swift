@@ -20,6 +20,7 @@ import Testing
             -m size=4194304k -object {"qom-type":"memory-backend-ram","id":"pc.ram","size":4294967296} -smp 4,sockets=4 \
             -device {"driver":"virtio-balloon-pci","deflate-on-oom":true}
             """)
+        host.write("Tgid:\t2101\nVmSwap:\t 1572864 kB\n", to: "proc/2101/status")
         host.setKSMStat(2101, items: 400_000, zero: 2560, merging: 262_144, profit: 1_048_576_000)
         let scope = #"machine.slice/machine-qemu\x2d1\x2dweb1.scope"#
         host.setCgroup(of: 2101, "0::/\(scope)/libvirt/emulator")
@@ -63,11 +64,11 @@ import Testing
     func `A row for each guest`() throws {
         #expect(
             try Self.report(Self.host()).text(.plain) == """
-                  PID  NAME   USER    RESIDENT   MERGED      ZERO      PROFIT   MEMORY  VCPUS  BALLOON      MERGEABLE
-                  310  db     root     1.1 GiB    0 KiB     0 KiB      -1 KiB  2.0 GiB      2  manual       no: huge pages
-                 2101  web1   64055    1.9 GiB  1.0 GiB  10.0 MiB  1000.0 MiB  4.0 GiB      4  autodeflate  yes
-                11000  fc-1   64055  117.1 MiB    0 KiB     0 KiB       0 KiB        -      -  -            no: not registered with KSM
-                       total           3.1 GiB  1.0 GiB  10.0 MiB   999.9 MiB  6.0 GiB      6
+                  PID  NAME   USER    RESIDENT  SWAPPED   MERGED      ZERO      PROFIT   MEMORY  VCPUS  BALLOON      MERGEABLE
+                  310  db     root     1.1 GiB        -    0 KiB     0 KiB      -1 KiB  2.0 GiB      2  manual       no: huge pages
+                 2101  web1   64055    1.9 GiB  1.5 GiB  1.0 GiB  10.0 MiB  1000.0 MiB  4.0 GiB      4  autodeflate  yes
+                11000  fc-1   64055  117.1 MiB        -    0 KiB     0 KiB       0 KiB        -      -  -            no: not registered with KSM
+                       total           3.1 GiB  1.5 GiB  1.0 GiB  10.0 MiB   999.9 MiB  6.0 GiB      6
 
                 """)
     }
@@ -78,10 +79,10 @@ import Testing
         report.showsLimits = true
         #expect(
             report.text(.plain) == #"""
-                  PID  NAME   RESIDENT  MEM.MAX  MEM.HIGH  MEM.LOW  MEM.MIN  SWAP.MAX  CPU.WEIGHT  CPU.MAX  UNIT
-                  310  db      1.1 GiB        -         -        -        -         -         100        -  100.scope
-                 2101  web1    1.9 GiB  5.0 GiB         -        -        -   1.0 GiB         200  150.0 %  machine-qemu\x2d1\x2dweb1.scope
-                11000  fc-1  117.1 MiB        -         -        -        -         -           -        -  -
+                  PID  NAME   RESIDENT   MEMORY  MEM.MAX  MEM.HIGH  MEM.LOW  MEM.MIN  SWAP.MAX  CPU.WEIGHT  CPU.MAX  UNIT
+                  310  db      1.1 GiB  2.0 GiB        -         -        -        -         -         100        -  100.scope
+                 2101  web1    1.9 GiB  4.0 GiB  5.0 GiB         -        -        -   1.0 GiB         200  150.0 %  machine-qemu\x2d1\x2dweb1.scope
+                11000  fc-1  117.1 MiB        -        -         -        -        -         -           -        -  -
 
                 """#)
     }
@@ -100,7 +101,7 @@ import Testing
             host.write("7\n", to: "proc/\(pid)/ksm_merging_pages")
         }
         let report = try Self.report(host)
-        #expect(report.notes == ["this kernel does not say of a process: zero pages, profit"])
+        #expect(report.notes.first == "this kernel does not say of a process: zero pages, profit")
         #expect(report.totals.profitBytes == nil)
         #expect(report.totals.mergedBytes == 21 * Host.pageSize.count)
     }
@@ -136,11 +137,105 @@ import Testing
         #expect(try Self.report(host).text(.plain).hasPrefix("no guest could be read\n1 guest could not"))
     }
 
+    // MARK: Width
+
+    /// Sixty guests of the kinds that there are, with names of all lengths.
+    private static func crowd() -> FakeHost {
+        let host = FakeHost()
+        for number in 1...60 {
+            let name = "customer-\(String(repeating: "x", count: number % 23))\(number)"
+            let option = ["", "-device vfio-pci,host=1", "-mem-path /dev/hugepages", "-readconfig /x"][number % 4]
+            host.setGuest(
+                1_000_000 + number, resident: 1_048_576,
+                "qemu-system-x86_64 -name \(name) -m 123456 -smp 128 -device virtio-balloon-pci,deflate-on-oom=on \(option)"
+            )
+            host.write("VmSwap: 1048576 kB\n", to: "proc/\(1_000_000 + number)/status")
+            host.setKSMStat(1_000_000 + number, items: 200, zero: 300, merging: 262_144, profit: -268_435_456)
+        }
+        return host
+    }
+
+    @Test(arguments: [80, 100, 132, 200])
+    func `No line of sixty guests is wider than the terminal, and what is left out is said`(columns: Int) throws {
+        for (showsLimits, column) in [(false, GuestColumn.pid), (false, .zero), (false, .user), (true, .pid)] {
+            var report = try Self.report(Self.crowd(), sortedBy: column)
+            report.showsLimits = showsLimits
+            let text = report.text(.plain, columns: columns)
+            let lines = text.split(separator: "\n")
+            let widest = lines.map { $0.count }.max() ?? 0
+            #expect(widest <= columns, "\(showsLimits), \(column)")
+            #expect(lines.count >= 61)
+            if !showsLimits {
+                for title in ["PID", "NAME", "RESIDENT", "SWAPPED", "MERGED", "MEMORY", "MERGEABLE"] {
+                    #expect(lines[0].contains(title), "\(title)")
+                }
+                #expect(lines[0].contains(column.rawValue.uppercased()))
+                #expect(text.replacing("\n", with: " ").contains(": pinned by a passed-through device"))
+            }
+            if columns == 80 { #expect(text.contains("left out for want of width: ")) }
+        }
+    }
+
+    @Test func `A file or another program gets every column`() throws {
+        let text = try Self.report(Self.crowd()).text(.plain, columns: nil)
+        #expect(!text.contains("left out"))
+        #expect(text.contains("  no: pinned by a passed-through device\n"))
+    }
+
+    // MARK: What is said beside the table
+
+    @Test func `Guests that have grown, and those of whom nobody knows`() throws {
+        let host = FakeHost()
+        host.setGuest(10, resident: 1_048_576, "qemu-system-x86_64 -name hot -m 1G")
+        host.setGuest(11, comm: "firecracker", resident: 100, "firecracker --id fc")
+        let text = try Self.report(host).text(.plain)
+        #expect(text.contains("  1.0 GiB+  "))
+        #expect(text.contains("\n+ holds clearly more than it was started with, so memory was added: hot\n"))
+        #expect(text.contains("\n? whether it can be merged, neither its command line nor the kernel says: fc\n"))
+        #expect(text.contains("-  -        ?\n"))
+    }
+
+    @Test func `A limit below what a guest needs is said with both numbers`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setGuest(10, "qemu-system-x86_64 -name small -m 10G")
+        host.setCgroup(of: 10, "0::/a.slice/a.scope")
+        host.setCgroup("a.slice", ["memory.max": "8589934592"])
+        host.setCgroup("a.slice/a.scope", ["memory.events": "oom 4\noom_kill 2"])
+        var report = try Self.report(host)
+        report.showsLimits = true
+        let text = report.text(.plain)
+        #expect(text.contains("  10.0 GiB  8.0 GiB  "))
+        #expect(text.contains("\nsmall may need 10.0 GiB with its monitor, and its cgroup allows 8.0 GiB\n"))
+        #expect(text.hasSuffix("\nthe kernel ended 2 processes in the cgroup of small for want of memory\n"))
+    }
+
+    @Test func `Processes that are no guests and offer memory are named, with what would count them`() async throws {
+        let host = FakeHost()
+        for pid in 601...603 {
+            host.setProcess(pid, comm: "java", resident: 75_000)
+            host.setKSMStat(pid, items: 70_000, merging: 25_600, profit: 98_000_000, offersAll: true)
+        }
+        let outcome = try await Program.ksmctl.run(["guests", host.rootOption])
+        #expect(
+            outcome.output.hasSuffix(
+                "\n3 processes that are no guests offer memory to KSM, and the daemon does not count them: java (3, "
+                    + "300.0 MiB merged); KSM_GUEST_PATTERN='^(\(GuestPattern.known))$|^(java)$' would\n"))
+        let json = try await Program.ksmctl.run(["guests", "--json", host.rootOption]).output
+        #expect(try JSONSchema("guests").problems(json) == [])
+        #expect(json.contains("\"processes\" : 3"))
+        host.configure("KSM_GUEST_PATTERN='^java$'\n")
+        let counted = try await Program.ksmctl.run(["guests", host.rootOption]).output
+        #expect(counted.contains(" java "))
+        #expect(!counted.contains("no guests"))
+    }
+
     // MARK: Order
 
     @Test(arguments: [
         (GuestColumn.pid, [310, 2101, 11_000]), (.name, [310, 11_000, 2101]), (.user, [2101, 11_000, 310]),
-        (.resident, [2101, 310, 11_000]), (.merged, [2101, 310, 11_000]), (.zero, [2101, 310, 11_000]),
+        (.resident, [2101, 310, 11_000]),
+        (.swapped, [2101, 310, 11_000]), (.merged, [2101, 310, 11_000]), (.zero, [2101, 310, 11_000]),
         (.profit, [2101, 11_000, 310]), (.memory, [2101, 310, 11_000]), (.vcpus, [2101, 310, 11_000]),
         (.mergeable, [310, 11_000, 2101]),
     ])
@@ -178,6 +273,7 @@ import Testing
                   "guests" : [
                     {
                       "balloon" : "autodeflate",
+                      "ballooned_bytes" : 636354560,
                       "cgroup" : {
                         "cpu_max" : 1.5,
                         "cpu_weight" : 200,
@@ -187,16 +283,23 @@ import Testing
                       },
                       "comm" : "qemu-system-x86",
                       "configured_bytes" : 4294967296,
+                      "has_grown" : false,
+                      "items" : 400000,
+                      "items_per_merged_page" : 1.52587890625,
+                      "manager" : "libvirt",
                       "mergeable" : true,
                       "merged_bytes" : 1073741824,
                       "name" : "web1",
+                      "needed_bytes" : 4294967296,
                       "obstacles" : [
 
                       ],
                       "pid" : 2101,
                       "profit_bytes" : 1048576000,
                       "resident_bytes" : 2048000000,
+                      "swapped_bytes" : 1610612736,
                       "uid" : 64055,
+                      "unswappable_bytes" : 3221225472,
                       "vcpus" : 4,
                       "zero_bytes" : 10485760
                     }
@@ -205,13 +308,18 @@ import Testing
                   "notes" : [
 
                   ],
+                  "others" : [
+
+                  ],
                   "schema_version" : 1,
                   "totals" : {
                     "configured_bytes" : 4294967296,
                     "guests" : 1,
                     "merged_bytes" : 1073741824,
+                    "needed_bytes" : 4294967296,
                     "profit_bytes" : 1048576000,
                     "resident_bytes" : 2048000000,
+                    "swapped_bytes" : 1610612736,
                     "vcpus" : 4,
                     "zero_bytes" : 10485760
                   },
@@ -230,7 +338,7 @@ import Testing
             outcome.output.contains("   10  kvm    \(geteuid()) ")
                 || outcome.output.contains(" 10  kvm    \(geteuid()) "))
         let limits = try await Program.ksmctl.run(["guests", "--limits", host.rootOption])
-        #expect(limits.output.hasPrefix("PID  NAME  RESIDENT  MEM.MAX  "))
+        #expect(limits.output.hasPrefix("PID  NAME  RESIDENT  MEMORY  MEM.MAX  "))
     }
 
     @Test(arguments: [

@@ -1,3 +1,4 @@
+import Charts
 import Foundation
 import HostFixtures
 import HostInspection
@@ -119,7 +120,7 @@ import Testing
                 Saved today, and not counted on
 
                 KSM         1.5 GiB  merged pages
-                balloons    2.0 GiB  at most, of 1 guest with a balloon: configured, and not held now
+                balloons    2.0 GiB  at most, of 1 guest with one: configured, and not held
                 zram        2.0 GiB  3.0 GiB in 1.0 GiB, 3.0 to 1
                 zswap     150.0 MiB  250.0 MiB in 100.0 MiB, 2.5 to 1
 
@@ -224,7 +225,122 @@ import Testing
         #expect(text.contains("+  host swap       0 KiB  --host-swap\n"))
         #expect(text.contains("   there is        0 KiB  --swap\n"))
         #expect(text.contains("vCPUs   7.0 to 1  7 on 1 CPU\n"))
-        #expect(text.contains("Warning: guest db has 4 vCPUs, and the host has 1 CPU: a guest must never have more\n"))
+        #expect(
+            text.contains(
+                "Warning: guests db and web have up to 4 vCPUs each, and the host has 1 CPU: a guest must never have "
+                    + "more\n"))
+    }
+
+    // MARK: Memory that is elsewhere, or cannot go elsewhere
+
+    @Test func `Guests in swap have no balloon to give back`() async throws {
+        let host = Self.host()
+        host.setGuest(100, resident: 262_144, "kvm -name a -m 4G -device virtio-balloon-pci")
+        host.write("VmSwap: 3145700 kB\n", to: "proc/100/status")
+        let text = try await Self.text(host)
+        #expect(text.contains("   guests        4.0 GiB  1 runs here\n"))
+        #expect(text.contains("balloons  0 KiB  at most, of 1 guest with one: configured, and not held\n"))
+    }
+
+    @Test func `A pool of huge pages is no RAM for guests in ordinary pages`() async throws {
+        let host = FakeHost(total: 64 * Self.gibibyte)
+        host.setCPUs("0-7")
+        host.addMemory([("Hugetlb", 48 * Self.gibibyte), ("Hugepagesize", Self.gibibyte)])
+        host.write(host.read("proc/meminfo")! + "HugePages_Total: 48\nHugePages_Free: 16\n", to: "proc/meminfo")
+        host.setGuest(10, comm: "qemu-kvm", resident: 75_000, "qemu-kvm -name big -m 32G -mem-path /dev/hugepages")
+        for pid in [11, 12] { host.setGuest(pid, comm: "qemu-kvm", resident: 1000, "qemu-kvm -name vm\(pid) -m 16G") }
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 2)
+        #expect(
+            outcome.output.contains(
+                """
+
+                   guests       32.0 GiB  3 run here, without 32.0 GiB in huge pages
+                +  host OS       4.0 GiB  default, at most a quarter of the RAM
+                +  host swap     4.0 GiB  default
+                -  RAM          16.0 GiB  MemTotal 64.0 GiB without 48.0 GiB of huge pages
+                =  swap needed  24.0 GiB
+                   there is        0 KiB  SwapTotal
+
+                RAM and swap are smaller than the guests' memory: expect forced shutdowns.
+
+                """))
+        #expect(outcome.output.contains("\nNote: 16.0 GiB of huge pages are idle, and nothing else can use them: "))
+        // On another host the pool is as large as the guests need.
+        #expect(try await Self.text(host, "--ram", "96G", "--swap", "0").contains("No swap is needed.\n"))
+        let json = try await Program.ksmctl.run(["plan", "--json", host.rootOption]).output
+        #expect(try JSONSchema("plan").problems(json) == [])
+    }
+
+    @Test func `What cannot go to swap must fit into the RAM, whatever the swap`() async throws {
+        let host = FakeHost(total: 64 * Self.gibibyte)
+        host.setCPUs("0-7")
+        host.setSwapSizes([("/dev/sda2", 900 * Self.gibibyte)])
+        host.setGuest(1, comm: "kvm", resident: 1000, "kvm -name gpu -m 48G -device vfio-pci,host=1")
+        for pid in 2...5 {
+            host.setGuest(pid, comm: "kvm", resident: 1000, "kvm -name vm\(pid) -m 8G -overcommit mem-lock=on")
+        }
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 2)
+        #expect(outcome.output.contains("\n   cannot swap   80.0 GiB  of the guests, on 64.0 GiB of RAM\n"))
+        #expect(
+            outcome.output.contains(
+                "\nThe RAM is smaller than what cannot go to swap: expect forced shutdowns.\n"))
+        #expect(outcome.output.contains("\nNote: 80.0 GiB of guests gpu, vm2, vm3, vm4 and 1 more cannot go to swap, "))
+        host.removeProcess(1)
+        #expect(try await Program.ksmctl.run(["plan", host.rootOption]).status == 0)
+    }
+
+    @Test func `ZFS's cache, swap on ZFS, and a kernel that does not swap`() async throws {
+        let host = Self.host()
+        host.write(
+            "name type data\nsize 4 8589934592\nc_min 4 1073741824\nc_max 4 8589934592\n",
+            to: "proc/spl/kstat/zfs/arcstats")
+        host.setSwapSizes([("/dev/zd0", 8 * Self.gibibyte), ("/dev/sda2", 2 * Self.gibibyte)])
+        host.write("0\n", to: "proc/sys/vm/swappiness")
+        let outcome = try await Program.ksmctl.run(["plan", "--guests", "8x1G", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.output.contains(
+                """
+                +  host OS       4.0 GiB  default, at most a quarter of the RAM
+                +  ZFS cache     8.0 GiB  its maximum, zfs_arc_max
+                +  host swap     4.0 GiB  default
+                -  RAM          16.0 GiB  MemTotal
+                =  swap needed   8.0 GiB
+                   there is      2.0 GiB  SwapTotal without 8.0 GiB that may not work
+
+                """))
+        #expect(
+            outcome.output.contains(
+                "\nWarning: the 8.0 GiB of swap at /dev/zd0 are not counted on: it lies on a volume of ZFS, "))
+        #expect(outcome.output.contains("\nWarning: vm.swappiness is 0, "))
+        let json = try await Program.ksmctl.run(["plan", "--json", "--guests", "8x1G", host.rootOption]).output
+        #expect(try JSONSchema("plan").problems(json) == [])
+        #expect(json.contains("\"doubtful_swap_bytes\" : \(8 << 30)"))
+        #expect(json.contains("\"file_cache_bytes\" : \(8 << 30)"))
+    }
+
+    @Test func `No line of sixty guests is wider than a terminal of the usual width`() throws {
+        let host = FakeHost(total: 64 * Self.gibibyte)
+        host.setCPUs("0-3")
+        for pid in 1...60 {
+            let option = ["-overcommit mem-lock=on", "-mem-path /dev/hugepages", "", "-readconfig /x"][pid % 4]
+            let resident = pid % 8 == 2 ? 4_000_000 : 1000
+            host.setGuest(
+                pid, comm: "kvm", resident: Int64(resident), "kvm -name customer-machine-\(pid) -m 4G -smp 8 \(option)")
+        }
+        host.setSwapSizes([("/dev/zd0", 8 * Self.gibibyte), ("/dev/zram0", 2 * Self.gibibyte)])
+        let guests = try GuestReader.read(host.paths, Configuration()).guests
+        let plan = OvercommitPlan(
+            .rhel7,
+            host: OvercommitPlan.Host(
+                ram: KiB(64 * Self.gibibyte), swapTotal: nil, try HostCapacity(host.paths)),
+            groups: guests.map { GuestGroup($0) })
+        let report = PlanReport(plan, PlanReport.Sources(), areRunning: true)
+        let lines = report.text(.plain, columns: 80).components(separatedBy: "\n").map { $0.count }
+        #expect(lines.max() ?? 0 <= 80)
+        #expect(lines.count < 60)
     }
 
     // MARK: Exit status

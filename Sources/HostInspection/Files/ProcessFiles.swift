@@ -32,6 +32,19 @@ struct ProcessFiles {
         return comm
     }
 
+    /// How long a process has lived; `nil` where that cannot be told.
+    func age(_ pid: Int32) -> Duration? {
+        guard let stat = (try? read(pid, "stat", limit: 2048)) ?? nil,
+            let uptime = (try? SmallFile.text("\(folder)/uptime")) ?? nil,
+            let now = uptime.split(separator: " ").first.flatMap({ Double($0) }), now.isFinite,
+            let name = stat.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        // The 22nd field, in clock ticks since boot; the name, which may hold anything, is the second.
+        let fields = stat[(name + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 19, let start = DecimalField(Array(fields[19]).span, at: 0)?.value else { return nil }
+        return Duration(rounding: now - Double(start) / Double(Host.ticksPerSecond))
+    }
+
     /// The name of the program's file: the first word of the command line, without folders. It is text that the process
     /// may have written.
     ///

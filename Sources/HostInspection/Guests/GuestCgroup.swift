@@ -5,8 +5,9 @@ internal import KSMPolicy
 /// Where a process stands in the cgroups of version 1, version 2, or both beside one another, and what they allow it.
 ///
 /// A guest's limits need not be at the group that holds its process. libvirt keeps the threads of QEMU in groups
-/// `emulator` and `vcpuN`, and limits the groups above; a limit of any group binds all below. So what counts is the
-/// tightest limit of the guest's own groups: from its process's up to the next slice, which guests share.
+/// `emulator` and `vcpuN`, and limits the groups above; a limit of any group binds all below. So of memory and swap the
+/// least of all groups up to the root counts. Of CPU time, which the groups of a slice share as they need it, the
+/// tightest limit of the guest's own groups is told: from its process's up to the next slice.
 struct GuestCgroup {
     private let hierarchies: Hierarchies
     private let memory: Place?
@@ -45,24 +46,7 @@ struct GuestCgroup {
     var limits: GuestLimits {
         var limits = GuestLimits(path: path)
         if let memory {
-            let unit = memory.unit
-            if memory.isUnified {
-                limits.memoryMax = memory.tightest { $0.memory("memory.max") }
-                limits.memoryHigh = memory.tightest { $0.memory("memory.high") }
-                limits.swapMax = memory.tightest { $0.memory("memory.swap.max") }
-                limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
-                limits.memoryMin = unit.memory("memory.min").flatMap { $0 > .zero ? $0 : nil }
-            } else {
-                limits.memoryMax = memory.tightest { $0.memory("memory.limit_in_bytes") }
-                // What libvirt's soft_limit sets, which is memory.high in version 2.
-                limits.memoryHigh = memory.tightest { $0.memory("memory.soft_limit_in_bytes") }
-                limits.swapMax = memory.tightest { group in
-                    guard let memory = group.memory("memory.limit_in_bytes"),
-                        let both = group.memory("memory.memsw.limit_in_bytes")
-                    else { return nil }
-                    return (both - memory).nonNegative
-                }
-            }
+            memory.isUnified ? readUnified(memory, into: &limits) : readSeparate(memory, into: &limits)
         }
         if let cpu {
             limits.cpuWeight =
@@ -70,6 +54,35 @@ struct GuestCgroup {
             limits.cpuMax = [cpu.tightest { $0.quota(cpu.isUnified) }, cpu.quotaOfVirtualCPUs].compactMap { $0 }.min()
         }
         return limits
+    }
+
+    private func readUnified(_ place: Place, into limits: inout GuestLimits) {
+        limits.memoryMax = place.least(&limits.memoryMaxFile, "memory.max") { $0.memory("memory.max") }
+        limits.memoryHigh = place.least { $0.memory("memory.high") }
+        limits.swapMax = place.least { $0.memory("memory.swap.max") }
+        let unit = place.unit
+        limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
+        limits.memoryMin = unit.memory("memory.min").flatMap { $0 > .zero ? $0 : nil }
+        readKills(unit, "memory.events", into: &limits)
+    }
+
+    private func readSeparate(_ place: Place, into limits: inout GuestLimits) {
+        let file = "memory.limit_in_bytes"
+        limits.memoryMax = place.least(&limits.memoryMaxFile, file) { $0.memory(file) }
+        // What libvirt's soft_limit sets, which is memory.high in version 2.
+        limits.memoryHigh = place.least { $0.memory("memory.soft_limit_in_bytes") }
+        limits.swapMax = place.least { group in
+            guard let memory = group.memory(file), let both = group.memory("memory.memsw.limit_in_bytes")
+            else { return nil }
+            return (both - memory).nonNegative
+        }
+        readKills(place.unit, "memory.oom_control", into: &limits)
+    }
+
+    private func readKills(_ group: Cgroup, _ file: String, into limits: inout GuestLimits) {
+        guard let kills = group.count("oom_kill", in: file) else { return }
+        limits.oomKills = kills
+        limits.oomKillsFile = "\(group.folder)/\(file)"
     }
 
     /// The kernel takes 1024 shares of version 1 for a weight of 100 in version 2, and knows no more than 262144.
@@ -148,6 +161,27 @@ private struct Place {
         return least
     }
 
+    /// The least of what all groups up to the root say.
+    func least<Amount: Comparable>(_ limit: (Cgroup) -> Amount?) -> Amount? {
+        var file: String?
+        return least(&file, "", limit)
+    }
+
+    /// - Parameters:
+    ///   - path: Becomes that of the group that says the least, with `file`.
+    func least<Amount: Comparable>(
+        _ path: inout String?, _ file: String, _ limit: (Cgroup) -> Amount?
+    ) -> Amount? {
+        var least: Amount?
+        for count in (0...whole.count).reversed() {
+            let group = group(whole.prefix(count))
+            guard let amount = limit(group), least.map({ amount < $0 }) ?? true else { continue }
+            least = amount
+            path = "\(group.folder)/\(file)"
+        }
+        return least
+    }
+
     /// What the virtual CPUs together may take where libvirt limits each.
     var quotaOfVirtualCPUs: Double? {
         guard components.last == "emulator" else { return nil }
@@ -190,6 +224,17 @@ private struct Cgroup {
         }
         guard let quota, let period, period > 0 else { return nil }
         return Double(quota) / Double(period)
+    }
+
+    /// A line `name number` of a file.
+    func count(_ name: String, in file: String) -> Int64? {
+        guard let text = read(file) else { return nil }
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: " "))
+            guard words.count == 2, words[0].elementsEqual(name.utf8) else { continue }
+            return DecimalField(Array(words[1]).span, at: 0)?.value
+        }
+        return nil
     }
 
     private func read(_ file: String) -> [UInt8]? { try? HostFile.read("\(folder)/\(file)", limit: 256) }

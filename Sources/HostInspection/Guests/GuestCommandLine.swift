@@ -10,8 +10,29 @@ package struct GuestCommandLine: Equatable, Sendable {
     /// The guest's CPUs at its start.
     package var vcpus: Int?
     package var balloon: GuestDetails.Balloon?
-    /// For each part of the guest's memory, what keeps KSM from merging it; none for a part that is offered to KSM.
-    package var parts: [[GuestDetails.Obstacle]]?
+    /// The guest's memory by its parts; `nil` where a file says more, which is not read.
+    package var memory: [Part]?
+    /// How much of the guest's memory devices hold in place that were passed through.
+    package var pinning = Pinning.none
+    /// Whether the monitor locks all of its memory. `mem-lock=on`
+    package var locksMemory = false
+    /// Who started the guest, and so in whose words it is changed.
+    package var manager: GuestDetails.Manager?
+
+    package enum Pinning: Sendable {
+        case none
+        /// What they use now, which only the kernel knows: a mediated device.
+        case some
+        case all
+    }
+
+    /// A part of the guest's memory.
+    package struct Part: Equatable, Sendable {
+        /// `nil` where it is not known.
+        package var size: KiB?
+        /// What keeps KSM from merging it; none for a part that is offered to KSM.
+        package var obstacles: [GuestDetails.Obstacle]
+    }
 
     package init() {}
 
@@ -28,6 +49,14 @@ package struct GuestCommandLine: Equatable, Sendable {
         } else if Self.isQEMU(program) || options.contains(where: Self.isTypicalOfQEMU) {
             self = QEMUCommandLine(options).guest
         }
+    }
+
+    /// For each part of the memory, what keeps KSM from merging it.
+    package var parts: [[GuestDetails.Obstacle]]? { memory?.map { $0.obstacles } }
+
+    /// How much of the memory is meant to lie in huge pages, as far as it is known.
+    package var inHugePages: KiB {
+        (memory ?? []).sum { $0.obstacles.contains(.hugePages) ? $0.size ?? .zero : .zero }
     }
 
     private static func isQEMU(_ program: String) -> Bool {

@@ -10,28 +10,57 @@ package struct GuestDetails: Equatable, Sendable {
     package var name: String
     /// The user that the process runs as.
     package var user: UInt32?
+
+    // MARK: What it holds
+
     package var resident: KiB?
+    /// Its memory in swap. Of memory that it shares, as with memfd, the kernel does not count that here. `VmSwap`
+    package var swapped: KiB?
+    /// Its memory in huge pages of a pool, which is no part of ``resident``. `HugetlbPages`
+    package var inHugePages: KiB?
+    /// Its memory that is kept from swap. `VmLck`
+    package var locked: KiB?
+    /// Its memory that must not even move. `VmPin`
+    package var pinned: KiB?
+
+    // MARK: What KSM does for it
+
     /// Memory of the process that is backed by a page shared with others. `ksm_merging_pages`
     package var merged: KiB?
     /// Memory of the process that became the kernel's zero page. `ksm_zero_pages` of `ksm_stat`
     package var zero: KiB?
+    /// Pages that KSM keeps track of, each with an item of 64 bytes. `ksm_rmap_items`
+    package var items: Pages?
     /// What merging saves in this process less what KSM takes for it; can be negative. `ksm_process_profit` of
     /// `ksm_stat`
     package var profit: Bytes?
-    /// Memory that the command line configures.
-    package var configured: KiB?
-    package var vcpus: Int?
-    /// `nil` where the command line is not QEMU's.
-    package var balloon: Balloon?
     /// Whether KSM may merge its memory or a part of it: `nil` where it cannot be told.
     package var isMergeable: Bool?
     /// Why its memory or a part of it cannot be merged.
     package var obstacles: [Obstacle] = []
-    /// `nil` where its cgroup cannot be told.
-    package var limits: GuestLimits?
     /// Whether the kernel shows what KSM does for this guest only to root and to the guest's own user, which this
     /// process is neither of.
     package var isHidden = false
+
+    // MARK: What it was started with
+
+    /// Memory that the command line configures, that in huge pages included.
+    package var configured: KiB?
+    /// How much of ``configured`` is meant to lie in huge pages.
+    package var configuredInHugePages = KiB.zero
+    /// The virtual CPUs of the command line, or those that run where that are more.
+    package var vcpus: Int?
+    /// `nil` where the command line is not QEMU's.
+    package var balloon: Balloon?
+    /// Whether a device that was passed through holds all of its memory in place.
+    package var isPinned = false
+    /// Whether its monitor locks all of its memory. `mem-lock=on`
+    package var isLocked = false
+    /// Who started it; `nil` for a program that is not known here.
+    package var manager: Manager?
+    /// `nil` where its cgroup cannot be told.
+    package var limits: GuestLimits?
+
     /// Files that say more of it and could not be read, though they are not hidden. A command line of more than
     /// ``GuestReader/longestCommandLine`` bytes is one: "File too large".
     package var failures: [KernelFileError] = []
@@ -48,6 +77,8 @@ package struct GuestDetails: Equatable, Sendable {
         case manual
         /// One that deflates before the guest runs out of memory (`deflate-on-oom=on`).
         case autodeflate
+        /// One that QEMU lets do nothing, since a device that was passed through holds the guest's memory in place.
+        case inhibited
     }
 
     package enum Obstacle: String, Equatable, Sendable {
@@ -63,12 +94,19 @@ package struct GuestDetails: Equatable, Sendable {
         case confidential = "confidential guest"
         /// Cloud Hypervisor's `mergeable=off`, its default.
         case notOffered = "mergeable=off"
+        /// A page that a device may write to has a further user, and the kernel merges none such
+        /// (`write_protect_page` in `mm/ksm.c`).
+        case pinned = "pinned by a passed-through device"
         /// The process offers no memory to KSM, as the kernel says.
         case notRegistered = "not registered with KSM"
+        /// KSM keeps track of a small part of its memory only, after several passes.
+        case hardlyOffered = "only a small part is offered to KSM"
     }
 }
 
 /// What a guest's cgroup allows it. `nil` is no limit, or a controller that is not there.
+///
+/// Of memory and swap it is the least of its own group and of all groups above, since each binds all below it.
 package struct GuestLimits: Equatable, Sendable {
     /// Below the mount point, as `/proc/PID/cgroup` says.
     package var path: String
@@ -79,9 +117,17 @@ package struct GuestLimits: Equatable, Sendable {
     package var memoryMin: Bytes?
     /// Swap alone; of version 1 the difference of the limits with and without swap.
     package var swapMax: Bytes?
+    /// The file that ``memoryMax`` comes from.
+    package var memoryMaxFile: String?
+    /// How many processes of the guest's group the kernel ended for want of memory. `oom_kill` of `memory.events`, or
+    /// of `memory.oom_control`
+    package var oomKills: Int64?
+    /// The file that ``oomKills`` comes from.
+    package var oomKillsFile: String?
     /// `cpu.weight` of version 2; `cpu.shares` of version 1 is converted to it.
     package var cpuWeight: Int64?
-    /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period. Where libvirt limits each virtual CPU, their sum.
+    /// In CPUs: `cpu.max`, or `cpu.cfs_quota_us` by its period, of the guest's own groups. Where libvirt limits each
+    /// virtual CPU, their sum.
     package var cpuMax: Double?
 
     package init(path: String) { self.path = path }

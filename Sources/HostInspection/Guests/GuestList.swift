@@ -6,6 +6,11 @@ package struct GuestList: Equatable, Sendable {
     package var guests: [GuestDetails] = []
     /// Processes that are there and could not be read: a guest among them is in no sum.
     package var unreadable: [Unreadable] = []
+    /// Processes that are no guests and offer memory to KSM, in the order of their pids: the daemon does not count them.
+    /// Of other users' processes only root sees that.
+    package var others: [KSMProcess] = []
+    /// How many processes may be such, and hide it from this user.
+    package var hiddenOthers = 0
     /// Whether `/proc` hides other users' processes (`hidepid=`), so that there may be more guests.
     package var isBlind = false
 

@@ -18,7 +18,7 @@ package enum GuestReader {
         var list = GuestList()
         // The first process is there for everybody, unless it is hidden.
         list.isBlind = paths.isStandIn ? false : unsafe access(files.path(1, "comm"), R_OK) != 0
-        let hasKSM = KSMSnapshot.isThere(paths)
+        let merging = MergingEvidence(paths)
         for (pid, comm) in try find(paths, configuration, files, &list) {
             let name = String(decoding: comm, as: UTF8.self)
             do throws(KernelFileError) {
@@ -27,11 +27,10 @@ package enum GuestReader {
                 guest.resident = resident
                 guest.user = user(pid, files)
                 let line = readCommandLine(&guest, files)
-                readMerging(&guest, files, line)
-                if !hasKSM { guest.isMergeable = nil }
-                guest.limits =
-                    read("cgroup", of: &guest, files, limit: 65536)
-                    .flatMap { GuestCgroup(paths, text: $0) }?.limits
+                readStatus(&guest, files)
+                readCgroup(&guest, paths, files)
+                readPinning(&guest, line, files)
+                readMerging(&guest, line, merging, files)
                 list.guests.append(guest)
             } catch {
                 list.unreadable.append(GuestList.Unreadable(pid: pid, comm: name, failure: error))
@@ -56,7 +55,11 @@ package enum GuestReader {
             do throws(KernelFileError) {
                 guard let comm = try files.comm(pid) else { continue }
                 let isNamed = try files.isNamed(pid, comm: comm, matcher)
-                if isNamed || owners.contains(pid) { found.append((pid, comm)) }
+                if isNamed || owners.contains(pid) {
+                    found.append((pid, comm))
+                } else {
+                    look(pid, comm, files, &list)
+                }
             } catch {
                 // Other users' processes are hidden on purpose: one word for all of them is enough.
                 if error.isDenied {
@@ -67,6 +70,16 @@ package enum GuestReader {
             }
         }
         return found
+    }
+
+    /// Whether a process that is no guest offers memory to KSM.
+    private static func look(_ pid: Int32, _ comm: [UInt8], _ files: ProcessFiles, _ list: inout GuestList) {
+        do throws(KernelFileError) {
+            if let other = try KSMProcess(pid, comm: comm, files) { list.others.append(other) }
+        } catch {
+            // A process that is no guest is in no sum, whatever it offers.
+            list.hiddenOthers += 1
+        }
     }
 
     /// The processes that have a virtual machine of KVM.
@@ -88,7 +101,7 @@ package enum GuestReader {
     // MARK: One guest
 
     /// - Returns: `nil` where the process has ended: one that waits for its parent has no memory at all.
-    private static func resident(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> KiB? {
+    static func resident(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> KiB? {
         guard let text = try files.read(pid, "statm", limit: 256) else { return nil }
         guard let size = DecimalField(text.span, at: 0), size.end < text.count,
             let resident = DecimalField(text.span, at: size.end + 1)
@@ -110,9 +123,47 @@ package enum GuestReader {
         let line = GuestCommandLine(GuestCommandLine.arguments(text))
         guest.name = line.name ?? guest.comm
         guest.configured = line.configured
+        guest.configuredInHugePages = line.inHugePages
         guest.vcpus = line.vcpus
         guest.balloon = line.balloon
+        guest.isLocked = line.locksMemory
+        guest.manager = line.manager
+        // CPUs that were plugged in run as threads, of which the line knows nothing.
+        let running = GuestThreads.virtualCPUs(guest.pid, files)
+        if running > 0 { guest.vcpus = max(guest.vcpus ?? 0, running) }
         return line
+    }
+
+    private static func readStatus(_ guest: inout GuestDetails, _ files: ProcessFiles) {
+        guard let text = read("status", of: &guest, files, limit: 16384) else { return }
+        let status = ProcessStatus(parsing: text)
+        guest.swapped = status.swapped
+        guest.inHugePages = status.inHugePages
+        guest.locked = status.locked
+        guest.pinned = status.pinned
+    }
+
+    private static func readCgroup(_ guest: inout GuestDetails, _ paths: HostPaths, _ files: ProcessFiles) {
+        guest.limits =
+            read("cgroup", of: &guest, files, limit: 65536).flatMap { GuestCgroup(paths, text: $0) }?.limits
+        if let path = guest.limits?.path, guest.manager == nil || guest.manager == .qemu {
+            guest.manager = GuestDetails.Manager(cgroup: path) ?? guest.manager
+        }
+    }
+
+    /// Whether a passed-through device holds the guest's memory in place: the command line knows those of the start,
+    /// the kernel those that were plugged in later. It counts what VFIO pins as locked (`vfio_lock_acct` in
+    /// `drivers/vfio/vfio_iommu_type1.c`), what iommufd and vDPA pin as pinned.
+    private static func readPinning(_ guest: inout GuestDetails, _ line: GuestCommandLine, _ files: ProcessFiles) {
+        let half = KiB((guest.held ?? .zero).count / 2)
+        let isPinned = half > .zero && guest.pinned ?? .zero > half
+        let isLocked = half > .zero && guest.locked ?? .zero > half
+        switch line.pinning {
+        case .all: guest.isPinned = true
+        case .some: guest.isPinned = guest.locked == nil && guest.pinned == nil || isPinned || isLocked
+        case .none: guest.isPinned = isPinned || isLocked && GuestThreads.usesVFIO(guest.pid, files)
+        }
+        if guest.isPinned, guest.balloon == .manual || guest.balloon == .autodeflate { guest.balloon = .inhibited }
     }
 
     /// A file that says more of a guest. What the kernel shows to others only is hidden; any other failure is kept.
@@ -129,7 +180,9 @@ package enum GuestReader {
 
     // MARK: KSM
 
-    private static func readMerging(_ guest: inout GuestDetails, _ files: ProcessFiles, _ line: GuestCommandLine) {
+    private static func readMerging(
+        _ guest: inout GuestDetails, _ line: GuestCommandLine, _ evidence: MergingEvidence, _ files: ProcessFiles
+    ) {
         let stat = read("ksm_stat", of: &guest, files, limit: 1024).map { KSMStat(parsing: $0) }
         // The file is older than the line: 5.19 and 6.4.
         let merging =
@@ -138,38 +191,10 @@ package enum GuestReader {
             .flatMap { DecimalField($0.span, at: 0) }.map { Pages($0.value) }
         guest.merged = merging?.kibibytes(of: Host.pageSize)
         guest.zero = stat?.zeroPages?.kibibytes(of: Host.pageSize)
+        guest.items = stat?.items.map { Pages($0) }
         guest.profit = stat?.profit
-        (guest.isMergeable, guest.obstacles) = mergeability(stat, line, merging: merging)
-    }
-
-    /// Whether KSM may merge the guest's memory, and what keeps it from merging all of it.
-    ///
-    /// The kernel knows whether any memory of the process is offered, which for QEMU may be that of a video card only;
-    /// the command line knows how each part of the guest's memory was meant. So the guest's memory is mergeable where
-    /// neither says no and one of them says yes.
-    static func mergeability(
-        _ stat: KSMStat?, _ line: GuestCommandLine, merging: Pages?
-    ) -> (isMergeable: Bool?, obstacles: [GuestDetails.Obstacle]) {
-        var parts = line.parts ?? []
-        if stat?.offersAll == true {
-            // Whatever the command line switches off, the process was told to offer everything.
-            parts = parts.map { part in
-                part.filter { $0 != .mergingSwitchedOff && $0 != .backendNotMerged && $0 != .notOffered }
-            }
+        (guest.isMergeable, guest.obstacles) = evidence.answer(guest, line, stat, merging: merging) {
+            files.age(guest.pid)
         }
-        var obstacles: [GuestDetails.Obstacle] = []
-        for obstacle in parts.joined() where !obstacles.contains(obstacle) { obstacles.append(obstacle) }
-        if stat?.offersAny == false { return (false, obstacles.isEmpty ? [.notRegistered] : obstacles) }
-        if !parts.isEmpty { return (parts.contains { $0.isEmpty }, obstacles) }
-        // Older kernels do not say; what they keep track of was offered.
-        if stat?.offersAny == true || (stat?.items ?? 0) > 0 || (merging ?? .zero) > .zero { return (true, []) }
-        return (nil, [])
-    }
-}
-
-extension KSMSnapshot {
-    /// Whether this kernel has KSM, with the least reading.
-    fileprivate static func isThere(_ paths: HostPaths) -> Bool {
-        unsafe access("\(paths.ksm)/run", F_OK) == 0
     }
 }

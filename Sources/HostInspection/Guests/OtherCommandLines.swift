@@ -4,26 +4,26 @@ extension GuestCommandLine {
     /// `--memory size=1G,mergeable=on --cpus boot=2`. Without these options the guest is configured through its API.
     static func cloudHypervisor(_ arguments: [String]) -> GuestCommandLine {
         var guest = GuestCommandLine()
+        guest.manager = .cloudHypervisor
         let memory = values(arguments, "--memory", implied: "size")
         let zones = values(arguments, "--memory-zone", implied: "size")
         if let memory = memory.last {
             let isOffered = memory.isOn("mergeable") ?? false
-            var sizes: [KiB?] = []
-            var parts: [[GuestDetails.Obstacle]] = []
+            var parts: [GuestCommandLine.Part] = []
             for region in [memory] + zones {
-                let size = region["size"] == nil ? KiB(512 * 1024) : region.size("size", unit: MemorySize.byte)
-                sizes.append(size)
+                let start = region["size"] == nil ? KiB(512 * 1024) : region.size("size", unit: MemorySize.byte)
                 // With zones, the memory itself has no size.
-                if size == .zero { continue }
+                if start == .zero { continue }
+                // What was plugged in by the start; the API may plug in more.
+                let plugged = region.size("hotplugged_size", unit: MemorySize.byte) ?? .zero
                 var obstacles: [GuestDetails.Obstacle] = []
                 if !isOffered { obstacles.append(.notOffered) }
                 if region.isOn("shared") == true { obstacles.append(.sharedBackend) }
                 if region.isOn("hugepages") == true { obstacles.append(.hugePages) }
-                parts.append(obstacles)
+                parts.append(GuestCommandLine.Part(size: start.map { $0 + plugged }, obstacles: obstacles))
             }
-            guest.parts = parts
-            let known = sizes.compactMap { $0 }
-            guest.configured = known.count == sizes.count ? known.reduce(.zero) { $0 + $1 } : nil
+            guest.memory = parts
+            guest.configured = parts.contains { $0.size == nil } ? nil : parts.sum { $0.size ?? .zero }
         }
         if let cpus = values(arguments, "--cpus", implied: "boot").last {
             guest.vcpus = cpus["boot"] == nil ? 1 : cpus.count("boot")
@@ -33,12 +33,14 @@ extension GuestCommandLine {
         } else if !memory.isEmpty {
             guest.balloon = GuestDetails.Balloon.none
         }
+        guest.pinning = texts(arguments, "--device").isEmpty ? .none : .all
         return guest
     }
 
     /// The guest is configured through an API or a file; the line may name it.
     static func firecracker(_ arguments: [String]) -> GuestCommandLine {
         var guest = GuestCommandLine()
+        guest.manager = .firecracker
         guest.name = texts(arguments, "--id").last
         return guest
     }
@@ -46,6 +48,7 @@ extension GuestCommandLine {
     /// `--mem 2048 --cpus 4`, in later versions `--mem size=2048 --cpus num-cores=4`.
     static func crosvm(_ arguments: [String]) -> GuestCommandLine {
         var guest = GuestCommandLine()
+        guest.manager = .crosvm
         guest.name = texts(arguments, "--name").last
         let memory = values(arguments, "--mem", implied: "size") + values(arguments, "-m", implied: "size")
         guest.configured = memory.last?.size("size", unit: MemorySize.mebibyte)
@@ -53,7 +56,8 @@ extension GuestCommandLine {
             values(arguments, "--cpus", implied: "num-cores") + values(arguments, "-c", implied: "num-cores")
         guest.vcpus = cpus.last?.count("num-cores")
         // It shares all of its memory with its devices.
-        guest.parts = [[.memfd]]
+        guest.memory = [GuestCommandLine.Part(size: guest.configured, obstacles: [.memfd])]
+        guest.pinning = texts(arguments, "--vfio").isEmpty ? .none : .all
         return guest
     }
 

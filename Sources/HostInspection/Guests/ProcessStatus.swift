@@ -6,6 +6,14 @@ struct ProcessStatus: Equatable {
     /// The pid, of which a thread's own number may differ. `Tgid`
     var process: Int32?
     var parent: Int32?
+    /// Anonymous memory in swap; that of shared memory is not in it. `VmSwap`
+    var swapped: KiB?
+    /// Memory that is kept from swap: by mlock(2), or for a device that was passed through. `VmLck`
+    var locked: KiB?
+    /// Memory that must not even move, since a device writes to it. `VmPin`
+    var pinned: KiB?
+    /// Memory in huge pages of a pool, of which `statm` knows nothing. `HugetlbPages`
+    var inHugePages: KiB?
 
     init(parsing text: [UInt8]) {
         for line in text.split(separator: UInt8(ascii: "\n")) {
@@ -15,6 +23,10 @@ struct ProcessStatus: Equatable {
             switch String(decoding: line[..<colon], as: UTF8.self) {
             case "Tgid": process = Int32(exactly: number)
             case "PPid": parent = Int32(exactly: number)
+            case "VmSwap": swapped = KiB(number)
+            case "VmLck": locked = KiB(number)
+            case "VmPin": pinned = KiB(number)
+            case "HugetlbPages": inHugePages = KiB(number)
             default: break
             }
         }

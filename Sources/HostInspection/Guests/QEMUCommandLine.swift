@@ -8,31 +8,44 @@ struct QEMUCommandLine {
     private var memory = OptionValues()
     private var cpus = OptionValues()
     private var machine = OptionValues()
+    private var overcommit = OptionValues()
     private var memoryPath: String?
-    /// By their ids. The last one of an id counts.
-    private var objects: [String: OptionValues] = [:]
-    private var devices: [OptionValues] = []
+    private var devices: QEMUDevices
     private var nodes: [OptionValues] = []
     private var hasLegacyBalloon = false
     /// Whether a file says more, which is not read here: then a missing option is not the default.
     private var isPartial = false
+    /// Whether the name has its key, as libvirt writes it and hardly anybody else.
+    private var saysGuest = false
+    private let arguments: [String]
 
     /// - Parameter arguments: Without the program's name.
     init(_ arguments: [String]) {
+        self.arguments = arguments
+        devices = QEMUDevices()
         var rest = arguments[...]
         while let argument = rest.popFirst() {
+            func value(_ implied: String) -> OptionValues { OptionValues(rest.popFirst() ?? "", implied: implied) }
             // QEMU takes two hyphens for one.
             switch argument.hasPrefix("--") ? String(argument.dropFirst()) : argument {
-            case "-name": name.merge(OptionValues(rest.popFirst() ?? "", implied: "guest"))
-            case "-m": memory.merge(OptionValues(rest.popFirst() ?? "", implied: "size"))
-            case "-smp": cpus.merge(OptionValues(rest.popFirst() ?? "", implied: "cpus"))
-            case "-machine", "-M": machine.merge(OptionValues(rest.popFirst() ?? "", implied: "type"))
+            case "-name":
+                let text = rest.popFirst() ?? ""
+                saysGuest = saysGuest || text.hasPrefix("guest=")
+                name.merge(OptionValues(text, implied: "guest"))
+            case "-m": memory.merge(value("size"))
+            case "-smp": cpus.merge(value("cpus"))
+            case "-machine", "-M": machine.merge(value("type"))
+            case "-overcommit": overcommit.merge(value("mem-lock"))
+            // Before version 4; locking was its default.
+            case "-realtime":
+                let realtime = value("mlock")
+                overcommit["mem-lock"] = realtime["mlock"] ?? "on"
             case "-mem-path": memoryPath = rest.popFirst()
-            case "-object":
-                let object = OptionValues(jsonOr: rest.popFirst() ?? "", implied: "qom-type")
-                if let id = object["id"] { objects[id] = object }
-            case "-device": devices.append(OptionValues(jsonOr: rest.popFirst() ?? "", implied: "driver"))
-            case "-numa": nodes.append(OptionValues(rest.popFirst() ?? "", implied: "type"))
+            case "-object": devices.addObject(rest.popFirst() ?? "")
+            case "-device": devices.addDevice(rest.popFirst() ?? "")
+            case "-global": devices.addGlobal(rest.popFirst() ?? "")
+            case "-set": devices.set(rest.popFirst() ?? "")
+            case "-numa": nodes.append(value("type"))
             // Before version 4: a device with less to type.
             case "-balloon": hasLegacyBalloon = rest.popFirst()?.hasPrefix("virtio") ?? false
             case "-readconfig":
@@ -43,6 +56,7 @@ struct QEMUCommandLine {
             default: break
             }
         }
+        devices.settle()
     }
 
     var guest: GuestCommandLine {
@@ -51,7 +65,10 @@ struct QEMUCommandLine {
         guest.configured = configured
         guest.vcpus = vcpus
         guest.balloon = balloon
-        guest.parts = parts
+        guest.memory = parts
+        guest.pinning = devices.pinning
+        guest.locksMemory = overcommit["mem-lock"] == "on-fault" || overcommit.isOn("mem-lock") == true
+        guest.manager = .init(ofQEMU: arguments, machineType: machine["type"] ?? "", saysGuest: saysGuest)
         return guest
     }
 
@@ -59,7 +76,7 @@ struct QEMUCommandLine {
 
     private var configured: KiB? {
         guard let base = memoryAtStart else { return nil }
-        return dimms.reduce(base) { sum, dimm in sum + (dimm.size ?? .zero) }
+        return base + devices.dimms.sum { $0.size ?? .zero }
     }
 
     private var memoryAtStart: KiB? {
@@ -68,7 +85,9 @@ struct QEMUCommandLine {
             // Zero means the default.
             if size > .zero { return size }
         }
-        if let backend = machine["memory-backend"] { return object(backend)?.size("size", unit: MemorySize.byte) }
+        if let backend = machine["memory-backend"] {
+            return devices.object(backend)?.size("size", unit: MemorySize.byte)
+        }
         return isPartial ? nil : KiB(128 * 1024)
     }
 
@@ -89,10 +108,7 @@ struct QEMUCommandLine {
     }
 
     private var balloon: GuestDetails.Balloon? {
-        // `virtio-balloon-pci`, `-ccw`, `-device`.
-        if let device = devices.last(where: { $0["driver"]?.hasPrefix("virtio-balloon") ?? false }) {
-            return device.isOn("deflate-on-oom") == true ? .autodeflate : .manual
-        }
+        if let device = devices.balloon { return device.isOn("deflate-on-oom") == true ? .autodeflate : .manual }
         if hasLegacyBalloon { return .manual }
         return isPartial ? nil : GuestDetails.Balloon.none
     }
@@ -107,19 +123,31 @@ struct QEMUCommandLine {
         machine["confidential-guest-support"] != nil || machine["memory-encryption"] != nil
     }
 
-    private var parts: [[GuestDetails.Obstacle]]? {
+    private var parts: [GuestCommandLine.Part]? {
         var backends = nodes.compactMap { $0["memdev"] }
         if backends.isEmpty, let backend = machine["memory-backend"] { backends = [backend] }
-        var parts: [[GuestDetails.Obstacle]] = []
+        var parts: [GuestCommandLine.Part] = []
         if backends.isEmpty {
-            parts.append(common(isMerging ? [] : [.mergingSwitchedOff], isOnHugePages(memoryPath)))
+            // The file may name a backend.
+            if isPartial { return nil }
+            parts.append(
+                GuestCommandLine.Part(
+                    size: memoryAtStart,
+                    obstacles: common(isMerging ? [] : [.mergingSwitchedOff], isOnHugePages(memoryPath))))
         } else {
             // One that the line does not have says nothing.
-            let known = backends.compactMap { object($0) }
+            let known = backends.compactMap { devices.object($0) }
             if known.isEmpty { return nil }
-            parts += known.map(obstacles)
+            parts += known.map { backend in
+                // A single one is as large as the guest, whatever it says itself.
+                part(backend, backends.count == 1 ? memoryAtStart : backend.size("size", unit: MemorySize.byte))
+            }
         }
-        return parts + dimms.compactMap { $0.backend }.map(obstacles)
+        return parts + devices.dimms.compactMap { dimm in dimm.backend.map { part($0, dimm.size) } }
+    }
+
+    private func part(_ backend: OptionValues, _ size: KiB?) -> GuestCommandLine.Part {
+        GuestCommandLine.Part(size: size, obstacles: obstacles(backend))
     }
 
     private func obstacles(_ backend: OptionValues) -> [GuestDetails.Obstacle] {
@@ -153,23 +181,5 @@ struct QEMUCommandLine {
     private func isOnHugePages(_ path: String?) -> Bool {
         guard let path else { return false }
         return path.utf8.split(separator: UInt8(ascii: "/")).contains { $0.starts(with: "huge".utf8) }
-    }
-
-    // MARK: What belongs together
-
-    private func object(_ id: String) -> OptionValues? { objects[id] }
-
-    /// Memory that was plugged into slots.
-    private var dimms: [(backend: OptionValues?, size: KiB?)] {
-        devices.compactMap { device in
-            guard let driver = device["driver"] else { return nil }
-            let isPartOfBackend = driver.hasPrefix("virtio-mem-")
-            guard isPartOfBackend || driver == "pc-dimm" else { return nil }
-            let backend = device["memdev"].flatMap { object($0) }
-            let size =
-                isPartOfBackend
-                ? device.size("requested-size", unit: MemorySize.byte) : backend?.size("size", unit: MemorySize.byte)
-            return (backend, size)
-        }
     }
 }

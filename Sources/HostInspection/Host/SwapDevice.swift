@@ -11,8 +11,32 @@ package struct SwapDevice: Equatable, Sendable {
     package var used: KiB
     /// Whether it lies on a disk that turns; `nil` where that cannot be told.
     package var isRotational: Bool?
+    /// What it lies on, as far as that can be told.
+    package var backing = Backing.disk
     /// What it takes of the host's memory, for a zram device.
     package var zram: ZramUse?
+
+    package enum Backing: Equatable, Sendable {
+        case disk
+        /// Compressed memory.
+        case zram
+        /// A volume of ZFS.
+        case zfsVolume
+        /// A file of a file system that never writes in place: ZFS or btrfs.
+        case copyOnWrite(String)
+        /// A device or a file that is reached over a network, or through a program.
+        case network(String)
+
+        /// Why a page may not get there when memory is short, as the end of a sentence; `nil` where it does.
+        package var hindrance: String? {
+            switch self {
+            case .disk, .zram: nil
+            case .zfsVolume: "on a volume of ZFS, which needs memory itself to write a page, and may hang without"
+            case .copyOnWrite(let name): "in a file of \(name), which needs memory itself to write a page"
+            case .network(let name): "on \(name), which needs memory itself, and the network, to write a page"
+            }
+        }
+    }
 
     package init(path: String, isFile: Bool = false, size: KiB, used: KiB = .zero) {
         self.path = path
@@ -24,7 +48,7 @@ package struct SwapDevice: Equatable, Sendable {
     /// Whether what is swapped stays in memory, compressed.
     package var isZram: Bool { !isFile && CompressedMemory.isZRAM(name) }
 
-    private var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
+    var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
 
     /// - Returns: `nil` where there is no such file.
     /// - Throws: ``KernelFileError`` also for a line that makes no sense.
@@ -41,12 +65,13 @@ package struct SwapDevice: Equatable, Sendable {
         guard fields.count >= 4, let size = Int64(fields[2]), let used = Int64(fields[3]), size >= 0, used >= 0 else {
             throw SmallFile.notUnderstood(paths.swaps, "a line is \(String(line).printable)")
         }
-        self.init(path: Self.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
+        self.init(path: MountTable.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
         if let device = isFile ? Self.device(ofFile: paths.place(path), paths) : "\(paths.blockDevices)/\(name)" {
             // A partition has no queue; its folder lies in that of its disk.
             let own = try SmallFile.isOn(device + "/queue/rotational")
             isRotational = own == nil ? try SmallFile.isOn(device + "/../queue/rotational") : own
         }
+        backing = try SwapBacking.find(self, paths)
         if isZram { zram = try ZramUse(folder: "\(paths.blockDevices)/\(name)") }
     }
 
@@ -59,25 +84,6 @@ package struct SwapDevice: Equatable, Sendable {
         let major = number >> 8 & 0xfff | number >> 32 & 0xffff_f000
         let minor = number & 0xff | number >> 12 & 0xffff_ff00
         return "\(paths.blockNumbers)/\(major):\(minor)"
-    }
-
-    /// Blanks, tabs, line breaks and backslashes of a name come as three octal digits behind a backslash.
-    private static func unescaped(_ text: Substring) -> String {
-        let bytes = Array(text.utf8)
-        var plain: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "\\"), index + 3 < bytes.count,
-                let byte = UInt8(String(decoding: bytes[index + 1...index + 3], as: UTF8.self), radix: 8)
-            {
-                plain.append(byte)
-                index += 4
-            } else {
-                plain.append(bytes[index])
-                index += 1
-            }
-        }
-        return String(decoding: plain, as: UTF8.self)
     }
 }
 

@@ -46,6 +46,14 @@ package struct HostPaths: Sendable {
 
     /// The folder of transparent huge pages; those of khugepaged lie below.
     package var hugePages: String { prefix + "/sys/kernel/mm/transparent_hugepage" }
+    /// The folder of the pools of huge pages, one for each size.
+    package var hugePagePools: String { prefix + "/sys/kernel/mm/hugepages" }
+    /// How gladly the kernel swaps, from 0 to 200.
+    package var swappiness: String { prefix + "/proc/sys/vm/swappiness" }
+    /// What is mounted where, as this process sees it; the second one is older and says less.
+    package var mounts: [String] { ["/proc/self/mountinfo", "/proc/mounts"].map { prefix + $0 } }
+    /// What ZFS's cache holds, and between which bounds.
+    package var zfsCache: String { prefix + "/proc/spl/kstat/zfs/arcstats" }
     /// A list of the CPUs that are switched on, as `0-3,8`.
     package var onlineCPUs: String { prefix + "/sys/devices/system/cpu/online" }
     /// A list of the NUMA nodes that have memory.

@@ -3,7 +3,7 @@ package import KSMPolicy
 /// Guests of one size, for planning; a guest that runs is a group of one.
 package struct GuestGroup: Equatable, Sendable {
     package var count: Int64
-    /// What each may come to use.
+    /// What each may come to use of RAM and swap, in ordinary pages.
     package var memory: KiB
     /// Of each; `nil` where it is not known.
     package var vcpus: Int64?
@@ -11,8 +11,12 @@ package struct GuestGroup: Equatable, Sendable {
     package var name: String?
     /// Whether ``memory`` is what the guest holds now, since what it is configured with is not known.
     package var isResident = false
-    /// Whether it lies in huge pages, which are never swapped.
-    package var isUnswappable = false
+    /// What each was started with, where it holds clearly more by now.
+    package var outgrown: KiB?
+    /// What each has in huge pages besides, which are never swapped and lie in a pool of their own.
+    package var inHugePages = KiB.zero
+    /// How much of ``memory`` of each cannot go to swap.
+    package var unswappable = KiB.zero
 
     package init(count: Int64 = 1, memory: KiB, vcpus: Int64? = nil, name: String? = nil) {
         self.count = count

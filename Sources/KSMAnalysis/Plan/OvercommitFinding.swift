@@ -2,13 +2,21 @@ internal import KSMPolicy
 
 /// What an operator should know of a plan beside its numbers.
 package struct OvercommitFinding: Equatable, Sendable {
-    package enum Kind: Sendable {
+    package enum Kind: Sendable, CaseIterable {
         case noGuests
         case unseenGuests
         case residentCounted
+        case grown
+        case hugePages
+        case idleHugePages
+        case tooFewHugePages
         case unswappable
+        case fileCache
         case forcedShutdowns
+        case tooLittleRAM
         case tooLittleSwap
+        case doubtfulSwap
+        case swappiness
         case unknownVCPUs
         case moreVCPUsThanCPUs
         case tooManyVCPUs
@@ -19,9 +27,17 @@ package struct OvercommitFinding: Equatable, Sendable {
             case .noGuests: "no-guests"
             case .unseenGuests: "unseen-guests"
             case .residentCounted: "resident-counted"
+            case .grown: "grown"
+            case .hugePages: "huge-pages"
+            case .idleHugePages: "idle-huge-pages"
+            case .tooFewHugePages: "too-few-huge-pages"
             case .unswappable: "unswappable"
+            case .fileCache: "file-cache"
             case .forcedShutdowns: "forced-shutdowns"
+            case .tooLittleRAM: "too-little-ram"
             case .tooLittleSwap: "too-little-swap"
+            case .doubtfulSwap: "doubtful-swap"
+            case .swappiness: "swappiness"
             case .unknownVCPUs: "unknown-vcpus"
             case .moreVCPUsThanCPUs: "more-vcpus-than-cpus"
             case .tooManyVCPUs: "too-many-vcpus"
@@ -32,8 +48,12 @@ package struct OvercommitFinding: Equatable, Sendable {
         /// Whether something should be done; else it is good to know.
         package var isWarning: Bool {
             switch self {
-            case .unseenGuests, .forcedShutdowns, .tooLittleSwap, .moreVCPUsThanCPUs, .tooManyVCPUs: true
-            case .noGuests, .residentCounted, .unswappable, .unknownVCPUs, .overcommittedSMP: false
+            case .unseenGuests, .tooFewHugePages, .forcedShutdowns, .tooLittleRAM, .tooLittleSwap, .doubtfulSwap,
+                .swappiness, .moreVCPUsThanCPUs, .tooManyVCPUs:
+                true
+            case .noGuests, .residentCounted, .grown, .hugePages, .idleHugePages, .unswappable, .fileCache,
+                .unknownVCPUs, .overcommittedSMP:
+                false
             }
         }
     }
@@ -44,110 +64,29 @@ package struct OvercommitFinding: Equatable, Sendable {
 }
 
 extension OvercommitPlan {
-    /// Virtual CPUs for each CPU that hosts of guests with one virtual CPU carry below full load.
-    package static let vcpusPerCPU: Int64 = 5
+    /// In the order of the plan: guests, memory, swap, CPUs.
+    package var findings: [OvercommitFinding] { guestFindings + memoryFindings + swapFindings + cpuFindings }
+}
 
-    /// In the order of the plan: guests, memory, CPUs.
-    package var findings: [OvercommitFinding] { guestFindings + memoryFindings + cpuFindings }
+extension [GuestGroup] {
+    /// More names than these tell no more than their number.
+    private static var mostNames: Int { 4 }
 
-    private var guestFindings: [OvercommitFinding] {
-        if let unseen {
-            return [OvercommitFinding(kind: .unseenGuests, text: "\(unseen), and what they need is in no sum")]
-                + residentFindings + unswappableFindings
-        }
-        if groups.isEmpty {
-            return [OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some")]
-        }
-        return residentFindings + unswappableFindings
+    /// `guest db`, `guests db and web`, `guests a, b, c, d and 56 more`; for supposed ones how many how large.
+    var titles: String {
+        let named = compactMap { $0.name?.printable }
+        guard named.count == count else { return map { $0.title }.joined(separator: ", ") }
+        guard count > 1 else { return "guest \(named.first ?? "")" }
+        let shown = named.prefix(count > Self.mostNames ? Self.mostNames : count - 1).joined(separator: ", ")
+        return "guests \(shown) and \(count > Self.mostNames ? "\(count - Self.mostNames) more" : named[count - 1])"
     }
 
-    private var residentFindings: [OvercommitFinding] {
-        let resident = groups.filter { $0.isResident }
-        guard !resident.isEmpty else { return [] }
-        let held = resident.reduce(KiB.zero) { $0 + $1.total }
-        let text =
-            resident.count == 1
-            ? "the configured memory of \(resident[0].title) is not known, so it counts with the \(held) that it holds "
-                + "now; it may come to need more"
-            : "the configured memory of \(resident.count) guests is not known, so they count with the \(held) that "
-                + "they hold now; they may come to need more"
-        return [OvercommitFinding(kind: .residentCounted, text: text)]
-    }
-
-    private var unswappableFindings: [OvercommitFinding] {
-        let fixed = groups.filter { $0.isUnswappable }
-        guard let first = fixed.first else { return [] }
-        let memory = fixed.reduce(KiB.zero) { $0 + $1.total }
-        let who = fixed.count == 1 ? first.title : "\(fixed.count) guests"
-        return [
-            OvercommitFinding(
-                kind: .unswappable,
-                text: "the \(memory) of \(who) lie in huge pages, which are never swapped: the other guests need the "
-                    + "swap all the sooner")
-        ]
-    }
-
-    private var memoryFindings: [OvercommitFinding] {
-        guard let swap = host.swap else { return [] }
-        switch verdict {
-        case .forcedShutdowns:
-            return [
-                OvercommitFinding(
-                    kind: .forcedShutdowns,
-                    text: "RAM and swap together are \(host.ram + swap), less than the \(guestMemory) of the guests: "
-                        + "when the guests use what they are configured with, the kernel shuts some of them down by "
-                        + "force; add \(missingText) of swap, or run fewer guests")
-            ]
-        case .tooSmall:
-            return [
-                OvercommitFinding(
-                    kind: .tooLittleSwap,
-                    text: "the guests' memory fits into RAM and swap, but leaves too little for the host itself; add "
-                        + "\(missingText) of swap, or run fewer guests")
-            ]
-        case .enough, .incomplete, .notCompared: return []
-        }
-    }
-
-    private var cpuFindings: [OvercommitFinding] {
-        var findings: [OvercommitFinding] = []
-        let unknown = groups.filter { $0.vcpus == nil }
-        if let first = unknown.first {
-            let who = unknown.count == 1 ? "\(first.title) has" : "\(unknown.count) guests have"
-            let each = unknown.count == 1 ? "it counts" : "each counts"
-            findings.append(
-                OvercommitFinding(
-                    kind: .unknownVCPUs, text: "how many vCPUs \(who) is not known, so \(each) as one"))
-        }
-        guard let cpus = host.cpus else { return findings }
-        for group in groups {
-            guard let vcpus = group.vcpus, vcpus > cpus else { continue }
-            findings.append(
-                OvercommitFinding(
-                    kind: .moreVCPUsThanCPUs,
-                    text: "\(group.title) \(group.count == 1 ? "has \(vcpus) vCPUs" : "have \(vcpus) vCPUs each"), and "
-                        + "the host has \(cpus) \(cpus == 1 ? "CPU" : "CPUs"): a guest must never have more"))
-        }
-        let (limit, overflow) = cpus.multipliedReportingOverflow(by: Self.vcpusPerCPU)
-        if !overflow, vcpus > limit {
-            findings.append(
-                OvercommitFinding(
-                    kind: .tooManyVCPUs,
-                    text: "there are more than \(Self.vcpusPerCPU) vCPUs for each CPU, which is the most for guests of "
-                        + "one vCPU below full load; run at most \(limit) here"))
-        } else if vcpus > cpus, groups.contains(where: { ($0.vcpus ?? 1) > 1 }) {
-            findings.append(
-                OvercommitFinding(
-                    kind: .overcommittedSMP,
-                    text: "up to \(Self.vcpusPerCPU) vCPUs for each CPU is a rule for guests of one vCPU below full "
-                        + "load; guests of several slow down sooner, so measure first"))
-        }
-        return findings
-    }
+    /// Whether a verb of them is in the plural.
+    var isPlural: Bool { count > 1 || (first?.count ?? 1) > 1 }
 }
 
 extension GuestGroup {
-    fileprivate var title: String {
+    var title: String {
         if let name { return "guest \(name.printable)" }
         return count == 1 ? "a guest of \(memory)" : "\(count) guests of \(memory)"
     }

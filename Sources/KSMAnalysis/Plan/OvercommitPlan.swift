@@ -5,6 +5,10 @@ package import KSMPolicy
 /// The rules are those of Red Hat's guides for overcommitting with KVM. Neither counts on what merging, balloons or
 /// compression save: a shared page can become private at any time, a balloon can be deflated, and what compresses well
 /// today may not tomorrow.
+///
+/// Beyond the guides, memory that cannot go where a rule wants it is taken out of the sums. Pools of huge pages are no
+/// RAM for anything else, and guests in them need neither other RAM nor swap. What is pinned or locked must fit into the
+/// RAM itself, whatever the swap. ZFS's cache is the host's own memory, up to its maximum.
 package struct OvercommitPlan: Equatable, Sendable {
     package enum Rule: Sendable, CaseIterable {
         /// Guests + host OS + host swap - RAM. RHEL 7 Virtualization Deployment and Administration Guide, 7.2
@@ -32,12 +36,22 @@ package struct OvercommitPlan: Equatable, Sendable {
     /// A host that is or might be.
     package struct Host: Equatable, Sendable {
         package var ram: KiB
-        /// The swap that there is, `nil` where that is not known or the host is yet to be made.
+        /// The pools of huge pages within the RAM; `nil` where they are not known and so hold just what the guests have.
+        package var hugePages: KiB?
+        /// How much of ``hugePages`` nobody uses.
+        package var idleHugePages = KiB.zero
+        /// The swap that can be counted on, `nil` where that is not known or the host is yet to be made.
         package var swap: KiB?
+        /// Where that comes from; `nil` where it is not known.
+        package var room: SwapRoom?
         /// What the host keeps for itself; `nil` for the default, 4 GiB or a quarter of a smaller RAM than 16 GiB.
         package var system: KiB?
+        /// ZFS's cache, which is the host's own too.
+        package var cache: Cache?
         /// Swap for the host's own processes; `nil` for the rule's default.
         package var systemSwap: KiB?
+        /// How gladly it swaps (`vm.swappiness`); `nil` where it is not known.
+        package var swappiness: Int64?
         /// `nil` where it is not known.
         package var cpus: Int64?
 
@@ -52,12 +66,23 @@ package struct OvercommitPlan: Equatable, Sendable {
         }
     }
 
+    /// A cache of files within bounds of its own.
+    package struct Cache: Equatable, Sendable {
+        package var least: KiB
+        package var most: KiB
+
+        package init(least: KiB, most: KiB) {
+            self.least = least
+            self.most = most
+        }
+    }
+
     package enum Verdict: Sendable {
         case enough
         /// Enough for the guests that could be read; there are others.
         case incomplete
         case tooSmall
-        /// RAM and swap together are less than the guests' memory.
+        /// RAM and swap together are less than the guests' memory, or the RAM alone than what cannot go to swap.
         case forcedShutdowns
         /// How much swap there is is not known.
         case notCompared
@@ -81,8 +106,17 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var unseen: String?
     /// How many there are.
     package var guests: Int64 = 0
+    /// Of all guests in ordinary pages.
     package var guestMemory = KiB.zero
+    /// Of all guests in huge pages.
+    package var guestHugePages = KiB.zero
+    /// How much of ``guestMemory`` cannot go to swap.
+    package var unswappable = KiB.zero
+    /// The RAM without the pools of huge pages.
+    package var ram: KiB
     package var system: KiB
+    /// What ZFS's cache may take of the RAM; 0 where the host's own memory was given, which has it in it.
+    package var cache: KiB
     package var systemSwap: KiB
     package var neededSwap: KiB
     package var vcpus: Int64 = 0
@@ -94,17 +128,21 @@ package struct OvercommitPlan: Equatable, Sendable {
         self.groups = groups
         for group in groups {
             guests = guests.addingSaturated(group.count)
-            guestMemory = guestMemory + group.total
+            guestMemory += group.total
+            guestHugePages += group.inHugePages * group.count
+            unswappable += group.unswappable * group.count
             vcpus = vcpus.addingSaturated(group.totalVCPUs)
         }
+        ram = (host.ram - (host.hugePages ?? guestHugePages)).nonNegative
         system = host.system ?? Self.defaultSystem(ram: host.ram)
+        cache = host.system == nil ? host.cache?.most ?? .zero : .zero
         switch rule {
         case .rhel7:
             systemSwap = host.systemSwap ?? Self.defaultSystemSwap
-            neededSwap = max(guestMemory + system + systemSwap - host.ram, .zero)
+            neededSwap = (guestMemory + system + cache + systemSwap - ram).nonNegative
         case .rhel6:
             systemSwap = host.systemSwap ?? Self.recommendedSwap(ram: host.ram)
-            neededSwap = max(guestMemory - max(host.ram - system, .zero), .zero) + systemSwap
+            neededSwap = (guestMemory - (ram - system - cache).nonNegative).nonNegative + systemSwap
         }
     }
 
@@ -138,11 +176,19 @@ package struct OvercommitPlan: Equatable, Sendable {
     // MARK: What follows
 
     package var verdict: Verdict {
+        // No swap helps what cannot go there.
+        if unswappable > usableRAM { return .forcedShutdowns }
         guard let swap = host.swap else { return .notCompared }
-        if host.ram + swap < guestMemory { return .forcedShutdowns }
-        if swap < neededSwap { return .tooSmall }
+        if usableRAM + swap < guestMemory { return .forcedShutdowns }
+        if swap < neededSwap || missingRAM > .zero { return .tooSmall }
         return unseen == nil ? .enough : .incomplete
     }
+
+    /// What the guests may have of the RAM at most: ZFS's cache gives back no more than to its minimum.
+    package var usableRAM: KiB { (ram - (host.cache.map { min($0.least, ram) } ?? .zero)).nonNegative }
+
+    /// How much more RAM there should be for what cannot go to swap, beside the host's own memory.
+    package var missingRAM: KiB { unswappable > .zero ? (unswappable + system - usableRAM).nonNegative : .zero }
 
     /// How much more swap there should be; `nil` where what there is is not known.
     package var missingSwap: KiB? { host.swap.map { max(neededSwap - $0, .zero) } }
@@ -151,8 +197,8 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var neededText: String { "\(Self.roundedUp(neededSwap))" }
     package var missingText: String { "\(Self.roundedUp(missingSwap ?? .zero))" }
 
-    /// The guests' memory for each unit of RAM.
-    package var memoryRatio: Double { host.ram > .zero ? Double(guestMemory.count) / Double(host.ram.count) : 0 }
+    /// The guests' memory for each unit of RAM, both without huge pages.
+    package var memoryRatio: Double { ram > .zero ? Double(guestMemory.count) / Double(ram.count) : 0 }
 
     /// Virtual CPUs for each CPU; `nil` where the host's are not known.
     package var vcpuRatio: Double? { host.cpus.flatMap { $0 > 0 ? Double(vcpus) / Double($0) : nil } }

@@ -13,6 +13,8 @@ package struct SwapRoom: Equatable, Sendable {
         case disk
         /// zram: compressed memory.
         case memory
+        /// Something that may need memory itself before it takes a page; the text says what, as the end of a sentence.
+        case doubtful(String)
     }
 
     package struct Area: Equatable, Sendable {
@@ -36,6 +38,14 @@ package struct SwapRoom: Equatable, Sendable {
 
     /// The size of the areas that are RAM themselves.
     package var inMemory: KiB { sum { $0 == .memory } }
+
+    /// The areas that may take no page when memory is short, and so are not counted on.
+    package var doubtful: [(area: Area, why: String)] {
+        areas.compactMap { area in
+            guard case .doubtful(let why) = area.backing else { return nil }
+            return (area, why)
+        }
+    }
 
     private func sum(_ isMeant: (Backing) -> Bool) -> KiB {
         areas.sum { isMeant($0.backing) ? $0.size : .zero }

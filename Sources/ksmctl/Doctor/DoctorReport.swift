@@ -49,7 +49,7 @@ struct DoctorReport: Report {
         for check in checks {
             let subject = check.subject + String(repeating: " ", count: width - check.subject.count)
             text += "\(label(check.verdict, style))  \(style.bold(subject))  "
-            text += Self.wrapped(check.finding, indent: width + 8, columns) + "\n"
+            text += check.finding.wrapped(indent: width + 8, columns: columns) + "\n"
             var details: [(head: String, text: String)] = []
             if isVerbose || check.verdict == .warn || check.verdict == .fail {
                 details = check.evidence.map { ($0.source.map { "\($0):" } ?? "", $0.text) }
@@ -57,31 +57,11 @@ struct DoctorReport: Report {
             if let remedy = check.remedy { details.append(("Remedy:", remedy)) }
             for (head, body) in details {
                 // A line is broken behind the head at the earliest, which so stays its beginning.
-                let lines = Self.wrapped(head.isEmpty ? body : head + " " + body, indent: 6, columns)
+                let lines = (head.isEmpty ? body : head + " " + body).wrapped(indent: 6, columns: columns)
                 text += "      " + style.dim(head) + lines.dropFirst(head.count) + "\n"
             }
         }
         return text + "\n" + summary + "\n"
-    }
-
-    /// The text with line breaks in place of blanks where it would be wider than the terminal; what follows a break is
-    /// indented as the beginning is. A word that is wider than a line stays whole.
-    private static func wrapped(_ text: String, indent: Int, _ columns: Int?) -> String {
-        guard let columns, columns > indent + 20 else { return text }
-        var lines = ""
-        var column = indent
-        for (index, word) in text.split(separator: " ", omittingEmptySubsequences: false).enumerated() {
-            if index > 0, column + 1 + word.count > columns {
-                lines += "\n" + String(repeating: " ", count: indent)
-                column = indent
-            } else if index > 0 {
-                lines += " "
-                column += 1
-            }
-            lines += word
-            column += word.count
-        }
-        return lines
     }
 
     private func label(_ verdict: Check.Verdict, _ style: Style) -> String {

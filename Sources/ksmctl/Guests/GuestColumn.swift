@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// What guests can be sorted by.
 enum GuestColumn: String, CaseIterable, ExpressibleByArgument {
-    case pid, name, user, resident, merged, zero, profit, memory, vcpus, mergeable
+    case pid, name, user, resident, swapped, merged, zero, profit, memory, vcpus, mergeable
 
     /// Names upwards, amounts downwards, guests that cannot be merged first. What is not known comes last, and equal
     /// ones in the order of their pids.
@@ -22,6 +22,7 @@ enum GuestColumn: String, CaseIterable, ExpressibleByArgument {
         let amount: Int64? =
             switch self {
             case .resident: guest.residentBytes
+            case .swapped: guest.swappedBytes
             case .merged: guest.mergedBytes
             case .zero: guest.zeroBytes
             case .profit: guest.profitBytes

@@ -12,9 +12,11 @@ struct GuestsCommand: HostCommand {
             Guests are the processes that the daemon counts: by the names of KSM_PROFILE= or KSM_GUEST_PATTERN=, and \
             for root, who may see that in debugfs, also those under other names that have a virtual machine of KVM.
 
-            NAME, MEMORY (configured), VCPUS, BALLOON and MERGEABLE come from the guest's command line; MERGED, ZERO, \
-            PROFIT and whether any of its memory is registered with KSM come from the kernel, which shows them to root \
-            and to the guest's own user. "-" is what is not known, with --limits also what has no limit.
+            NAME, MEMORY (configured), VCPUS, BALLOON and MERGEABLE come from the guest's command line; RESIDENT and \
+            SWAPPED, MERGED, ZERO, PROFIT and how much of its memory is registered with KSM come from the kernel, which \
+            shows what KSM does to root and to the guest's own user. "-" is what is not known, with --limits also \
+            what has no limit; "?" whether it can be merged is not known; a "+" behind MEMORY, that the guest holds \
+            clearly more by now. Where the terminal is too narrow, columns are left out.
 
             Exit status: 0, also without guests; 69 where the processes cannot be listed; 78 where \
             KSM_GUEST_PATTERN= makes no sense.
@@ -45,8 +47,7 @@ struct GuestsCommand: HostCommand {
         }
         // A tree that stands for a host has users of its own.
         let users = paths.isStandIn ? { _ in nil } : UserNames.name
-        var report = GuestsReport(list, users: users, sortedBy: sort)
-        report.criterion = GuestsReport.Criterion(loaded.configuration)
+        var report = GuestsReport(list, loaded.configuration, users: users, sortedBy: sort)
         report.showsLimits = limits
         try report.print(output)
     }

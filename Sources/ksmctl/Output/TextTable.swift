@@ -29,6 +29,14 @@ struct TextTable {
 
     init(_ columns: [Column]) { self.columns = columns }
 
+    /// Of the longest line, with titles.
+    var width: Int {
+        let widths = columns.indices.map { column in
+            max(columns[column].title.count, rows.map { $0[column].text.count }.max() ?? 0)
+        }
+        return widths.reduce(0, +) + 2 * max(columns.count - 1, 0)
+    }
+
     /// - Parameter hasTitles: Whether the columns' titles are the first line.
     func text(_ style: Style, hasTitles: Bool = true) -> String {
         var lines = rows

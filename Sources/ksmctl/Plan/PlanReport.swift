@@ -11,12 +11,20 @@ struct PlanReport: Report {
     var hostOsBytes: Int64
     var hostSwapBytes: Int64
     var ramBytes: Int64
+    /// Pools of huge pages within the RAM.
+    var hugePageBytes: Int64
+    var idleHugePageBytes: Int64?
+    /// What ZFS's cache may take, as part of the host's own memory.
+    var fileCacheBytes: Int64?
     var neededSwapBytes: Int64
-    /// What there is to compare with, without that in compressed memory.
+    /// What there is to compare with, without that in compressed memory and without what is not counted on.
     var swapBytes: Int64?
     /// Swap that is compressed memory itself and not counted.
     var zramSwapBytes: Int64?
+    /// Swap that may take no page when memory is short, and not counted.
+    var doubtfulSwapBytes: Int64?
     var missingSwapBytes: Int64?
+    var missingRamBytes: Int64?
     var verdict: String
     var memoryRatio: Double
     var cpus: Int64?
@@ -32,6 +40,8 @@ struct PlanReport: Report {
     struct Guests: Encodable {
         var count: Int64
         var memoryBytes: Int64
+        var hugePageBytes: Int64
+        var unswappableBytes: Int64
         var vcpus: Int64
         /// Whether they run on this host.
         var areRunning: Bool
@@ -44,8 +54,12 @@ struct PlanReport: Report {
         var name: String?
         var count: Int64
         var memoryBytes: Int64
+        var hugePageBytes: Int64
+        var unswappableBytes: Int64
         var vcpus: Int64?
         var isConfigured: Bool
+        /// What it was started with, where it holds clearly more.
+        var outgrownBytes: Int64?
     }
 
     struct Bonus: Encodable {
@@ -74,8 +88,9 @@ struct PlanReport: Report {
     }
 
     enum CodingKeys: CodingKey {
-        case rule, guests, hostOsBytes, hostSwapBytes, ramBytes, neededSwapBytes, swapBytes, zramSwapBytes
-        case missingSwapBytes, verdict, memoryRatio, cpus, vcpuRatio, bonuses, findings
+        case rule, guests, hostOsBytes, hostSwapBytes, ramBytes, hugePageBytes, idleHugePageBytes, fileCacheBytes
+        case neededSwapBytes, swapBytes, zramSwapBytes, doubtfulSwapBytes, missingSwapBytes, missingRamBytes, verdict
+        case memoryRatio, cpus, vcpuRatio, bonuses, findings
     }
 
     init(_ command: PlanCommand) throws {
@@ -84,51 +99,71 @@ struct PlanReport: Report {
         let seen = try command.guests.isEmpty ? view.map { try GuestReader.read($0.paths, $0.configuration) } : nil
         let running = seen?.guests
         let present = command.ram == nil ? view : nil
-
-        let room = command.swap == nil ? try present.flatMap { try SwapDevice.all($0.paths) }.map { SwapRoom($0) } : nil
-        let zramSwap = room?.inMemory
-        // Without /proc/swaps what it lies on is not known.
-        let swap = command.swap ?? room?.usable ?? present?.memory.swapTotal
-        plan = OvercommitPlan(
-            command.rule,
-            host: OvercommitPlan.Host(
-                ram: try command.ram ?? Self.ram(present), swap: swap, system: command.hostOS,
-                systemSwap: command.hostSwap, cpus: try command.cpus ?? present.map { try Self.cpus($0.paths) } ?? nil),
+        let plan = OvercommitPlan(
+            command.rule, host: try Self.host(command, present),
             groups: running?.map { GuestGroup($0) } ?? command.guests,
             unseen: seen.flatMap { $0.unseen.isEmpty ? nil : $0.unseen.joined(separator: "; ") })
-        sources = Sources(command)
+        self.init(
+            plan, Sources(command), areRunning: running != nil, unreadable: seen?.unreadable.count ?? 0,
+            bonuses: try Self.bonuses(
+                present: present, running: running.flatMap { guests in view.map { ($0, guests) } }))
+    }
 
+    /// - Parameters:
+    ///   - areRunning: Whether the guests are those that run here.
+    ///   - unreadable: Guests that are in no sum.
+    init(_ plan: OvercommitPlan, _ sources: Sources, areRunning: Bool, unreadable: Int = 0, bonuses: [Bonus] = []) {
+        self.plan = plan
+        self.sources = sources
+        self.bonuses = bonuses
         rule = plan.rule.word
-        guests = Guests(
-            count: plan.guests, memoryBytes: plan.guestMemory.bytes, vcpus: plan.vcpus, areRunning: running != nil,
-            unreadable: seen?.unreadable.count ?? 0, groups: plan.groups.map { Group($0) })
+        guests = Guests(plan, areRunning: areRunning, unreadable: unreadable)
         hostOsBytes = plan.system.bytes
         hostSwapBytes = plan.systemSwap.bytes
         ramBytes = plan.host.ram.bytes
+        hugePageBytes = (plan.host.ram - plan.ram).bytes
+        idleHugePageBytes = plan.host.hugePages.map { _ in plan.host.idleHugePages.bytes }
+        fileCacheBytes = plan.cache > .zero ? plan.cache.bytes : nil
         neededSwapBytes = plan.neededSwap.bytes
-        swapBytes = swap?.bytes
-        zramSwapBytes = zramSwap.flatMap { $0 > .zero ? $0.bytes : nil }
+        swapBytes = plan.host.swap?.bytes
+        zramSwapBytes = plan.host.room.flatMap { $0.inMemory > .zero ? $0.inMemory.bytes : nil }
+        doubtfulSwapBytes = plan.host.room.flatMap { room in
+            room.doubtful.isEmpty ? nil : room.doubtful.sum { $0.area.size }.bytes
+        }
         missingSwapBytes = plan.missingSwap?.bytes
+        missingRamBytes = plan.missingRAM > .zero ? plan.missingRAM.bytes : nil
         verdict = plan.verdict.word
         memoryRatio = plan.memoryRatio
         cpus = plan.host.cpus
         vcpuRatio = plan.vcpuRatio
-        bonuses = try Self.bonuses(present: present, running: running.flatMap { guests in view.map { ($0, guests) } })
         findings = plan.findings.map { Finding(kind: $0.kind.word, isWarning: $0.kind.isWarning, text: $0.text) }
     }
 
-    private static func ram(_ view: HostView?) throws -> KiB {
-        guard let view, let total = view.memory.total, total > .zero else {
-            throw Refusal(
-                "\(view?.paths.meminfo ?? "/proc/meminfo") has no MemTotal line with a number above 0; give --ram",
-                .unavailable)
+    /// - Parameter present: This host, where it is the one that is planned.
+    private static func host(_ command: PlanCommand, _ present: HostView?) throws -> OvercommitPlan.Host {
+        var host: OvercommitPlan.Host
+        if let present {
+            host = OvercommitPlan.Host(
+                ram: try ram(present), swapTotal: present.memory.swapTotal, try HostCapacity(present.paths))
+        } else {
+            host = OvercommitPlan.Host(ram: command.ram ?? .zero)
         }
-        return total
+        if let swap = command.swap {
+            host.swap = swap
+            host.room = nil
+        }
+        host.system = command.hostOS
+        host.systemSwap = command.hostSwap
+        host.cpus = command.cpus ?? host.cpus
+        return host
     }
 
-    private static func cpus(_ paths: HostPaths) throws -> Int64? {
-        // Of a tree that stands for a host, this machine knows nothing.
-        try CPUList.online(paths) ?? (paths.isStandIn ? nil : Int64(Host.cpus))
+    private static func ram(_ view: HostView) throws -> KiB {
+        guard let total = view.memory.total, total > .zero else {
+            throw Refusal(
+                "\(view.paths.meminfo) has no MemTotal line with a number above 0; give --ram", .unavailable)
+        }
+        return total
     }
 
     /// For scripts; `nil` is success.
@@ -152,13 +187,21 @@ extension PlanReport.Sources {
     }
 }
 
-extension PlanReport.Group {
-    fileprivate init(_ group: GuestGroup) {
-        name = group.name
-        count = group.count
-        memoryBytes = group.memory.bytes
-        vcpus = group.vcpus
-        isConfigured = !group.isResident
+extension PlanReport.Guests {
+    fileprivate init(_ plan: OvercommitPlan, areRunning: Bool, unreadable: Int) {
+        count = plan.guests
+        memoryBytes = plan.guestMemory.bytes
+        hugePageBytes = plan.guestHugePages.bytes
+        unswappableBytes = plan.unswappable.bytes
+        vcpus = plan.vcpus
+        self.areRunning = areRunning
+        self.unreadable = unreadable
+        groups = plan.groups.map { group in
+            PlanReport.Group(
+                name: group.name, count: group.count, memoryBytes: group.memory.bytes,
+                hugePageBytes: group.inHugePages.bytes, unswappableBytes: group.unswappable.bytes, vcpus: group.vcpus,
+                isConfigured: !group.isResident, outgrownBytes: group.outgrown?.bytes)
+        }
     }
 }
 
@@ -174,16 +217,14 @@ extension PlanReport {
         var bonuses: [Bonus] = []
         if let running {
             if let saved = running.view.savedBytes { bonuses.append(Bonus(kind: "ksm", savedBytes: saved)) }
-            // Huge pages are no part of what a process is told to hold.
-            let ballooned = running.guests.filter { guest in
-                (guest.balloon == .manual || guest.balloon == .autodeflate) && !guest.obstacles.contains(.hugePages)
-            }
-            if !ballooned.isEmpty {
-                let absent = ballooned.reduce(KiB.zero) { sum, guest in
-                    guard let configured = guest.configured, let resident = guest.resident else { return sum }
-                    return sum + max(configured - resident, .zero)
+            let balloons = running.guests.filter { $0.ballooned != nil }
+            if !balloons.isEmpty {
+                let absent = balloons.sum { guest in
+                    // The few pages that no guest ever touches are no balloon.
+                    let ballooned = guest.ballooned ?? .zero
+                    return ballooned * 256 >= (guest.configured ?? .zero) ? ballooned : .zero
                 }
-                bonuses.append(Bonus(kind: "balloon", savedBytes: absent.bytes, guests: Int64(ballooned.count)))
+                bonuses.append(Bonus(kind: "balloon", savedBytes: absent.bytes, guests: Int64(balloons.count)))
             }
         }
         if let present {

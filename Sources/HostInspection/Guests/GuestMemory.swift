@@ -1,0 +1,86 @@
+internal import HostKernel
+package import KSMPolicy
+
+/// What follows from what a guest holds and what it was started with: the arithmetic that `guests`, `plan` and
+/// `doctor` share.
+extension GuestDetails {
+    /// What it holds in ordinary pages, in RAM and in swap together; `nil` where that could not be read.
+    package var held: KiB? { resident.map { $0 + (swapped ?? .zero) } }
+
+    /// Its memory in huge pages: what is there, and what was meant to be.
+    package var neededInHugePages: KiB {
+        // What a process holds in huge pages can be seen; where the kernel says none, QEMU fell back to ordinary ones.
+        if inHugePages == .zero, (held ?? .zero) > Self.allowance(for: .zero) { return .zero }
+        return max(inHugePages ?? .zero, configuredInHugePages)
+    }
+
+    /// What of its configured memory is meant for ordinary pages; `nil` where that is not known.
+    private var configuredOrdinary: KiB? { configured.map { ($0 - neededInHugePages).nonNegative } }
+
+    /// What it needs of RAM and swap in ordinary pages: what it is configured with, and no less than it holds.
+    ///
+    /// A guest grows after its start (hot-plugged DIMMs, virtio-mem, Kata, Proxmox VE's hotplug), and then holds more
+    /// than its command line says.
+    package var needed: KiB {
+        let held = held ?? .zero
+        // All of a guest in huge pages lies there, and what its monitor itself holds is the host's own as any program's.
+        if neededInHugePages > .zero, configuredOrdinary ?? .zero == .zero {
+            return held > Self.allowance(for: .zero) ? held : .zero
+        }
+        return max(configuredOrdinary ?? .zero, held)
+    }
+
+    /// Whether it holds clearly more than it was started with, so that memory was added since.
+    package var hasGrown: Bool {
+        guard let configured, let held else { return false }
+        return held + (inHugePages ?? .zero) > configured + Self.allowance(for: configured)
+    }
+
+    /// What a monitor may hold beside its guest's memory without that the guest has grown: half a GiB, and more for
+    /// large guests, whose video memory, caches of network disks and page tables are larger.
+    private static func allowance(for configured: KiB) -> KiB { KiB(512 << 10) + KiB(configured.count / 16) }
+
+    /// How much of ``needed`` cannot go to swap: what is pinned or locked, and what its cgroup gives no swap for.
+    package var unswappable: KiB {
+        let needed = needed
+        if isPinned || isLocked || obstacles.contains(.confidential) { return needed }
+        let kept = max(locked ?? .zero, pinned ?? .zero)
+        let barred = limits?.swapMax.map { (needed - KiB($0)).nonNegative } ?? .zero
+        return min(max(kept, barred), needed)
+    }
+
+    /// What a balloon took, or the guest never used: configured, neither resident nor in swap. `nil` where that cannot
+    /// be told, and where no balloon can work.
+    package var ballooned: KiB? {
+        guard balloon == .manual || balloon == .autodeflate, neededInHugePages == .zero, let configured, let held else {
+            return nil
+        }
+        return (configured - held).nonNegative
+    }
+
+    /// How many items KSM keeps for each page of the process that it merged; `nil` where none is, or that is not known.
+    /// The kernel's advice is to leave out a process with more than 64 (`Documentation/admin-guide/mm/ksm.rst`).
+    package var itemsPerMergedPage: Double? {
+        guard let items, let merged, merged > .zero else { return nil }
+        return Double(items.kibibytes(of: Host.pageSize).count) / Double(merged.count)
+    }
+
+    /// Whether KSM costs more for this guest than it saves, by the kernel's own account.
+    package var isLoss: Bool { (profit ?? .zero) < .zero }
+
+    // MARK: Its cgroup
+
+    /// What its monitor is to be allowed beside the guest's memory: 70 MiB, 8 MiB for each virtual CPU, and the page
+    /// tables, a part in 512. KubeVirt allows QEMU as much (`GetMemoryOverhead` in its `pkg/virt-controller`).
+    package var monitorOverhead: KiB {
+        KiB(70 << 10) + KiB(8 << 10) * Int64(vcpus ?? 1) + KiB(needed.count / 512)
+    }
+
+    /// The limit of its cgroups where that is below what the guest needs with its monitor: the kernel then swaps or
+    /// ends it though the host has memory. `nil` where it fits, or there is no limit.
+    package var tooSmallLimit: (limit: KiB, needed: KiB)? {
+        guard let limit = limits?.memoryMax else { return nil }
+        let needed = needed + monitorOverhead
+        return KiB(limit) < needed ? (KiB(limit), needed) : nil
+    }
+}

@@ -1,0 +1,53 @@
+internal import HostKernel
+package import KSMPolicy
+
+/// A process that is no guest and offers memory to KSM: a container, a service with `MemoryKSM=`, a program that calls
+/// prctl(2) with `PR_SET_MEMORY_MERGE` or madvise(2) with `MADV_MERGEABLE`, or one with a library that does.
+package struct KSMProcess: Equatable, Sendable {
+    package var pid: Int32
+    /// Cut at 15 bytes.
+    package var comm: String
+    package var resident: KiB?
+    package var merged: KiB?
+    /// Pages that KSM keeps track of.
+    package var items: Pages?
+    /// Can be negative.
+    package var profit: Bytes?
+    /// Whether all of its memory is offered. `ksm_merge_any`
+    package var offersAll: Bool
+}
+
+extension KSMProcess {
+    /// - Returns: `nil` for one that offers nothing, or has ended.
+    init?(_ pid: Int32, comm: [UInt8], _ files: ProcessFiles) throws(KernelFileError) {
+        guard let text = try files.read(pid, "ksm_stat", limit: 1024) else { return nil }
+        let stat = KSMStat(parsing: text)
+        // Kernels before 6.16 do not say what is offered; what they keep track of was.
+        let isOffered = stat.offersAny == true || stat.offersAll == true || stat.items ?? 0 > 0
+        guard isOffered || stat.mergingPages ?? .zero > .zero else { return nil }
+        self.init(
+            pid: pid, comm: String(decoding: comm, as: UTF8.self), resident: try GuestReader.resident(pid, files),
+            merged: stat.mergingPages?.kibibytes(of: Host.pageSize), items: stat.items.map { Pages($0) },
+            profit: stat.profit, offersAll: stat.offersAll ?? false)
+    }
+}
+
+/// Such processes of one name.
+package struct KSMProgram: Equatable, Sendable {
+    package var comm: String
+    package var processes: Int
+    package var resident: KiB
+    package var merged: KiB
+    package var items: Pages
+    package var profit: Bytes
+
+    /// Those of the same name together, the most processes first.
+    package static func programs(_ processes: [KSMProcess]) -> [KSMProgram] {
+        Dictionary(grouping: processes) { $0.comm }.map { comm, processes in
+            KSMProgram(
+                comm: comm, processes: processes.count, resident: processes.sum { $0.resident ?? .zero },
+                merged: processes.sum { $0.merged ?? .zero }, items: processes.sum { $0.items ?? .zero },
+                profit: processes.sum { $0.profit ?? .zero })
+        }.sorted { ($1.processes, $0.comm) < ($0.processes, $1.comm) }
+    }
+}

@@ -1,0 +1,97 @@
+import HostKernel
+import KSMPolicy
+
+extension GuestsReport {
+    /// What is to be said of the guests beside the table, and what could not be seen.
+    var notes: [String] { unseenNotes + mergingNotes + limitNotes + otherNotes }
+
+    /// Those that belong to the table that is shown.
+    var shownNotes: [String] { unseenNotes + (showsLimits ? limitNotes : mergingNotes + otherNotes) }
+
+    private var unseenNotes: [String] {
+        var notes = unseen
+        if unreadableGuests > 0 { notes[0] += ": in no row and no total" }
+        if let first = failures.first {
+            let others = failures.count == 1 ? "" : ", and \(failures.count - 1) other files"
+            notes.append("not known, since it could not be read: what \(first.path) says\(others) (\(first))")
+        }
+        return notes
+    }
+
+    private var mergingNotes: [String] {
+        var notes: [String] = []
+        if hiddenGuests > 0 {
+            let whose = hiddenGuests == 1 ? "1 guest" : "\(hiddenGuests) guests"
+            notes.append("hidden, and in no total: merged, zero and profit of \(whose); run it as root to see them")
+        }
+        // Of a guest that is not hidden, what is missing is what the kernel does not have.
+        if guests.count > hiddenGuests, failures.isEmpty {
+            let missing = [
+                totals.mergedBytes == nil ? "merged" : nil, totals.zeroBytes == nil ? "zero pages" : nil,
+                totals.profitBytes == nil ? "profit" : nil,
+            ].compactMap { $0 }
+            if !missing.isEmpty {
+                notes.append("this kernel does not say of a process: \(missing.joined(separator: ", "))")
+            }
+        }
+        let grown = guests.filter { $0.hasGrown }
+        if !grown.isEmpty {
+            notes.append("+ holds clearly more than it was started with, so memory was added: \(Self.list(grown))")
+        }
+        let unknown = guests.filter { $0.mergeable == nil }
+        if !unknown.isEmpty {
+            notes.append(
+                "? whether it can be merged, neither its command line nor the kernel says: \(Self.list(unknown))")
+        }
+        return notes
+    }
+
+    /// Why guests cannot be merged, for a table that has no room for it.
+    var obstacleNotes: [String] {
+        var obstacles: [String] = []
+        for obstacle in guests.flatMap({ $0.obstacles }) where !obstacles.contains(obstacle) {
+            obstacles.append(obstacle)
+        }
+        return obstacles.map { obstacle in
+            "not merged: \(obstacle): \(Self.list(guests.filter { $0.obstacles.contains(obstacle) }))"
+        }
+    }
+
+    private var limitNotes: [String] {
+        guests.compactMap { guest in
+            guard let group = guest.cgroup, let needed = group.neededBytes, let limit = group.memoryMaxBytes else {
+                return nil
+            }
+            return
+                "\(guest.name.printable) may need \(Amount.text(bytes: needed)) with its monitor, and its cgroup allows "
+                + "\(Amount.text(bytes: limit))"
+        }
+            + guests.compactMap { guest in
+                guard let kills = guest.cgroup?.oomKills, kills > 0 else { return nil }
+                let processes = kills == 1 ? "1 process" : "\(kills) processes"
+                return "the kernel ended \(processes) in the cgroup of \(guest.name.printable) for want of memory"
+            }
+    }
+
+    private var otherNotes: [String] {
+        guard let othersPattern else { return [] }
+        let count = others.reduce(0) { $0 + $1.processes }
+        let programs = others.prefix(Self.mostNames).map { program in
+            "\(program.comm.printable) (\(program.processes), \(Amount.text(bytes: program.mergedBytes)) merged)"
+        }.joined(separator: ", ")
+        let more = others.count > Self.mostNames ? " and \(others.count - Self.mostNames) more names" : ""
+        let who =
+            count == 1
+            ? "1 process that is no guest offers memory to KSM, and the daemon does not count it"
+            : "\(count) processes that are no guests offer memory to KSM, and the daemon does not count them"
+        return ["\(who): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"]
+    }
+
+    /// More names than these tell no more than their number.
+    private static let mostNames = 8
+
+    private static func list(_ guests: [Guest]) -> String {
+        let names = guests.prefix(mostNames).map { $0.name.printable }.joined(separator: ", ")
+        return guests.count > mostNames ? "\(names) and \(guests.count - mostNames) more" : names
+    }
+}

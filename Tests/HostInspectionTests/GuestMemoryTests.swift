@@ -1,0 +1,388 @@
+import HostFixtures
+import HostInspection
+import HostKernel
+import KSMPolicy
+import Testing
+
+/// How large a guest is: by what it was started with, by what it holds, and by what must stay where it is.
+@Suite struct GuestMemoryTests {
+    private static let gibibyte: Int64 = 1 << 20
+
+    private static func gib(_ count: Double) -> KiB { KiB(Int64(count * Double(gibibyte))) }
+
+    /// - Parameters:
+    ///   - resident: In GiB.
+    ///   - status: Further lines of `/proc/PID/status`.
+    private func guest(
+        _ line: String, comm: String = "qemu-system-x86", resident: Double, status: String = "",
+        on host: FakeHost = FakeHost()
+    ) throws -> GuestDetails {
+        let pages = Int64(resident * Double(Self.gibibyte)) * 1024 / Host.pageSize.count
+        host.setProcess(10, comm: comm, resident: pages, commandLine: line.split(separator: " ").map { String($0) })
+        host.write("Name:\t\(comm)\nTgid:\t10\nPid:\t10\nPPid:\t1\n\(status)", to: "proc/10/status")
+        return try #require(try GuestReader.read(host.paths, Configuration()).guests.first)
+    }
+
+    private static let qemu = "qemu-system-x86_64 -name a "
+
+    // MARK: Swapped
+
+    @Test func `swapped memory is the guest's, and no balloon's`() throws {
+        let guest = try guest(
+            Self.qemu + "-m 4096 -device virtio-balloon-pci", resident: 1.5, status: "VmSwap:\t 2097152 kB\n")
+        #expect(guest.swapped == Self.gib(2))
+        #expect(guest.held == Self.gib(3.5))
+        #expect(guest.needed == Self.gib(4))
+        #expect(guest.ballooned == Self.gib(0.5))
+        #expect(!guest.hasGrown)
+    }
+
+    @Test func `what is ballooned is never negative, and nothing without a balloon`() throws {
+        let status = "VmSwap:\t 4194304 kB\n"
+        #expect(
+            try guest(Self.qemu + "-m 4096 -device virtio-balloon-pci", resident: 3, status: status).ballooned == .zero)
+        #expect(try guest(Self.qemu + "-m 4096", resident: 1).ballooned == nil)
+        #expect(try guest("firecracker", comm: "firecracker", resident: 1).ballooned == nil)
+    }
+
+    // MARK: Grown
+
+    @Test(arguments: [
+        // A DIMM that the line has, and more that it has not.
+        ("-m 1G,slots=255,maxmem=4T -object memory-backend-ram,id=d,size=512M -device pc-dimm,memdev=d", 1.5, 14.0),
+        ("-m 2048M,slots=10,maxmem=64G", 2, 20),
+        (
+            #"-m 4G,maxmem=32G -object memory-backend-ram,id=v,size=28G -device {"driver":"virtio-mem-pci","memdev":"v","requested-size":0}"#,
+            4, 12
+        ),
+        ("-m 4G", 4, 5),
+    ])
+    func `a guest cannot need less than it holds`(line: String, configured: Double, resident: Double) throws {
+        let guest = try guest(Self.qemu + line, resident: resident)
+        #expect(guest.configured == Self.gib(configured))
+        #expect(guest.needed == Self.gib(resident))
+        #expect(guest.hasGrown)
+        // What was swapped of it is its own too.
+        let swapped = try self.guest(Self.qemu + line, resident: resident, status: "VmSwap: 1048576 kB\n")
+        #expect(swapped.needed == Self.gib(resident + 1))
+    }
+
+    @Test func `what a monitor holds beside its guest is no growth, though it counts`() throws {
+        let guest = try guest(Self.qemu + "-m 4G", resident: 4.5)
+        #expect(guest.needed == Self.gib(4.5))
+        #expect(!guest.hasGrown)
+    }
+
+    @Test(arguments: [
+        ("qemu-system-x86", Self.qemu + "-smp 1,maxcpus=8 -m 1G", "CPU %d/KVM"),
+        ("cloud-hyperviso", "cloud-hypervisor --cpus boot=1,max=8 --memory size=1G", "vcpu%d"),
+        ("firecracker", "firecracker --id a", "fc_vcpu %d"), ("crosvm", "crosvm run --cpus 1", "crosvm_vcpu%d"),
+    ])
+    func `virtual CPUs that run count where they are more`(comm: String, line: String, thread: String) throws {
+        let host = FakeHost()
+        for number in 0..<4 {
+            host.write(thread.replacing("%d", with: "\(number)") + "\n", to: "proc/10/task/1\(number)/comm")
+        }
+        for (number, name) in ["qemu-kvm", "IO mon_iothread", "vcpux", "CPU /KVM", "vcpu1-helper"].enumerated() {
+            host.write(name + "\n", to: "proc/10/task/2\(number)/comm")
+        }
+        #expect(try guest(line, comm: comm, resident: 1, on: host).vcpus == 4)
+    }
+
+    @Test func `fewer threads than virtual CPUs leave the line's number`() throws {
+        let host = FakeHost()
+        host.write("CPU 0/KVM\n", to: "proc/10/task/11/comm")
+        #expect(try guest(Self.qemu + "-smp 4", resident: 1, on: host).vcpus == 4)
+    }
+
+    @Test func `Cloud Hypervisor's memory that was plugged in at the start`() throws {
+        let line = "cloud-hypervisor --memory size=1G,hotplug_size=8G,hotplugged_size=2G,mergeable=on"
+        #expect(try guest(line, comm: "cloud-hyperviso", resident: 1).needed == Self.gib(3))
+        #expect(try guest(line, comm: "cloud-hyperviso", resident: 6).needed == Self.gib(6))
+        #expect(try guest(line, comm: "cloud-hyperviso", resident: 6).hasGrown)
+    }
+
+    // MARK: Huge pages
+
+    @Test func `a guest in huge pages needs no ordinary RAM`() throws {
+        let line =
+            Self.qemu + "-machine memory-backend=m -m 32G -object "
+            + #"{"qom-type":"memory-backend-file","id":"m","mem-path":"/dev/hugepages/libvirt/qemu/1-a","size":34359738368}"#
+        let unknown = try guest(line, resident: 0.3)
+        #expect(unknown.neededInHugePages == Self.gib(32))
+        #expect(unknown.needed == .zero)
+        #expect(unknown.unswappable == .zero)
+        let known = try guest(line, resident: 0.3, status: "HugetlbPages:\t33554432 kB\n")
+        #expect(known.neededInHugePages == Self.gib(32))
+        // Plugged in since, in ordinary pages.
+        let grown = try guest(line, resident: 9, status: "HugetlbPages:\t33554432 kB\n")
+        #expect(grown.needed == Self.gib(9))
+        #expect(grown.hasGrown)
+        // -mem-path falls back to ordinary pages where the pool is empty.
+        let fallen = try guest(
+            Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: 3, status: "HugetlbPages: 0 kB\n")
+        #expect(fallen.neededInHugePages == .zero)
+        #expect(fallen.needed == Self.gib(4))
+    }
+
+    @Test func `a part in huge pages counts there, the rest in RAM`() throws {
+        let line =
+            Self.qemu + "-m 6G -object memory-backend-file,id=a,size=4G,mem-path=/dev/hugepages "
+            + "-object memory-backend-ram,id=b,size=2G -numa node,memdev=a -numa node,memdev=b"
+        let guest = try guest(line, resident: 1)
+        #expect(guest.neededInHugePages == Self.gib(4))
+        #expect(guest.needed == Self.gib(2))
+    }
+
+    @Test func `huge pages that only the kernel tells`() throws {
+        let guest = try guest("firecracker", comm: "firecracker", resident: 0.1, status: "HugetlbPages: 2097152 kB\n")
+        #expect(guest.neededInHugePages == Self.gib(2))
+        #expect(guest.needed == .zero)
+    }
+
+    // MARK: What cannot move
+
+    @Test(arguments: [
+        "-device vfio-pci,host=0000:01:00.0", #"-device {"driver":"vfio-pci","host":"0000:01:00.0"}"#,
+        "-device vfio-pci-nohotplug,host=1", "-device vfio-amd-xgbe,host=x",
+        // A mediated device of which the kernel does not say what it holds.
+        "-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/b0a0e4a4-0000-1111-2222-333344445555",
+    ])
+    func `a passed-through device holds all of a guest in place`(device: String) throws {
+        let guest = try guest(Self.qemu + "-m 8G -device virtio-balloon-pci " + device, resident: 8)
+        #expect(guest.isPinned)
+        #expect(guest.isMergeable == false)
+        #expect(guest.obstacles == [.pinned])
+        #expect(guest.balloon == .inhibited)
+        #expect(guest.ballooned == nil)
+        #expect(guest.unswappable == Self.gib(8))
+    }
+
+    @Test(arguments: [
+        "-device vfio-ccw,sysfsdev=/sys/bus/mdev/devices/x", "-device vfio-ap,sysfsdev=/x", "-device virtio-net-pci",
+    ])
+    func `a device that holds only what it uses pins no guest`(device: String) throws {
+        let guest = try guest(Self.qemu + "-m 8G -device virtio-balloon-pci " + device, resident: 8)
+        #expect(!guest.isPinned)
+        #expect(guest.isMergeable == true)
+        #expect(guest.balloon == .manual)
+        #expect(guest.unswappable == .zero)
+    }
+
+    @Test func `of a mediated device, the kernel says what it holds`() throws {
+        let line =
+            Self.qemu + "-m 8G -device vfio-pci,sysfsdev=/sys/devices/pci0/b0a0e4a4-0000-1111-2222-333344445555"
+        let little = try guest(line, resident: 8, status: "VmLck: 1024 kB\nVmPin: 0 kB\n")
+        #expect(!little.isPinned)
+        #expect(little.isMergeable == true)
+        #expect(little.unswappable == KiB(1024))
+        #expect(try guest(line, resident: 8, status: "VmLck: 8388608 kB\nVmPin: 0 kB\n").isPinned)
+    }
+
+    @Test(arguments: [
+        "-overcommit mem-lock=on", "-overcommit mem-lock=on-fault", "-realtime mlock=on", "-realtime cpu-pm=on",
+    ])
+    func `locked memory is merged, and never swapped`(option: String) throws {
+        let guest = try guest(Self.qemu + "-m 8G " + option, resident: 2)
+        #expect(guest.isMergeable == true)
+        #expect(guest.unswappable == Self.gib(8))
+    }
+
+    @Test func `without mem-lock=on nothing is locked`() throws {
+        #expect(try guest(Self.qemu + "-m 8G -overcommit mem-lock=off", resident: 2).unswappable == .zero)
+        #expect(try guest(Self.qemu + "-m 8G -realtime mlock=off", resident: 2).unswappable == .zero)
+    }
+
+    @Test func `what no command line tells, the kernel does`() throws {
+        let host = FakeHost()
+        let locked = "VmLck:\t 4194304 kB\nVmPin:\t       0 kB\n"
+        let guest = try guest("firecracker", comm: "firecracker", resident: 4, status: locked, on: host)
+        #expect(guest.unswappable == Self.gib(4))
+        #expect(!guest.isPinned)
+        // A device that was plugged in after the start.
+        host.createFolder("proc/10/fd")
+        host.link("proc/10/fd/33", to: "/dev/vfio/12")
+        let plugged = try self.guest(Self.qemu + "-m 4G", resident: 4, status: locked, on: host)
+        #expect(plugged.isPinned)
+        #expect(plugged.isMergeable == false)
+        let pinned = try self.guest(Self.qemu + "-m 4G", resident: 4, status: "VmPin: 4194304 kB\n")
+        #expect(pinned.isPinned)
+        #expect(pinned.obstacles == [.pinned])
+    }
+
+    @Test func `a guest that no host can read is not swapped either`() throws {
+        let guest = try guest(Self.qemu + "-m 4G -machine confidential-guest-support=sev0", resident: 1)
+        #expect(guest.unswappable == Self.gib(4))
+    }
+
+    @Test func `what the cgroup allows no swap for stays in RAM`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm")
+        host.setCgroup("vm", ["memory.swap.max": "1073741824"])
+        #expect(try guest(Self.qemu + "-m 4G", resident: 1, on: host).unswappable == Self.gib(3))
+        host.setCgroup("vm", ["memory.swap.max": "max"])
+        #expect(try guest(Self.qemu + "-m 4G", resident: 1, on: host).unswappable == .zero)
+    }
+
+    // MARK: Limits
+
+    @Test(arguments: [(8.0, true), (10.0, true), (10.05, true), (10.2, false), (64.0, false)])
+    func `a limit below the guest and its monitor is too small`(limit: Double, isTooSmall: Bool) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/machine.slice/a.scope")
+        host.setCgroup("machine.slice/a.scope", ["memory.max": "\(Self.gib(limit).bytes)"])
+        let guest = try guest(Self.qemu + "-m 10G -smp 4", resident: 7, on: host)
+        // 70 MiB, 8 MiB for each CPU, and page tables.
+        let needed = KiB((10 * 1024 + 70 + 4 * 8 + 20) * 1024)
+        #expect(guest.tooSmallLimit?.limit == (isTooSmall ? Self.gib(limit) : nil))
+        #expect(guest.tooSmallLimit?.needed == (isTooSmall ? needed : nil))
+    }
+
+    // MARK: Set elsewhere
+
+    @Test(
+        arguments: [
+            ("-global virtio-balloon-pci.deflate-on-oom=on", .autodeflate),
+            ("-global driver=virtio-balloon-pci,property=deflate-on-oom,value=on", .autodeflate),
+            ("-global virtio-balloon-device.deflate-on-oom=on", .autodeflate),
+            ("-global virtio-balloon-ccw.deflate-on-oom=on", .manual),
+            ("-global virtio-net-pci.deflate-on-oom=on", .manual), ("-global nonsense", .manual),
+            ("-set device.b.deflate-on-oom=on", .autodeflate), ("-set device.c.deflate-on-oom=on", .manual),
+            ("-set nonsense", .manual), ("-set device.b", .manual),
+            ("-global virtio-balloon-pci.deflate-on-oom=on -set device.b.deflate-on-oom=off", .manual),
+        ] as [(String, GuestDetails.Balloon)])
+    func `properties that are set elsewhere count`(option: String, balloon: GuestDetails.Balloon) throws {
+        for text in [
+            "\(option) -device virtio-balloon-pci,id=b", "-device virtio-balloon-pci,id=b \(option)",
+        ] {
+            #expect(try guest(Self.qemu + text, resident: 1).balloon == balloon, "\(text)")
+        }
+        // What the device itself says comes before -global.
+        let own = try guest(Self.qemu + "\(option) -device virtio-balloon-pci,id=x,deflate-on-oom=off", resident: 1)
+        #expect(own.balloon == .manual)
+    }
+
+    @Test func `an object is what was last said of it`() throws {
+        let line = Self.qemu + "-machine memory-backend=m -m 1G -object memory-backend-ram,id=m,size=1G "
+        #expect(try guest(line, resident: 1).obstacles == [])
+        #expect(try guest(line + "-set object.m.share=on", resident: 1).obstacles == [.sharedBackend])
+        #expect(try guest(line + "-object memory-backend-memfd,id=m,size=1G", resident: 1).obstacles == [.memfd])
+    }
+
+    // MARK: Who started it
+
+    @Test(
+        arguments: [
+            ("/usr/bin/kvm -id 101 -name a -machine type=q35+pve0", .proxmox(101)),
+            ("/usr/bin/kvm -id 102 -name a -pidfile /var/run/qemu-server/102.pid", .proxmox(102)),
+            ("/usr/bin/kvm -machine type=pc+pve1 -id", .proxmox(nil)),
+            ("/usr/libexec/qemu-kvm -name guest=a,debug-threads=on", .libvirt),
+            ("qemu-system-x86_64 -name a -chardev socket,path=/var/lib/libvirt/qemu/domain-1-a/monitor.sock", .libvirt),
+            ("qemu-system-x86_64 -name a -readconfig /run/incus/a/qemu.conf", .incus),
+            ("qemu-system-x86_64 -name a -m 1G", .qemu),
+            ("/usr/bin/cloud-hypervisor --memory size=1G", .cloudHypervisor),
+            ("firecracker --id a", .firecracker), ("crosvm run", .crosvm),
+        ] as [(String, GuestDetails.Manager)])
+    func `who started a guest`(line: String, manager: GuestDetails.Manager) throws {
+        #expect(try guest(line, resident: 1).manager == manager)
+    }
+
+    @Test func `its cgroup tells where the line does not`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, #"0::/machine.slice/machine-qemu\x2d1\x2da.scope/libvirt/emulator"#)
+        #expect(try guest("qemu-system-x86_64 -m 1G", resident: 1, on: host).manager == .libvirt)
+        host.setCgroup(of: 10, "0::/qemu.slice/105.scope")
+        #expect(try guest("kvm -m 1G", resident: 1, on: host).manager == .proxmox(105))
+        #expect(try guest("firecracker", comm: "firecracker", resident: 1, on: host).manager == .firecracker)
+    }
+
+    // MARK: Unknown is unknown
+
+    /// - Parameter items: Of 262144 pages that it holds.
+    private func mergeable(
+        _ line: String, items: Int64, passes: Int, run: Int = 1, offersAny: Bool = true, age: Double? = nil
+    ) throws -> (isMergeable: Bool?, obstacles: [GuestDetails.Obstacle]) {
+        let host = FakeHost()
+        host.setKSM(["run": Int64(run), "full_scans": Int64(passes)])
+        if let age {
+            host.write("\(10_000 + age) 1\n", to: "proc/uptime")
+            let fields = ["S"] + Array(repeating: "0", count: 18) + ["\(10_000 * Host.ticksPerSecond)", "0"]
+            host.write("10 (a) b) \(fields.joined(separator: " "))\n", to: "proc/10/stat")
+        }
+        host.setKSMStat(10, items: items * 4096 / Host.pageSize.count, offersAny: offersAny)
+        let guest = try guest(line, resident: 1, on: host)
+        return (guest.isMergeable, guest.obstacles)
+    }
+
+    @Test func `a file that is not read leaves open what the line does not say`() throws {
+        let line = "qemu-system-x86_64 -name a -readconfig /run/incus/a/qemu.conf"
+        #expect(try mergeable(line, items: 900, passes: 0).isMergeable == nil)
+        #expect(try mergeable(line, items: 200_000, passes: 0).isMergeable == true)
+        #expect(try mergeable(line, items: 900, passes: 0, offersAny: false).isMergeable == false)
+        let settled = try mergeable(line, items: 900, passes: 40)
+        #expect(settled.isMergeable == false)
+        #expect(settled.obstacles == [.hardlyOffered])
+        let own = "-machine memory-backend=m -object memory-backend-memfd,id=m,size=1G -m 1G"
+        #expect(try mergeable("\(line) \(own)", items: 900, passes: 0).obstacles == [.memfd])
+    }
+
+    @Test(arguments: [
+        "qemu-system-x86_64 -m 1G", "cloud-hypervisor --memory size=1G,mergeable=on", "vmm",
+        "cloud-hypervisor --api-socket x",
+    ])
+    func `what KSM keeps track of settles it, whatever the line says`(line: String) throws {
+        #expect(try mergeable(line, items: 10_000, passes: 3).isMergeable == false)
+        #expect(try mergeable(line, items: 250_000, passes: 3).isMergeable == true)
+    }
+
+    @Test func `before some passes, and while KSM rests, few items say nothing`() throws {
+        let line = "qemu-system-x86_64 -m 1G"
+        #expect(try mergeable(line, items: 10_000, passes: 2).isMergeable == true)
+        #expect(try mergeable(line, items: 0, passes: 40, run: 0).isMergeable == true)
+        // One that came in the course of them.
+        #expect(try mergeable(line, items: 0, passes: 40, age: 20).isMergeable == true)
+        #expect(try mergeable(line, items: 0, passes: 40, age: 100_000).isMergeable == false)
+    }
+
+    @Test func `items for each merged page, as the kernel counts them`() throws {
+        let host = FakeHost()
+        host.setKSMStat(10, items: 6500, merging: 100, profit: -5)
+        let guest = try guest(Self.qemu + "-m 1G", resident: 0.01, on: host)
+        #expect(guest.itemsPerMergedPage == 65)
+        #expect(guest.isLoss)
+        host.setKSMStat(10, items: 6500, merging: 0, profit: 0)
+        #expect(try self.guest(Self.qemu + "-m 1G", resident: 0.01, on: host).itemsPerMergedPage == nil)
+    }
+
+    // MARK: No guests
+
+    @Test func `processes that are no guests and offer memory are named`() throws {
+        let host = FakeHost()
+        for pid in [601, 602, 603] {
+            host.setProcess(pid, comm: "java", resident: 75_000)
+            host.setKSMStat(pid, items: 70_000, merging: 25_000, profit: 98_000_000, offersAll: true)
+        }
+        host.setProcess(700, comm: "redis", resident: 10)
+        host.setKSMStat(700, items: 5, offersAny: true)
+        host.setProcess(701, comm: "bash", resident: 10)
+        host.setKSMStat(701, items: 0, offersAny: false)
+        host.setProcess(800, comm: "kvm", resident: 10)
+        host.setKSMStat(800, items: 5)
+        let list = try GuestReader.read(host.paths, Configuration())
+        #expect(list.guests.map { $0.pid } == [800])
+        #expect(list.others.map { $0.pid } == [601, 602, 603, 700])
+        let programs = KSMProgram.programs(list.others)
+        #expect(programs.map { $0.comm } == ["java", "redis"])
+        #expect(programs[0].processes == 3)
+        #expect(programs[0].items == Pages(210_000))
+        #expect(programs[0].profit == Bytes(294_000_000))
+        #expect(programs[0].merged == Pages(75_000).kibibytes(of: Host.pageSize))
+        var configuration = Configuration()
+        configuration.guestPattern = GuestPattern.counting(["java"], beside: configuration)
+        #expect(try GuestReader.read(host.paths, configuration).guests.map { $0.pid } == [601, 602, 603, 800])
+        #expect(try GuestReader.read(host.paths, configuration).others.map { $0.pid } == [700])
+    }
+}
