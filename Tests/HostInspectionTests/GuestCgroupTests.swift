@@ -27,7 +27,11 @@ import Testing
             ])
         var expected = GuestLimits(path: "/qemu.slice/100.scope")
         expected.memoryMax = 4_294_967_296
-        expected.memoryMaxFile = host.path("sys/fs/cgroup/qemu.slice/100.scope/memory.max")
+        let folder = host.path("sys/fs/cgroup/qemu.slice/100.scope")
+        expected.memoryLimits = [
+            GuestLimits.MemoryLimit(file: "\(folder)/memory.max", amount: 4_294_967_296),
+            GuestLimits.MemoryLimit(file: "\(folder)/memory.high", amount: 4_000_000_000),
+        ]
         expected.memoryHigh = 4_000_000_000
         expected.memoryLow = 1000
         expected.memoryMin = 500
@@ -93,7 +97,7 @@ import Testing
         host.setCgroup("\(Self.scope)/libvirt", ["memory.max": "5000", "memory.swap.max": "7"])
         let limits = try #require(try limits(host))
         #expect(limits.memoryMax == 3000)
-        #expect(limits.memoryMaxFile == host.path("sys/fs/cgroup/machine.slice/memory.max"))
+        #expect(limits.memoryLimits.map { $0.amount } == [5000, 3000, 2000])
         #expect(limits.memoryHigh == 2000)
         #expect(limits.swapMax == 0)
     }
@@ -135,7 +139,8 @@ import Testing
             "cpu,cpuacct/\(Self.scope)/vcpu0", ["cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "100000"])
         var expected = GuestLimits(path: "/\(Self.scope)")
         expected.memoryMax = 4000
-        expected.memoryMaxFile = host.path("sys/fs/cgroup/memory/\(Self.scope)/memory.limit_in_bytes")
+        let file = host.path("sys/fs/cgroup/memory/\(Self.scope)/memory.limit_in_bytes")
+        expected.memoryLimits = [GuestLimits.MemoryLimit(file: file, amount: 4000)]
         expected.memoryHigh = 3000
         expected.swapMax = 1000
         expected.cpuWeight = 200

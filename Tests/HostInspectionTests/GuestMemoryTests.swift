@@ -134,6 +134,16 @@ import Testing
         #expect(guest.needed == Self.gib(2))
     }
 
+    @Test func `huge pages of a mount by any name, as the kernel tells`() throws {
+        let line =
+            Self.qemu + "-m 4G -machine memory-backend=m -object memory-backend-file,id=m,mem-path=/mnt/big,size=4G"
+        let guest = try guest(line, resident: 0.1, status: "HugetlbPages: 4194304 kB\n")
+        #expect(guest.neededInHugePages == Self.gib(4))
+        #expect(guest.needed == .zero)
+        #expect(guest.isMergeable == false)
+        #expect(guest.obstacles == [.hugePages])
+    }
+
     @Test func `huge pages that only the kernel tells`() throws {
         let guest = try guest("firecracker", comm: "firecracker", resident: 0.1, status: "HugetlbPages: 2097152 kB\n")
         #expect(guest.neededInHugePages == Self.gib(2))
@@ -227,17 +237,39 @@ import Testing
 
     // MARK: Limits
 
-    @Test(arguments: [(8.0, true), (10.0, true), (10.05, true), (10.2, false), (64.0, false)])
-    func `a limit below the guest and its monitor is too small`(limit: Double, isTooSmall: Bool) throws {
+    @Test(arguments: [
+        ("memory.max", 8.0, true), ("memory.max", 10.0, true), ("memory.max", 10.05, true), ("memory.max", 10.2, false),
+        ("memory.max", 64.0, false), ("memory.high", 8.0, true), ("memory.high", 10.2, false),
+    ])
+    func `a limit below the guest and its monitor is too small`(file: String, limit: Double, isTooSmall: Bool) throws {
         let host = FakeHost()
         host.mountUnifiedCgroups()
         host.setCgroup(of: 10, "0::/machine.slice/a.scope")
-        host.setCgroup("machine.slice/a.scope", ["memory.max": "\(Self.gib(limit).bytes)"])
+        host.setCgroup("machine.slice/a.scope", [file: "\(Self.gib(limit).bytes)"])
         let guest = try guest(Self.qemu + "-m 10G -smp 4", resident: 7, on: host)
         // 70 MiB, 8 MiB for each CPU, and page tables.
         let needed = KiB((10 * 1024 + 70 + 4 * 8 + 20) * 1024)
-        #expect(guest.tooSmallLimit?.limit == (isTooSmall ? Self.gib(limit) : nil))
-        #expect(guest.tooSmallLimit?.needed == (isTooSmall ? needed : nil))
+        let path = host.path("sys/fs/cgroup/machine.slice/a.scope/\(file)")
+        let shortages = LimitShortage.find([guest])
+        #expect(shortages.map { $0.file } == (isTooSmall ? [path] : []))
+        #expect(shortages.allSatisfy { $0.limit == Self.gib(limit) && $0.needed == needed && $0.guests == [guest] })
+    }
+
+    @Test func `a group that several guests share is too small for their sum`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        for pid in 1...4 {
+            host.setGuest(pid, "qemu-system-x86_64 -m 16G")
+            host.setCgroup(of: pid, "0::/machine.slice/\(pid).scope/libvirt/emulator")
+            host.setCgroup("machine.slice/\(pid).scope", ["memory.max": "\(Self.gib(20).bytes)"])
+        }
+        let guests = try GuestReader.read(host.paths, Configuration()).guests
+        #expect(LimitShortage.find(guests) == [])
+        host.setCgroup("machine.slice", ["memory.max": "\(Self.gib(32).bytes)"])
+        let shortages = LimitShortage.find(try GuestReader.read(host.paths, Configuration()).guests)
+        #expect(shortages.map { $0.file } == [host.path("sys/fs/cgroup/machine.slice/memory.max")])
+        #expect(shortages.first?.guests.map { $0.pid } == [1, 2, 3, 4])
+        #expect(shortages.first?.limit == Self.gib(32))
     }
 
     // MARK: Set elsewhere

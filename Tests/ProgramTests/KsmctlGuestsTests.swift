@@ -206,7 +206,8 @@ import Testing
         report.showsLimits = true
         let text = report.text(.plain)
         #expect(text.contains("  10.0 GiB  8.0 GiB  "))
-        #expect(text.contains("\nsmall may need 10.0 GiB with its monitor, and its cgroup allows 8.0 GiB\n"))
+        let file = host.path("sys/fs/cgroup/a.slice/memory.max")
+        #expect(text.contains("\nsmall may need 10.0 GiB with its monitor, and \(file) allows 8.0 GiB\n"))
         #expect(text.hasSuffix("\nthe kernel ended 2 processes in the cgroup of small for want of memory\n"))
     }
 

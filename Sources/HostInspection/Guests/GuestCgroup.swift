@@ -57,8 +57,9 @@ struct GuestCgroup {
     }
 
     private func readUnified(_ place: Place, into limits: inout GuestLimits) {
-        limits.memoryMax = place.least(&limits.memoryMaxFile, "memory.max") { $0.memory("memory.max") }
+        limits.memoryMax = place.least { $0.memory("memory.max") }
         limits.memoryHigh = place.least { $0.memory("memory.high") }
+        limits.memoryLimits = place.limits("memory.max") + place.limits("memory.high")
         limits.swapMax = place.least { $0.memory("memory.swap.max") }
         let unit = place.unit
         limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
@@ -68,7 +69,8 @@ struct GuestCgroup {
 
     private func readSeparate(_ place: Place, into limits: inout GuestLimits) {
         let file = "memory.limit_in_bytes"
-        limits.memoryMax = place.least(&limits.memoryMaxFile, file) { $0.memory(file) }
+        limits.memoryMax = place.least { $0.memory(file) }
+        limits.memoryLimits = place.limits(file)
         // What libvirt's soft_limit sets, which is memory.high in version 2.
         limits.memoryHigh = place.least { $0.memory("memory.soft_limit_in_bytes") }
         limits.swapMax = place.least { group in
@@ -163,24 +165,18 @@ private struct Place {
 
     /// The least of what all groups up to the root say.
     func least<Amount: Comparable>(_ limit: (Cgroup) -> Amount?) -> Amount? {
-        var file: String?
-        return least(&file, "", limit)
+        groups.compactMap(limit).min()
     }
 
-    /// - Parameters:
-    ///   - path: Becomes that of the group that says the least, with `file`.
-    func least<Amount: Comparable>(
-        _ path: inout String?, _ file: String, _ limit: (Cgroup) -> Amount?
-    ) -> Amount? {
-        var least: Amount?
-        for count in (0...whole.count).reversed() {
-            let group = group(whole.prefix(count))
-            guard let amount = limit(group), least.map({ amount < $0 }) ?? true else { continue }
-            least = amount
-            path = "\(group.folder)/\(file)"
+    /// What all groups up to the root say.
+    func limits(_ file: String) -> [GuestLimits.MemoryLimit] {
+        groups.compactMap { group in
+            group.memory(file).map { GuestLimits.MemoryLimit(file: "\(group.folder)/\(file)", amount: $0) }
         }
-        return least
     }
+
+    /// The group of all the guest's threads, and all above.
+    private var groups: [Cgroup] { (0...whole.count).reversed().map { group(whole.prefix($0)) } }
 
     /// What the virtual CPUs together may take where libvirt limits each.
     var quotaOfVirtualCPUs: Double? {

@@ -117,8 +117,8 @@ package struct GuestLimits: Equatable, Sendable {
     package var memoryMin: Bytes?
     /// Swap alone; of version 1 the difference of the limits with and without swap.
     package var swapMax: Bytes?
-    /// The file that ``memoryMax`` comes from.
-    package var memoryMaxFile: String?
+    /// Every limit that ends or slows the guest when it is reached, of its own group and of those above.
+    package var memoryLimits: [MemoryLimit] = []
     /// How many processes of the guest's group the kernel ended for want of memory. `oom_kill` of `memory.events`, or
     /// of `memory.oom_control`
     package var oomKills: Int64?
@@ -131,4 +131,15 @@ package struct GuestLimits: Equatable, Sendable {
     package var cpuMax: Double?
 
     package init(path: String) { self.path = path }
+
+    /// `memory.max` or `memory.high` of a group, in version 1 `memory.limit_in_bytes`.
+    package struct MemoryLimit: Hashable, Sendable {
+        package var file: String
+        package var amount: Bytes
+
+        package init(file: String, amount: Bytes) {
+            self.file = file
+            self.amount = amount
+        }
+    }
 }

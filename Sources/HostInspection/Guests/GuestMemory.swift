@@ -76,11 +76,30 @@ extension GuestDetails {
         KiB(70 << 10) + KiB(8 << 10) * Int64(vcpus ?? 1) + KiB(needed.count / 512)
     }
 
-    /// The limit of its cgroups where that is below what the guest needs with its monitor: the kernel then swaps or
-    /// ends it though the host has memory. `nil` where it fits, or there is no limit.
-    package var tooSmallLimit: (limit: KiB, needed: KiB)? {
-        guard let limit = limits?.memoryMax else { return nil }
-        let needed = needed + monitorOverhead
-        return KiB(limit) < needed ? (KiB(limit), needed) : nil
+    /// What it needs with its monitor.
+    package var neededWithMonitor: KiB { needed + monitorOverhead }
+}
+
+/// A limit of a cgroup that is below what the guests in it may need together: the kernel then swaps, slows or ends them
+/// though the host has memory.
+package struct LimitShortage: Equatable, Sendable {
+    /// The limit's file: `memory.max`, `memory.high`, or `memory.limit_in_bytes`.
+    package var file: String
+    package var limit: KiB
+    /// What the guests need with their monitors.
+    package var needed: KiB
+    package var guests: [GuestDetails]
+
+    /// Those of all guests: a guest's own groups, and those that several share.
+    package static func find(_ guests: [GuestDetails]) -> [LimitShortage] {
+        var groups: [GuestLimits.MemoryLimit: [GuestDetails]] = [:]
+        for guest in guests {
+            for limit in guest.limits?.memoryLimits ?? [] { groups[limit, default: []].append(guest) }
+        }
+        return groups.compactMap { limit, guests in
+            let needed = guests.sum { $0.neededWithMonitor }
+            guard KiB(limit.amount) < needed else { return nil }
+            return LimitShortage(file: limit.file, limit: KiB(limit.amount), needed: needed, guests: guests)
+        }.sorted { $0.file < $1.file }
     }
 }

@@ -45,11 +45,20 @@ struct MergingEvidence {
                 part.filter { $0 != .mergingSwitchedOff && $0 != .backendNotMerged && $0 != .notOffered }
             }
         }
+        if isInHugePages(guest), !parts.joined().contains(.hugePages) {
+            parts = (parts.isEmpty ? [[]] : parts).map { $0 + [.hugePages] }
+        }
         if guest.isPinned { parts = parts.map { $0.contains(.hugePages) ? $0 : $0 + [.pinned] } }
         var all: [GuestDetails.Obstacle] = []
         for obstacle in parts.joined() where !all.contains(obstacle) { all.append(obstacle) }
         if guest.isPinned, parts.isEmpty { all = [.pinned] }
         return (parts, all)
+    }
+
+    /// Whether the kernel shows the guest's memory in huge pages, whatever the line calls their mount.
+    private func isInHugePages(_ guest: GuestDetails) -> Bool {
+        guard let inside = guest.inHugePages, inside > .zero else { return false }
+        return inside > guest.held ?? .zero && inside * 2 >= guest.configured ?? .zero
     }
 
     // MARK: What KSM keeps track of

@@ -1,3 +1,4 @@
+import HostInspection
 import HostKernel
 import KSMPolicy
 
@@ -58,19 +59,22 @@ extension GuestsReport {
     }
 
     private var limitNotes: [String] {
-        guests.compactMap { guest in
-            guard let group = guest.cgroup, let needed = group.neededBytes, let limit = group.memoryMaxBytes else {
-                return nil
-            }
-            return
-                "\(guest.name.printable) may need \(Amount.text(bytes: needed)) with its monitor, and its cgroup allows "
-                + "\(Amount.text(bytes: limit))"
+        let short = shortages.map { shortage in
+            let names = shortage.guests.prefix(Self.mostNames).map { $0.name.printable }.joined(separator: ", ")
+            let more = shortage.guests.count - Self.mostNames
+            let who = more > 0 ? "\(names) and \(more) more" : names
+            let need =
+                shortage.guests.count == 1
+                ? "may need \(shortage.needed) with its monitor"
+                : "may need \(shortage.needed) together with their monitors"
+            return "\(who) \(need), and \(shortage.file) allows \(shortage.limit)"
         }
-            + guests.compactMap { guest in
-                guard let kills = guest.cgroup?.oomKills, kills > 0 else { return nil }
-                let processes = kills == 1 ? "1 process" : "\(kills) processes"
-                return "the kernel ended \(processes) in the cgroup of \(guest.name.printable) for want of memory"
-            }
+        let ended = guests.compactMap { guest -> String? in
+            guard let kills = guest.cgroup?.oomKills, kills > 0 else { return nil }
+            let processes = kills == 1 ? "1 process" : "\(kills) processes"
+            return "the kernel ended \(processes) in the cgroup of \(guest.name.printable) for want of memory"
+        }
+        return short + ended
     }
 
     private var otherNotes: [String] {

@@ -19,6 +19,8 @@ struct GuestsReport: Report {
     let unseen: [String]
     /// Files that say more of a guest and could not be read.
     let failures: [KernelFileError]
+    /// Limits of cgroups that are too small.
+    let shortages: [LimitShortage]
     let criterion: Criterion
     /// What they are sorted by.
     let column: GuestColumn
@@ -136,6 +138,7 @@ struct GuestsReport: Report {
         unreadableGuests = list.unreadable.count
         unseen = list.unseen
         failures = list.guests.flatMap { $0.failures }
+        shortages = LimitShortage.find(list.guests)
     }
 }
 
@@ -166,7 +169,8 @@ extension GuestsReport.Guest {
         balloon = details.balloon?.rawValue
         mergeable = details.isMergeable
         obstacles = details.obstacles.map { $0.rawValue }
-        cgroup = details.limits.map { GuestsReport.Cgroup($0, needed: details.tooSmallLimit?.needed) }
+        let isShort = !LimitShortage.find([details]).isEmpty
+        cgroup = details.limits.map { GuestsReport.Cgroup($0, needed: isShort ? details.neededWithMonitor : nil) }
     }
 }
 

@@ -8,7 +8,8 @@ struct PlanCommand: HostCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Plan how much swap a host needs for its guests.",
         discussion: """
-            Without options it plans this host from the command lines of its guests. Each option replaces what is \
+            Without options it plans this host and its guests: each with what its command line configures, and no \
+            less than it holds. Each option replaces what is \
             found here: --guests plans other guests on this host, --ram asks whether the guests of this host fit \
             another, of which also swap and CPUs are known only as far as --swap and --cpus tell; with both nothing \
             of this host counts.
@@ -16,7 +17,8 @@ struct PlanCommand: HostCommand {
             Sizes are numbers with a unit, in powers of 1024: 512M, 1.5G, 2T.
 
             Exit status: 0 where the swap is enough or there is none to compare with, 1 where it is smaller than \
-            needed or not all guests could be read, 2 where RAM and swap together are smaller than the guests' memory.
+            needed or not all guests could be read, 2 where RAM and swap together are smaller than the guests' memory, or the \
+            RAM than what cannot go to swap.
             """)
 
     @OptionGroup var host: RootOptions
