@@ -231,6 +231,40 @@ import Testing
         #expect(!counted.contains("no guests"))
     }
 
+    // MARK: Remedies
+
+    @Test func `A remedy is in the words of what started each guest`() throws {
+        let host = FakeHost()
+        host.setGuest(1, comm: "kvm", "/usr/bin/kvm -id 101 -name a -machine type=q35+pve0")
+        host.setGuest(2, comm: "kvm", "/usr/bin/kvm -id 102 -name b -machine type=q35+pve0")
+        host.setGuest(3, "qemu-system-x86_64 -name guest=c")
+        host.setGuest(4, "qemu-system-x86_64 -name d")
+        let guests = try GuestReader.read(host.paths, Configuration()).guests
+        #expect(
+            GuestRemedy.text(.deflateBalloon, [guests[0]])
+                == "Proxmox VE: qm set 101 --args '-global virtio-balloon-pci.deflate-on-oom=on' (add to what args: has "
+                + "already), then stop and start it")
+        #expect(
+            GuestRemedy.text(.leaveOut, guests)
+                == "Proxmox VE: qm set VMID --args '-machine mem-merge=off' for 101, 102 (add to what args: has "
+                + "already), then stop and start it; libvirt: <nosharepages/> in <memoryBacking>; QEMU: -machine "
+                + "mem-merge=off")
+    }
+
+    @Test(arguments: GuestRemedy.allCases)
+    func `There is a remedy for each kind of guest`(_ remedy: GuestRemedy) {
+        let managers: [GuestDetails.Manager?] = [
+            .qemu, .libvirt, .proxmox(nil), .incus, .cloudHypervisor, .firecracker, .crosvm, nil,
+        ]
+        for manager in managers {
+            var guest = GuestDetails(pid: 1, comm: "a")
+            guest.manager = manager
+            let words = GuestRemedy.text(remedy, [guest]).split(separator: ":", maxSplits: 1)
+            #expect(words.count == 2)
+            #expect(words.last?.isEmpty == false)
+        }
+    }
+
     // MARK: Order
 
     @Test(arguments: [

@@ -19,6 +19,12 @@ package struct GuestList: Equatable, Sendable {
         /// `nil` where not even its name could be read, so that it need not be a guest.
         package var comm: String?
         package var failure: KernelFileError
+
+        package init(pid: Int32, comm: String? = nil, failure: KernelFileError) {
+            self.pid = pid
+            self.comm = comm
+            self.failure = failure
+        }
     }
 
     package init() {}

@@ -22,9 +22,7 @@ extension KSMProcess {
     init?(_ pid: Int32, comm: [UInt8], _ files: ProcessFiles) throws(KernelFileError) {
         guard let text = try files.read(pid, "ksm_stat", limit: 1024) else { return nil }
         let stat = KSMStat(parsing: text)
-        // Kernels before 6.16 do not say what is offered; what they keep track of was.
-        let isOffered = stat.offersAny == true || stat.offersAll == true || stat.items ?? 0 > 0
-        guard isOffered || stat.mergingPages ?? .zero > .zero else { return nil }
+        guard stat.isOffered else { return nil }
         self.init(
             pid: pid, comm: String(decoding: comm, as: UTF8.self), resident: try GuestReader.resident(pid, files),
             merged: stat.mergingPages?.kibibytes(of: Host.pageSize), items: stat.items.map { Pages($0) },

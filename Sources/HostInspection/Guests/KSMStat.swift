@@ -14,6 +14,11 @@ package struct KSMStat: Equatable, Sendable {
     /// Whether any memory of the process is offered.
     package var offersAny: Bool?
 
+    /// Whether any memory of the process is offered, or was. Kernels that do not say so show what they keep track of.
+    package var isOffered: Bool {
+        offersAll == true || offersAny == true || items ?? 0 > 0 || mergingPages.map { $0 > .zero } ?? false
+    }
+
     package init(parsing text: [UInt8]) {
         var start = 0
         while start < text.count {
