@@ -15,19 +15,17 @@ enum MemorySize {
             digits.removeLast()
         }
         let whole = digits.prefix { $0.isDigit }
-        guard !whole.isEmpty, let count = number(whole) else { return nil }
-        var (bytes, isBeyond) = count.multipliedReportingOverflow(by: unit)
+        guard !whole.isEmpty, var bytes = number(whole)?.multipliedExactly(by: unit) else { return nil }
         digits = digits[whole.endIndex...]
         if digits.first == UInt8(ascii: ".") {
             let fraction = digits.dropFirst()
             guard fraction.allSatisfy({ $0.isDigit }) else { return nil }
-            let (sum, isTooMuch) = bytes.addingReportingOverflow(part(fraction, of: unit))
+            guard let sum = bytes.addingExactly(part(fraction, of: unit)) else { return nil }
             bytes = sum
-            isBeyond = isBeyond || isTooMuch
         } else if !digits.isEmpty {
             return nil
         }
-        return isBeyond ? nil : KiB(Int64(bytes / 1024))
+        return KiB(Int64(bytes / 1024))
     }
 
     private static func multiplier(_ suffix: UInt8) -> UInt64? {
@@ -46,10 +44,9 @@ enum MemorySize {
     private static func number(_ digits: ArraySlice<UInt8>) -> UInt64? {
         var value: UInt64 = 0
         for digit in digits {
-            let (shifted, isTooFar) = value.multipliedReportingOverflow(by: 10)
-            let (sum, isTooMuch) = shifted.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
-            if isTooFar || isTooMuch { return nil }
-            value = sum
+            guard let next = value.multipliedExactly(by: 10)?.addingExactly(UInt64(digit - UInt8(ascii: "0")))
+            else { return nil }
+            value = next
         }
         return value
     }

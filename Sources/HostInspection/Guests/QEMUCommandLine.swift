@@ -98,9 +98,7 @@ struct QEMUCommandLine {
         var isTold = false
         for key in ["drawers", "books", "sockets", "dies", "clusters", "modules", "cores", "threads"] {
             guard cpus[key] != nil else { continue }
-            guard let count = cpus.count(key) else { return nil }
-            let (next, isBeyond) = product.multipliedReportingOverflow(by: count)
-            if isBeyond { return nil }
+            guard let count = cpus.count(key), let next = product.multipliedExactly(by: count) else { return nil }
             product = next
             isTold = true
         }

@@ -15,9 +15,8 @@ package enum CPUList {
                 guard let end = DecimalField(text, at: index + 1), end.value >= first.value else { return nil }
                 (last, index) = (end.value, end.end)
             }
-            let (sum, overflow) = (last - first.value).addingReportingOverflow(count)
-            guard !overflow, sum < .max else { return nil }
-            count = sum + 1
+            guard let sum = (last - first.value).addingExactly(count)?.addingExactly(1) else { return nil }
+            count = sum
             guard index < text.count, text[index] == UInt8(ascii: ",") else { break }
             index += 1
         }

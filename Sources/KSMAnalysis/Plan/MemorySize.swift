@@ -47,10 +47,9 @@ package enum MemorySize {
         }
         if rest.isEmpty, whole == 0, fraction == 0 { return .zero }
         let unit = try unit(rest)
-        let (amount, overflow) = whole.multipliedReportingOverflow(by: unit)
-        // At most nine digits of at most 2^30 KiB: far below 64 bits.
-        let sum = KiB(amount) + KiB(fraction * unit / scale)
-        guard !overflow, sum.count <= .max / 1024 else { throw .tooLarge }
+        // Behind the point at most nine digits of at most 2^30 KiB: far below 64 bits.
+        let sum = KiB(whole) * unit + KiB(fraction * unit / scale)
+        guard sum.count <= .max / 1024 else { throw .tooLarge }
         return sum
     }
 
@@ -81,10 +80,9 @@ package enum MemorySize {
         var value: Int64 = 0
         while let byte = text.first, byte.isDigit {
             text.removeFirst()
-            let (shifted, tooFar) = value.multipliedReportingOverflow(by: 10)
-            let (sum, tooMuch) = shifted.addingReportingOverflow(Int64(byte - UInt8(ascii: "0")))
-            if tooFar || tooMuch { return nil }
-            value = sum
+            guard let next = value.multipliedExactly(by: 10)?.addingExactly(Int64(byte - UInt8(ascii: "0")))
+            else { return nil }
+            value = next
         }
         return value
     }
