@@ -375,14 +375,19 @@ import Testing
     {
         let host = FakeHost()
         host.runShort()
-        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=stop\n")
+        let manager = try NotifySocket()
+        let daemon = try await RunningDaemon(
+            host, "KSM_ON_EXIT=stop\n",
+            environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"])
         // The opening of a pipe waits for a reader, as a write to run waits for ksmd.
         host.remove("sys/kernel/mm/ksm/run")
         host.makePipe("sys/kernel/mm/ksm/run")
-        let manager = daemon.program
-        manager.send(SIGTERM)
-        try await Task.sleep(for: .milliseconds(200))
-        #expect(manager.isRunning)
+        daemon.program.send(SIGTERM)
+        // Signs of life that ask for more time come while it waits for the last write, and at no other time.
+        try await daemon.until("it waited for its last write") {
+            manager.messages.count { $0.contains("EXTEND_TIMEOUT_USEC") } >= 2
+        }
+        #expect(daemon.program.isRunning)
 
         #expect(try await daemon.end() == 0)
         #expect(daemon.messages.contains("told to end again, not waiting for the kernel to take run=0"))
