@@ -18,7 +18,7 @@ package final class FakeDaemon {
 extension FakeHost {
     /// - Parameters:
     ///   - pid: What the pid file says.
-    ///   - decision: What it told last, at `time` in seconds since 1970; `nil` for nothing yet.
+    ///   - decision: What it reported last, at `time` in seconds since 1970; `nil` for nothing yet.
     package func startDaemon(
         pid: Int32 = 4242, decision: Decision? = nil, guests: Int = 0, saved: KiB? = nil, time: Int64 = 1000,
         interval: Duration = .seconds(60)
@@ -26,12 +26,13 @@ extension FakeHost {
         write("\(pid)\n", to: "var/run/ksmtune.pid")
         let descriptor = unsafe open(path("var/run/ksmtune.pid"), O_RDWR | O_CLOEXEC)
         precondition(descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0)
-        let state = HostState(pid: pid, found: KnobValues())
-        let text =
-            decision.map {
-                state.text($0, guests: guests, saved: saved, time: WallTime(seconds: time), interval: interval)
-            } ?? state.text()
-        write(String(decoding: text, as: UTF8.self), to: "run/ksmtuned/state")
+        var state = StateRecord(pid: pid)
+        state.report = decision.map {
+            StateRecord.Report(
+                $0, time: WallTime(seconds: time), pause: interval, guests: Int64(guests), saved: saved,
+                sentence: $0.sentence)
+        }
+        write(String(decoding: state.text, as: UTF8.self), to: "run/ksmtuned/state")
         return FakeDaemon(lock: descriptor)
     }
 

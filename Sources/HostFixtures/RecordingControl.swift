@@ -1,4 +1,5 @@
 package import HostKernel
+package import KSMPolicy
 
 /// A KSM that takes every value and remembers the order, and that refuses when told to.
 package struct RecordingControl: KSMControl {

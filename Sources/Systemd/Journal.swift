@@ -34,7 +34,7 @@ package enum Journal {
         return unsafe String(cString: stream) == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// Sends one entry. A journal that cannot be reached is no error: there is nobody to tell.
+    /// Sends one entry. A journal that cannot be reached is no error: there is no other place for it.
     package static func send(_ fields: [Field]) {
         // All fields stand in one buffer, since the vector below points into it.
         var text: [UInt8] = []

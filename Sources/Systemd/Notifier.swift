@@ -1,7 +1,7 @@
 internal import CSystemd
 internal import Glibc
 
-/// Tells the service manager what the daemon is doing; see sd_notify(3). Without a manager it does nothing.
+/// Reports to the service manager what the daemon is doing; see sd_notify(3). Without a manager it does nothing.
 package enum Notifier {
     /// Whether there is a manager that wants to hear.
     package static var isManaged: Bool { unsafe getenv("NOTIFY_SOCKET") != nil }

@@ -1,6 +1,6 @@
 internal import HostKernel
 
-/// Whether something works, told only when it changes: a daemon that fails each minute says so once.
+/// Whether something works, reported only when it changes: a daemon that fails each minute says so once.
 struct Condition {
     private var failure: KernelFileError?
     private let area: Notice.Area
@@ -10,7 +10,7 @@ struct Condition {
     }
 
     /// - Parameter outcome: The error of this step, or `nil` where all went well.
-    /// - Returns: What to tell, if it is news.
+    /// - Returns: What to report, if it is news.
     mutating func settle(_ outcome: KernelFileError?) -> Notice? {
         defer { failure = outcome }
         guard let outcome else { return failure == nil ? nil : .recovered(area) }

@@ -1,21 +1,23 @@
 internal import HostKernel
+internal import KSMPolicy
 
 /// Notices that something else writes the knobs: virsh node-memory-tune, TuneD, an operator.
 struct ForeignWrites {
     /// What this daemon wrote last; `nil` where it wrote nothing yet, or does not know what the kernel took.
     var expected = KnobValues()
-    /// What was told, so that a writer who comes back each minute with the same value is told of once.
-    private var told = KnobValues()
+    /// What was reported, so that a writer who comes back each minute with the same value is reported once.
+    private var reported = KnobValues()
 
     /// Compares what the knobs hold with what they should.
     ///
-    /// - Returns: What to tell, a notice per knob.
+    /// - Returns: What to report, a notice per knob.
     mutating func check(_ present: KnobValues) -> [Notice] {
         [
-            Self.check(.run, expected.run, present.run, &told.run),
-            Self.check(.pagesToScan, expected.pagesToScan, present.pagesToScan, &told.pagesToScan),
+            Self.check(.run, expected.run, present.run, &reported.run),
+            Self.check(.pagesToScan, expected.pagesToScan, present.pagesToScan, &reported.pagesToScan),
             Self.check(
-                .sleepMilliseconds, expected.sleepMilliseconds, present.sleepMilliseconds, &told.sleepMilliseconds),
+                .sleepMilliseconds, expected.sleepMilliseconds, present.sleepMilliseconds,
+                &reported.sleepMilliseconds),
         ].compactMap { $0 }
     }
 
@@ -28,13 +30,13 @@ struct ForeignWrites {
             || differ(expected.sleepMilliseconds, present.sleepMilliseconds)
     }
 
-    static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ told: inout Int64?) -> Notice? {
+    static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ reported: inout Int64?) -> Notice? {
         guard let expected, let present, expected != present else {
-            told = nil
+            reported = nil
             return nil
         }
-        guard told != present else { return nil }
-        told = present
+        guard reported != present else { return nil }
+        reported = present
         return .foreignWrite(file, expected: expected, found: present)
     }
 }

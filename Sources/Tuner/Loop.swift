@@ -23,7 +23,7 @@ package protocol LoopHost: ~Copyable {
     mutating func finishWrite() -> Bool
     /// Hears of guests, whether or not they are a reason to decide.
     mutating func machinesChanged(_ events: MachineEvents)
-    mutating func note(_ notice: SourceNotice)
+    mutating func report(_ notice: SourceNotice)
     mutating func signOfLife()
 }
 
@@ -51,7 +51,7 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
         var nextDecision = after(host.pause)
         var nextSign = after(host.watchdogPeriod)
         while true {
-            for notice in waiter.takeNotices() { host.note(notice) }
+            for notice in waiter.takeNotices() { host.report(notice) }
             let wakeup = waiter.wait(until: min(nextDecision, nextSign), or: host.pendingWrite)
             if wakeup.contains(.terminate) { return }
             if wakeup.contains(.retune) { host.request() }

@@ -1,11 +1,11 @@
 package import HostKernel
 package import KSMPolicy
 
-/// Something that a step met and that an operator should know. Each is told once, when it changes.
+/// Something that a step met and that an operator should know. Each is reported once, when it changes.
 package enum Notice: Equatable, Sendable {
     /// What a step needs to read or to write.
     package enum Area: CaseIterable, Sendable {
-        case memory, guests, metric, knobs
+        case memory, guests, metric, counters, knobs
     }
 
     case failed(Area, KernelFileError)
@@ -36,10 +36,22 @@ package enum Notice: Equatable, Sendable {
     case source(SourceNotice)
 }
 
+/// Why a knob that the kernel changes only while nothing is merged stays as it is.
+package enum KnobObstacle: Equatable, Sendable {
+    /// `KSM_ALLOW_UNMERGE=` is no.
+    case notAllowed
+    /// It may be unmerged for a start or a reload, not for each hand that changes it.
+    case notNow
+    /// Everything was unmerged, and something is merged all the same.
+    case stillMerged
+    /// Unmerging would need more memory than there is.
+    case noRoom(needed: KiB, available: KiB)
+}
+
 extension Notice: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .failed(.memory, let error), .failed(.guests, let error):
+        case .failed(.memory, let error), .failed(.guests, let error), .failed(.counters, let error):
             "\(error), so KSM stays as it is until that can be read"
         case .failed(.metric, let error):
             "\(error), counting the resident size of such guests instead"
@@ -48,6 +60,7 @@ extension Notice: CustomStringConvertible {
         case .recovered(.memory): "the host's memory can be read again"
         case .recovered(.guests): "the processes can be listed again"
         case .recovered(.metric): "the guests' memory can be read by the configured metric again"
+        case .recovered(.counters): "KSM's counters can be read again"
         case .recovered(.knobs): "KSM can be controlled again"
         case .foreignWrite(let file, let expected, let found):
             "something else changed \(file.name) from \(expected) to \(found), going on by the configured policy"

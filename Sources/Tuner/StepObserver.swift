@@ -8,5 +8,5 @@ package protocol StepObserver: ~Copyable {
     /// The kernel was written to, or refused.
     mutating func didApply(_ decision: Decision, guests: Int)
 
-    mutating func note(_ notice: Notice)
+    mutating func report(_ notice: Notice)
 }

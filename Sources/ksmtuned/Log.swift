@@ -7,7 +7,7 @@ struct Log {
     private let isJournal: Bool
     /// Messages less urgent than this are kept from a plain standard error.
     ///
-    /// The journal takes all. With a log file for the debug lines, which tell each decision, the rest of standard
+    /// The journal takes all. With a log file for the debug lines, which show each decision, the rest of standard
     /// error is for what needs somebody's attention.
     var plainLimit = Priority.info
 
@@ -30,7 +30,11 @@ struct Log {
         Journal.send(fields)
     }
 
-    /// A line on standard error. One that cannot be written is lost: there is nobody to tell.
+    func write(_ diagnostic: Diagnostic) {
+        write(diagnostic.severity == .error ? .error : .warning, .configurationProblem, diagnostic.description)
+    }
+
+    /// A line on standard error. One that cannot be written is lost: there is no other place for it.
     static func writePlain(_ message: String) {
         try? StandardStream.error.write("ksmtuned: \(message.printable)\n")
     }

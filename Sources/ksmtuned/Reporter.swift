@@ -3,16 +3,13 @@ import KSMPolicy
 import Systemd
 import Tuner
 
-/// Tells what the steps do: transitions to the log, each step to the debug lines.
+/// Reports what the steps do: transitions to the log, each step to the debug lines.
 struct Reporter: StepObserver, ~Copyable {
     var log: Log
     private var isDebugging = false
-    private var logFile: LogFile?
-    /// Where it should be; `nil` where debug lines go to the log.
-    private var logFilePlace: String?
-    private var hasLogFileFailed = false
-    /// What was told last, since a change is told and a cycle is not.
-    private var told: (action: Decision.Action, reason: Decision.Reason)?
+    private var debugLog = DebugLog()
+    /// What was logged last, since a change is logged and a cycle is not.
+    private var logged = DecisionNews()
     private var lastNotice: Notice?
 
     init(log: Log) {
@@ -22,33 +19,31 @@ struct Reporter: StepObserver, ~Copyable {
     // MARK: Steps
 
     mutating func willApply(_ decision: Decision, guests: Int) {
-        if isDebugging, let pass = decision.scan?.ended { debug(DebugLines.pass(pass), nil) }
-        guard isDebugging, decision.scan == nil || isNews(decision) else { return }
-        openLogFile()
+        if isDebugging, let pass = decision.scan?.ended { debugLog.write(DebugLines.pass(pass), nil, log) }
+        guard isDebugging, decision.scan == nil || logged.isChange(decision) else { return }
+        debugLog.open(&log)
         for line in DebugLines.beforeWriting(decision) {
-            debug(line, Journal.DecisionFields(decision: decision, guests: guests))
+            debugLog.write(line, Journal.DecisionFields(decision: decision, guests: guests), log)
         }
     }
 
     mutating func didApply(_ decision: Decision, guests: Int) {
         let fields = Journal.DecisionFields(decision: decision, guests: guests)
-        if isDebugging, decision.scan == nil || isNews(decision) { debug(DebugLines.afterWriting(decision), fields) }
-        guard isNews(decision) else { return }
+        if isDebugging, decision.scan == nil || logged.isChange(decision) {
+            debugLog.write(DebugLines.afterWriting(decision), fields, log)
+        }
+        guard logged.isChange(decision) else { return }
         let id: MessageID =
             switch decision.action {
             case .stop: .scanStopped
-            case .scan: told?.action == .scan ? .scanChanged : .scanStarted
+            case .scan: logged.action == .scan ? .scanChanged : .scanStarted
             }
-        told = (decision.action, decision.reason)
+        logged.hear(decision)
         log.write(.info, id, decision.sentence, fields)
     }
 
-    private func isNews(_ decision: Decision) -> Bool {
-        told == nil || told! != (decision.action, decision.reason)
-    }
-
-    mutating func note(_ notice: Notice) {
-        // A write that lasts is met at each decision, and told once.
+    mutating func report(_ notice: Notice) {
+        // A write that lasts is met at each decision, and reported once.
         guard notice != .stillWriting || lastNotice != .stillWriting else { return }
         lastNotice = notice
         switch notice {
@@ -65,52 +60,16 @@ struct Reporter: StepObserver, ~Copyable {
         }
     }
 
-    // MARK: Debug lines
-
-    /// Opens the log file, again if it is open, and tells the header.
+    /// Begins the debug lines with their header, if there are to be any.
     ///
     /// - Parameter place: Where the log file is, or `nil` where debug lines go to the log.
     mutating func begin(
         _ configuration: Configuration, _ policy: ClassicPolicy, debugging: Bool, logFile place: String?
     ) {
         isDebugging = debugging
-        logFile = nil
-        logFilePlace = place
-        hasLogFileFailed = false
-        log.plainLimit = .info
+        debugLog.begin(debugging ? place : nil, &log)
         guard isDebugging else { return }
-        openLogFile()
         let announced = configuration.profile == .proxmox ? configuration.guestMetric : nil
-        for line in DebugLines.header(policy, announcing: announced) { debug(line, nil) }
-    }
-
-    /// Opens the log file if it should be open and is not.
-    private mutating func openLogFile() {
-        guard let place = logFilePlace, logFile == nil else { return }
-        do throws(KernelFileError) {
-            logFile = try LogFile(place)
-            log.plainLimit = .notice
-        } catch {
-            tellLogFileFailed(error)
-        }
-    }
-
-    private mutating func debug(_ line: String, _ fields: Journal.DecisionFields?) {
-        do throws(KernelFileError) {
-            if try logFile?.append(line) != nil {
-                hasLogFileFailed = false
-                return
-            }
-        } catch {
-            tellLogFileFailed(error)
-        }
-        log.write(.debug, .debugLine, line, fields)
-    }
-
-    private mutating func tellLogFileFailed(_ error: KernelFileError) {
-        if !hasLogFileFailed {
-            log.write(.warning, .failed, "\(error), writing debug lines here until that works")
-        }
-        hasLogFileFailed = true
+        for line in DebugLines.header(policy, announcing: announced) { debugLog.write(line, nil, log) }
     }
 }

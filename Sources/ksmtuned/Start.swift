@@ -77,8 +77,10 @@ struct Start {
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
     ) throws(Refusal) {
         let previous = previousState()
-        let state = HostState(
-            pid: getpid(), found: previous?.found ?? KnobValues(all: control),
+        // What cannot be read now is not known at the end either.
+        var failures: [KernelFileError] = []
+        let state = StateRecord(
+            pid: getpid(), found: previous?.found ?? KnobValues(allOf: control, failures: &failures),
             foundKnobs: previous?.foundKnobs ?? KnobSettings())
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
         let tuner = try makeTuner(control, configuration, policy, state.foundKnobs)
@@ -121,7 +123,7 @@ struct Start {
 
     private func loadConfiguration(_ total: KiB) throws(Refusal) -> Configuration {
         let loaded = files.load(total: total)
-        for diagnostic in loaded.diagnostics { log.tell(diagnostic) }
+        for diagnostic in loaded.diagnostics { log.write(diagnostic) }
         guard loaded.isUsable else {
             throw Refusal(status: .configuration, message: "the configuration is refused, not starting")
         }
@@ -177,8 +179,8 @@ struct Start {
     }
 
     /// What a daemon left that ended without an orderly end: the values found before it are the operator's.
-    private func previousState() -> HostState? {
+    private func previousState() -> StateRecord? {
         guard let text = (try? HostFile.readText(paths.state)) ?? nil else { return nil }
-        return HostState(parsing: text)
+        return StateRecord(parsing: text)
     }
 }

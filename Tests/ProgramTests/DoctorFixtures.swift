@@ -111,10 +111,11 @@ extension DoctorFacts {
             memory: MemorySample(free: KiB(Self.gibibyte), committed: KiB(8 * Self.gibibyte)),
             total: KiB(16 * Self.gibibyte), threshold: KiB(3 * Self.gibibyte), previousPagesToScan: 0)
         decision.policy = policy
-        let text = HostState(pid: pid, found: KnobValues()).text(
-            decision, guests: guests, saved: nil, time: time * 1_000_000,
-            interval: .seconds(60))
-        state = PublishedState(parsing: text)
+        var state = StateRecord(pid: pid)
+        state.report = StateRecord.Report(
+            decision, time: WallTime(seconds: time), pause: .seconds(60), guests: Int64(guests), saved: nil,
+            sentence: decision.sentence)
+        self.state = state
     }
 
     /// Has the history hold a record of 50 seconds ago.
@@ -304,7 +305,7 @@ extension DoctorFixture {
             "decisions", .fail, "three intervals late", on: { $0.now = 1181 }, off: { $0.now = 1179 }),
         DoctorFixture(
             "decisions", .skip, "none yet",
-            on: { $0.state = PublishedState(parsing: HostState(pid: 4242, found: KnobValues()).text()) }),
+            on: { $0.state = StateRecord(pid: 4242) }),
         DoctorFixture("decisions", .skip, "no daemon", on: { $0.daemon = .none }),
 
         DoctorFixture(

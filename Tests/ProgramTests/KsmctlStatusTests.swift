@@ -110,24 +110,6 @@ import Testing
         #expect(try Self.report(host, since: before).ksmd?.pagesPerSecond == nil)
     }
 
-    @Test func `What is published is read back as it was`() throws {
-        var decision = try Self.decision()
-        decision.policy = .adaptive
-        decision.reason = .newMemory
-        decision.scan = ScanReport(unscanned: KiB(5000), changed: KiB(600))
-        decision.scan?.pass = 2
-        decision.scan?.cpuShare = 0.5
-        let text = HostState(pid: 7, found: KnobValues())
-            .text(decision, guests: 4, saved: KiB(9), time: 12_000_000, interval: Interval(nanoseconds: 500_000_000))
-        let state = try #require(PublishedState(parsing: text))
-        #expect(state.pid == 7)
-        #expect(state.told?.decision == decision)
-        #expect(state.told?.sentence == decision.sentence)
-        #expect(state.told?.guests == 4)
-        #expect(state.told?.saved == KiB(9))
-        #expect(state.told?.pause == 500_000)
-    }
-
     // MARK: Explain
 
     @Test func `Explain tells the chain of a shortage`() throws {

@@ -8,7 +8,7 @@ private struct Notices: StepObserver {
     var all: [Notice] = []
     mutating func willApply(_ decision: Decision, guests: Int) {}
     mutating func didApply(_ decision: Decision, guests: Int) {}
-    mutating func note(_ notice: Notice) { all.append(notice) }
+    mutating func report(_ notice: Notice) { all.append(notice) }
 }
 
 /// What the daemon writes by the adaptive policy and by that of the kernel's advisor.
@@ -157,7 +157,9 @@ private struct Notices: StepObserver {
             $0.advisorPagesMaximum = 90_000
         }
         var notices = Notices()
-        let found = KnobValues(all: tuner.control)
+        var failures: [KernelFileError] = []
+        let found = KnobValues(allOf: tuner.control, failures: &failures)
+        #expect(failures.isEmpty)
         _ = tuner.step(at: 0, &notices)
         #expect(tuner.control.advisorMode == .scanTime)
         #expect(tuner.control.values[.run] == 1)
@@ -166,7 +168,7 @@ private struct Notices: StepObserver {
         #expect(given.0 >= 40_000)
         tuner.control.forget()
         // By way of the state file, as after a crash.
-        let state = HostState(parsing: HostState(pid: 1, found: found).text())
+        let state = StateRecord(parsing: StateRecord(pid: 1, found: found).text)
         #expect(state?.found == found)
         _ = tuner.leave(found: state?.found ?? KnobValues(), &notices)
         #expect(tuner.control.values[.advisorMinPagesToScan] == 500)

@@ -10,7 +10,7 @@ private struct Listener: StepObserver {
 
     mutating func willApply(_ decision: Decision, guests: Int) {}
     mutating func didApply(_ decision: Decision, guests: Int) {}
-    mutating func note(_ notice: Notice) { notices.append(notice) }
+    mutating func report(_ notice: Notice) { notices.append(notice) }
 }
 
 @Suite struct KnobsTests {

@@ -71,7 +71,7 @@ private struct RecordingHost: LoopHost {
     mutating func machinesChanged(_ events: MachineEvents) {
         self.events += events.events.map { "guest \($0.creator)" }
     }
-    mutating func note(_ notice: SourceNotice) {
+    mutating func report(_ notice: SourceNotice) {
         if case .otherPressure(let asked, _) = notice { events.append("watch \(asked.word)") }
     }
     mutating func signOfLife() { events.append("alive") }

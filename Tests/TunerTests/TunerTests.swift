@@ -11,7 +11,7 @@ private struct Recorder: StepObserver {
 
     mutating func willApply(_ decision: Decision, guests: Int) { told.append("will \(decision.action.word)") }
     mutating func didApply(_ decision: Decision, guests: Int) { told.append("did \(decision.action.word)") }
-    mutating func note(_ notice: Notice) { notices.append(notice) }
+    mutating func report(_ notice: Notice) { notices.append(notice) }
 }
 
 @Suite struct TunerTests {

@@ -8,7 +8,7 @@
 /* getdents64(2). */
 ssize_t linux_getdents64(int directory, void *buffer, size_t size);
 
-/* Blocks the signals for good and returns a descriptor that tells of them, or -1. */
+/* Blocks the signals for good and returns a descriptor to take them from, or -1. */
 int linux_signals_open(const int *signals, int count);
 
 /* renameat2(2) with RENAME_EXCHANGE: each name gets the other's file. */

@@ -66,7 +66,7 @@ package struct KSMSnapshot: Equatable, Sendable {
         generalProfit = value(.generalProfit)
         stableNodeChains = value(.stableNodeChains)
         stableNodeDuplicates = value(.stableNodeDuplicates)
-        let times = KSMThread(paths)?.times()
+        let times = (try? KSMThread(paths)?.times()) ?? nil
         cpu = times?.cpu
         waited = times?.waited
         self.failures = failures

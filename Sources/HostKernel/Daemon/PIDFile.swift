@@ -10,7 +10,7 @@ package struct PIDFile: ~Copyable {
 
     package enum Refusal: Error, Equatable, Sendable {
         case failed(KernelFileError)
-        /// With the pid of the daemon that runs, where the file tells it.
+        /// With the pid of the daemon that runs, where the file names it.
         case taken(path: String, by: Int32?)
     }
 

@@ -24,7 +24,7 @@ package struct Wakeup: OptionSet, Sendable {
     package static let pressure = Wakeup(rawValue: 32)
 }
 
-/// What a source of events has to say of itself. None of it keeps the daemon from its work: time and signals remain.
+/// What a source of events has to report of itself. None of it keeps the daemon from its work: time and signals remain.
 package enum SourceNotice: Equatable, Sendable {
     /// Virtual machines are not announced, or no more.
     case noMachineEvents(KernelFileError)
@@ -52,7 +52,7 @@ package protocol Waiting: ~Copyable {
     /// Waits for this much memory pressure from now on, `nil` for none. The same again changes nothing.
     mutating func watchPressure(_ threshold: PressureThreshold?)
 
-    /// Takes what there is to tell of the sources since the last call.
+    /// Takes what there is to report of the sources since the last call.
     mutating func takeNotices() -> [SourceNotice]
 }
 
@@ -191,7 +191,7 @@ extension SourceNotice: CustomStringConvertible {
         case .noMachineEvents(let error):
             "\(error), so guests that start or end are seen at the next decision, not at once"
         case .noPressure(let error):
-            error.isMissing || error.errno == EOPNOTSUPP
+            error.isMissing || error.isUnsupported
                 ? "this kernel has no pressure stall information at \(error.path) (CONFIG_PSI, psi=1), "
                     + "so memory pressure is seen at the next decision, not at once"
                 : "\(error), so memory pressure is seen at the next decision, not at once"

@@ -12,7 +12,7 @@ package struct HostPaths: Sendable {
     /// The folder of block devices.
     package let block: String
     package let configuration: String
-    /// The folder of what the daemon tells other programs.
+    /// The folder of what the daemon reports to other programs.
     package let runtime: String
     package let state: String
     /// The daemon's ring of past decisions.

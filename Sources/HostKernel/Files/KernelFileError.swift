@@ -28,6 +28,9 @@ package struct KernelFileError: Error, Equatable, Sendable {
 
     package var isReadOnly: Bool { errno == EROFS }
 
+    /// Whether the kernel has this switched off, as pressure stall information with `psi=0`.
+    package var isUnsupported: Bool { errno == EOPNOTSUPP }
+
     /// Whether the reader of a pipe has gone.
     package var isBrokenPipe: Bool { errno == EPIPE }
 

@@ -1,3 +1,5 @@
+package import KSMPolicy
+
 /// Says what would be written, and writes nothing.
 package struct DryRun: KSMControl {
     private let kernel: KSMDirectory

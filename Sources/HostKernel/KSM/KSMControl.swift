@@ -47,7 +47,7 @@ extension KSMControl {
 
     /// What merging saves now: each page counted in `pages_sharing`, and each that became the kernel's zero page.
     ///
-    /// - Returns: `nil` where it cannot be told.
+    /// - Returns: `nil` where it is not known.
     package func savedPages() -> Pages? {
         guard let sharing = try? read(.pagesSharing) else { return nil }
         return Pages(sharing) + Pages((try? read(.zeroPages)) ?? 0)

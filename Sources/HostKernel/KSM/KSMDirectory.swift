@@ -1,5 +1,5 @@
 internal import Glibc
-internal import KSMPolicy
+package import KSMPolicy
 
 /// The kernel's KSM files, or those of a tree that stands for them.
 package struct KSMDirectory: KSMControl {

@@ -61,11 +61,3 @@ package enum KSMFile: Int, CaseIterable, Sendable {
         }
     }
 }
-
-/// Who sets the pace of ksmd: since Linux 6.8 the kernel can do it itself.
-package enum AdvisorMode: String, Sendable {
-    case none
-    case scanTime = "scan-time"
-
-    package var word: String { rawValue }
-}

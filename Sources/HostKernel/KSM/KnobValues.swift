@@ -1,40 +1,56 @@
 package import KSMPolicy
 
-/// What the knobs hold at one moment. `nil` is a file that this kernel does not have, or that could not be read.
-package struct KnobValues: Equatable, Sendable {
-    package var run: Int64?
-    package var pagesToScan: Int64?
-    package var sleepMilliseconds: Int64?
-    package var advisorMode: AdvisorMode?
-    /// What the kernel's advisor goes by.
-    package var advisor: AdvisorPolicy.Order?
-
-    package init(
-        run: Int64? = nil, pagesToScan: Int64? = nil, sleepMilliseconds: Int64? = nil, advisorMode: AdvisorMode? = nil
-    ) {
-        self.run = run
-        self.pagesToScan = pagesToScan
-        self.sleepMilliseconds = sleepMilliseconds
-        self.advisorMode = advisorMode
-    }
-
-    /// The numbers, as the kernel holds them now.
-    package init(pace control: some KSMControl) {
-        run = (try? control.read(.run)) ?? nil
-        pagesToScan = (try? control.read(.pagesToScan)) ?? nil
-        sleepMilliseconds = (try? control.read(.sleepMilliseconds)) ?? nil
+extension KnobValues {
+    /// The numbers of `run` and of the pace, as the kernel holds them now.
+    ///
+    /// - Parameter failures: Receives the error of each file that is there and cannot be read. Its value is unknown.
+    package init(paceOf control: some KSMControl, failures: inout [KernelFileError]) {
+        self.init()
+        run = Self.read(.run, control, &failures)
+        pagesToScan = Self.read(.pagesToScan, control, &failures)
+        sleepMilliseconds = Self.read(.sleepMilliseconds, control, &failures)
     }
 
     /// All of them.
-    package init(all control: some KSMControl) {
-        self.init(pace: control)
-        advisorMode = (try? control.readAdvisorMode()) ?? nil
-        func value(_ file: KSMFile) -> Int64? { (try? control.read(file)) ?? nil }
-        if let scanTime = value(.advisorTargetScanTime), let cpuMaximum = value(.advisorMaxCPU),
-            let pagesMinimum = value(.advisorMinPagesToScan), let pagesMaximum = value(.advisorMaxPagesToScan)
+    ///
+    /// - Parameter failures: As in ``init(paceOf:failures:)``.
+    package init(allOf control: some KSMControl, failures: inout [KernelFileError]) {
+        self.init(paceOf: control, failures: &failures)
+        do throws(KernelFileError) {
+            advisorMode = try control.readAdvisorMode()
+        } catch {
+            failures.append(error)
+        }
+        if let scanTime = Self.read(.advisorTargetScanTime, control, &failures),
+            let cpuMaximum = Self.read(.advisorMaxCPU, control, &failures),
+            let pagesMinimum = Self.read(.advisorMinPagesToScan, control, &failures),
+            let pagesMaximum = Self.read(.advisorMaxPagesToScan, control, &failures)
         {
             advisor = AdvisorPolicy.Order(
-                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum,
+                pagesMaximum: pagesMaximum)
+        }
+    }
+
+    private static func read(
+        _ file: KSMFile, _ control: some KSMControl, _ failures: inout [KernelFileError]
+    ) -> Int64? {
+        do throws(KernelFileError) {
+            return try control.read(file)
+        } catch {
+            failures.append(error)
+            return nil
+        }
+    }
+}
+
+extension Knob {
+    package var file: KSMFile {
+        switch self {
+        case .mergeAcrossNodes: .mergeAcrossNodes
+        case .maxPageSharing: .maxPageSharing
+        case .useZeroPages: .useZeroPages
+        case .smartScan: .smartScan
         }
     }
 }

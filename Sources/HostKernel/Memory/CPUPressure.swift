@@ -1,3 +1,5 @@
+internal import KSMPolicy
+
 /// How long tasks of the host waited for a CPU; see `Documentation/accounting/psi.rst`.
 package struct CPUPressure {
     private let file: KernelFile
@@ -6,9 +8,14 @@ package struct CPUPressure {
         file = KernelFile(paths.cpuPressure, isHeld: !paths.isStandIn)
     }
 
-    /// The time since boot in which some task waited; `nil` where the kernel does not tell.
-    package func waited() -> Duration? {
-        guard let text = try? file.read(limit: 512) else { return nil }
-        return NamedNumber.find("total=", in: text.span).map { .microseconds($0) }
+    /// The time since boot in which some task waited; `nil` where the kernel does not account for it.
+    package func waited() throws(KernelFileError) -> Duration? {
+        do throws(KernelFileError) {
+            let text = try file.read(limit: 512)
+            return NamedNumber.find("total=", in: text.span).map { .microseconds($0) }
+        } catch {
+            if error.isMissing || error.isUnsupported { return nil }
+            throw error
+        }
     }
 }

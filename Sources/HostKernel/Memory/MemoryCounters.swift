@@ -8,9 +8,16 @@ package struct MemoryCounters {
         file = KernelFile(paths.vmstat, isHeld: !paths.isStandIn)
     }
 
-    /// Merged pages that were written to since boot, and became a guest's own again. `cow_ksm`, since Linux 5.18.
-    package func brokenMerges() -> Pages? {
-        guard let text = try? file.read(limit: 32768) else { return nil }
-        return NamedNumber.find("\ncow_ksm ", in: text.span).map { Pages($0) }
+    /// Merged pages that were written to since boot, and became a guest's own again: `cow_ksm`, since Linux 5.18.
+    ///
+    /// - Returns: `nil` where this kernel does not count them.
+    package func brokenMerges() throws(KernelFileError) -> Pages? {
+        do throws(KernelFileError) {
+            let text = try file.read(limit: 32768)
+            return NamedNumber.find("\ncow_ksm ", in: text.span).map { Pages($0) }
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
     }
 }

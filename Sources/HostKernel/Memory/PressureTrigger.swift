@@ -46,7 +46,7 @@ package struct PressureTrigger: ~Copyable {
 }
 
 extension PressureThreshold {
-    /// What the kernel is told: `some 150000 1000000`.
+    /// What the kernel is given: `some 150000 1000000`.
     package var trigger: String { "\(kind.rawValue) \(stall.microseconds) \(window.microseconds)" }
 
     /// The same share of a window that is a multiple of two seconds, rounded up; `nil` where it is one already.

@@ -72,27 +72,24 @@ extension Decision {
     }
 
     private func appendAdaptiveSentence(_ scan: ScanReport, to text: inout TextBuffer) {
-        if reason == .nothingOffered {
-            text.append("waiting, since no process has offered its memory to KSM: ")
-        } else if action == .scan {
-            appendPace(to: &text)
-            text.append("pass ")
-            text.append(Int64(scan.pass))
-            text.append(", ")
-        } else if reason == .filling {
-            text.append("waiting until guests have filled their memory: ")
-        } else {
-            text.append("not scanning, since a pass would not pay: ")
-        }
-        switch reason {
-        case .settled: text.append("since changed memory has had time to settle; ")
-        case .probing: text.append("to see whether busy guests have something to merge; ")
-        case .requested: text.append("as asked; ")
-        default: break
+        switch reason.wording {
+        case .act(let words) where action == .stop || reason == .nothingOffered: text.append(words)
+        case .pace(let why) where action == .scan:
+            appendPass(scan, to: &text)
+            text.append(why)
+        case .act, .comparison: appendPass(scan, to: &text)
+        case .pace: text.append("not scanning: ")
         }
         text.append(scan.unscanned)
         text.append(" new to KSM, ")
         text.append(scan.changed)
         text.append(" changed in the last pass")
+    }
+
+    private func appendPass(_ scan: ScanReport, to text: inout TextBuffer) {
+        appendPace(to: &text)
+        text.append("pass ")
+        text.append(Int64(scan.pass))
+        text.append(", ")
     }
 }

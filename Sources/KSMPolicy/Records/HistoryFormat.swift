@@ -3,7 +3,7 @@
 /// All numbers are little-endian. The file begins with a header as long as a record; slot `n` follows at
 /// `(n + 1) * recordSize`, and holds the record whose sequence number is `n` modulo the number of slots. The newest
 /// record is the one with the greatest sequence number. Each record ends with a checksum of the bytes before it, so one
-/// that was being written when the host lost power is told and passed over, and readers need no lock.
+/// that was being written when the host lost power is noticed and passed over, and readers need no lock.
 ///
 /// | Header | | Record | |
 /// |---|---|---|---|
@@ -88,7 +88,7 @@ package enum HistoryFormat {
         if record.profit != nil { flags |= Flag.profit }
         if counters != nil { flags |= Flag.counters }
         if counters?.cpu != nil { flags |= Flag.cpu }
-        bytes.append(record.policy.code)
+        bytes.append(record.policy.traits.code)
         bytes.append(record.action.code)
         bytes.append(record.reason.code)
         bytes.append(flags)
@@ -112,7 +112,8 @@ package enum HistoryFormat {
         else { return nil }
         func get(_ offset: Int) -> Int64 { Int64(bitPattern: number(bytes, offset)) }
         var record = HistoryRecord(
-            time: WallTime(microseconds: get(8)), memory: MemorySample(free: KiB(get(24)), committed: KiB(get(32))), total: KiB(get(16)),
+            time: WallTime(microseconds: get(8)), memory: MemorySample(free: KiB(get(24)), committed: KiB(get(32))),
+            total: KiB(get(16)),
             threshold: KiB(get(40)))
         record.policy = policy
         record.action = action
@@ -159,61 +160,5 @@ package enum HistoryFormat {
         while bytes.count < recordSize - 4 { bytes.append(0) }
         append(CRC32.of(bytes.span), to: &bytes)
         return bytes
-    }
-}
-
-// The numbers in the file: never changed, only added to.
-
-extension PolicyKind {
-    fileprivate var code: UInt8 {
-        switch self {
-        case .classic: 0
-        case .adaptive: 1
-        case .advisor: 2
-        }
-    }
-
-    fileprivate init?(code: UInt8) {
-        guard let kind = PolicyKind.allCases.first(where: { $0.code == code }) else { return nil }
-        self = kind
-    }
-}
-
-extension Decision.Action {
-    fileprivate var code: UInt8 {
-        switch self {
-        case .stop: 0
-        case .scan: 1
-        }
-    }
-
-    fileprivate init?(code: UInt8) {
-        switch code {
-        case 0: self = .stop
-        case 1: self = .scan
-        default: return nil
-        }
-    }
-}
-
-extension Decision.Reason {
-    fileprivate var code: UInt8 {
-        switch self {
-        case .plenty: 0
-        case .shortage: 1
-        case .easing: 2
-        case .nothingToGain: 3
-        case .filling: 4
-        case .newMemory: 5
-        case .settled: 6
-        case .probing: 7
-        case .requested: 8
-        case .nothingOffered: 9
-        }
-    }
-
-    fileprivate init?(code: UInt8) {
-        guard let reason = Decision.Reason.allCases.first(where: { $0.code == code }) else { return nil }
-        self = reason
     }
 }

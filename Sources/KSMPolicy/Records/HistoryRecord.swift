@@ -1,6 +1,6 @@
 /// One decision of the daemon with all that it was made from: a record of the history, and a row of a trace.
 ///
-/// A value that this kernel does not tell is `nil`.
+/// A value that this kernel does not show is `nil`.
 package struct HistoryRecord: Equatable, Sendable {
     /// When it was decided.
     package var time: WallTime

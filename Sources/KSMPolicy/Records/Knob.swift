@@ -1,20 +1,9 @@
-package import KSMPolicy
-
 /// A file of KSM that says how pages are merged, not how fast. Its value is the operator's.
 package enum Knob: Int, CaseIterable, Sendable {
     case mergeAcrossNodes
     case maxPageSharing
     case useZeroPages
     case smartScan
-
-    package var file: KSMFile {
-        switch self {
-        case .mergeAcrossNodes: .mergeAcrossNodes
-        case .maxPageSharing: .maxPageSharing
-        case .useZeroPages: .useZeroPages
-        case .smartScan: .smartScan
-        }
-    }
 
     package var setting: Setting {
         switch self {
@@ -44,6 +33,11 @@ package struct KnobSettings: Equatable, Sendable {
     private var values: [Int64?] = Array(repeating: nil, count: Knob.allCases.count)
 
     package init() {}
+
+    /// What the operator wants of them.
+    package init(_ configuration: Configuration) {
+        for knob in Knob.allCases { self[knob] = configuration.wanted(knob) }
+    }
 
     /// `nil` where there is none.
     package subscript(_ knob: Knob) -> Int64? {

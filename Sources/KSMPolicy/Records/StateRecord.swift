@@ -1,0 +1,259 @@
+/// What the daemon reports to other programs in `/run/ksmtuned/state`: the last decision with all that explains it, and
+/// what was found before the first one.
+///
+/// The file is `NAME=value` lines in the form of the configuration file, replaced as a whole after each decision and
+/// removed at an orderly end. One that is there when a daemon starts is from a daemon that had no such end.
+package struct StateRecord: Equatable, Sendable {
+    package var pid: Int32
+    /// The knobs before the daemon touched them.
+    package var found = KnobValues()
+    /// What the other knobs held, of those that the daemon has changed.
+    package var foundKnobs = KnobSettings()
+    /// `nil` before the first decision.
+    package var report: Report?
+
+    /// A decision, with what was known beside it.
+    package struct Report: Equatable, Sendable {
+        package var decision: Decision
+        /// When it was made.
+        package var time: WallTime
+        /// The time until the next one if nothing else happens; `nil` where the file does not say.
+        package var pause: Duration?
+        /// How many guests were counted for it.
+        package var guests: Int64
+        /// What merging saves now; `nil` where that is not known.
+        package var saved: KiB?
+        /// The daemon's own words, which are those of ``decision``.
+        package var sentence: String
+
+        package init(
+            _ decision: Decision, time: WallTime, pause: Duration?, guests: Int64, saved: KiB?, sentence: String
+        ) {
+            self.decision = decision
+            self.time = time
+            self.pause = pause
+            self.guests = guests
+            self.saved = saved
+            self.sentence = sentence
+        }
+    }
+
+    package init(pid: Int32, found: KnobValues = KnobValues(), foundKnobs: KnobSettings = KnobSettings()) {
+        self.pid = pid
+        self.found = found
+        self.foundKnobs = foundKnobs
+    }
+
+    /// The names in the file. They are an interface: never changed, only added to.
+    private enum Key: String {
+        case pid = "PID"
+        case time = "TIME_USEC"
+        case pause = "INTERVAL_USEC"
+        case policy = "POLICY"
+        case action = "ACTION"
+        case reason = "REASON"
+        case sentence = "SENTENCE"
+        case total = "TOTAL_KIB"
+        case threshold = "THRESHOLD_KIB"
+        case free = "FREE_KIB"
+        case committed = "COMMITTED_KIB"
+        case guests = "GUESTS"
+        case previousPagesToScan = "PREVIOUS_PAGES_TO_SCAN"
+        case pagesToScan = "PAGES_TO_SCAN"
+        case sleep = "SLEEP_MILLISECS"
+        case saved = "SAVED_KIB"
+        case unscanned = "UNSCANNED_KIB"
+        case changed = "CHANGED_KIB"
+        case pass = "PASS"
+        case cpuShare = "KSMD_CPU_PERMILLE"
+        case advisorScanTime = "ADVISOR_SCAN_TIME"
+        case advisorCPUMaximum = "ADVISOR_CPU_MAX"
+        case advisorPagesMinimum = "ADVISOR_NPAGES_MIN"
+        case advisorPagesMaximum = "ADVISOR_NPAGES_MAX"
+        case foundRun = "FOUND_RUN"
+        case foundPagesToScan = "FOUND_PAGES_TO_SCAN"
+        case foundSleep = "FOUND_SLEEP_MILLISECS"
+        case foundMergeAcrossNodes = "FOUND_MERGE_ACROSS_NODES"
+        case foundMaxPageSharing = "FOUND_MAX_PAGE_SHARING"
+        case foundUseZeroPages = "FOUND_USE_ZERO_PAGES"
+        case foundSmartScan = "FOUND_SMART_SCAN"
+        case foundAdvisorMode = "FOUND_ADVISOR_MODE"
+        case foundAdvisorScanTime = "FOUND_ADVISOR_SCAN_TIME"
+        case foundAdvisorCPUMaximum = "FOUND_ADVISOR_CPU_MAX"
+        case foundAdvisorPagesMinimum = "FOUND_ADVISOR_NPAGES_MIN"
+        case foundAdvisorPagesMaximum = "FOUND_ADVISOR_NPAGES_MAX"
+
+        static func found(_ knob: Knob) -> Key {
+            switch knob {
+            case .mergeAcrossNodes: .foundMergeAcrossNodes
+            case .maxPageSharing: .foundMaxPageSharing
+            case .useZeroPages: .foundUseZeroPages
+            case .smartScan: .foundSmartScan
+            }
+        }
+    }
+
+    /// The names of the four numbers that the kernel's advisor goes by.
+    private struct OrderKeys {
+        var scanTime, cpuMaximum, pagesMinimum, pagesMaximum: Key
+
+        static var given: OrderKeys {
+            OrderKeys(
+                scanTime: .advisorScanTime, cpuMaximum: .advisorCPUMaximum, pagesMinimum: .advisorPagesMinimum,
+                pagesMaximum: .advisorPagesMaximum)
+        }
+
+        static var found: OrderKeys {
+            OrderKeys(
+                scanTime: .foundAdvisorScanTime, cpuMaximum: .foundAdvisorCPUMaximum,
+                pagesMinimum: .foundAdvisorPagesMinimum, pagesMaximum: .foundAdvisorPagesMaximum)
+        }
+    }
+}
+
+// MARK: Writing
+
+extension StateRecord {
+    /// The text of the file.
+    package var text: [UInt8] {
+        var writer = Writer()
+        writer.put(.pid, Int64(pid))
+        if let report { Self.put(report, &writer) }
+        writer.put(.foundRun, found.run)
+        writer.put(.foundPagesToScan, found.pagesToScan)
+        writer.put(.foundSleep, found.sleepMilliseconds)
+        for knob in Knob.allCases { writer.put(.found(knob), foundKnobs[knob]) }
+        if let mode = found.advisorMode { writer.put(.foundAdvisorMode, word: mode.word) }
+        Self.put(found.advisor, OrderKeys.found, &writer)
+        return writer.text.bytes
+    }
+
+    private static func put(_ report: Report, _ writer: inout Writer) {
+        let decision = report.decision
+        writer.put(.time, report.time.microseconds)
+        writer.put(.pause, report.pause?.microseconds)
+        writer.put(.policy, word: decision.policy.word)
+        writer.put(.action, word: decision.action.word)
+        writer.put(.reason, word: decision.reason.word)
+        writer.put(.sentence, quoted: report.sentence)
+        writer.put(.total, decision.total.count)
+        writer.put(.threshold, decision.threshold.count)
+        writer.put(.free, decision.memory.free.count)
+        writer.put(.committed, decision.memory.committed.count)
+        writer.put(.guests, report.guests)
+        writer.put(.previousPagesToScan, decision.previousPagesToScan)
+        writer.put(.pagesToScan, decision.pagesToScan)
+        writer.put(.sleep, decision.sleepMilliseconds)
+        writer.put(.saved, report.saved?.count)
+        if let scan = decision.scan {
+            writer.put(.unscanned, scan.unscanned.count)
+            writer.put(.changed, scan.changed.count)
+            writer.put(.pass, Int64(scan.pass))
+            writer.put(.cpuShare, scan.cpuShare.map { Int64(saturating: $0 * 1000) })
+        }
+        put(decision.advisor, OrderKeys.given, &writer)
+    }
+
+    private static func put(_ order: AdvisorPolicy.Order?, _ keys: OrderKeys, _ writer: inout Writer) {
+        guard let order else { return }
+        writer.put(keys.scanTime, order.scanTime.components.seconds)
+        writer.put(keys.cpuMaximum, order.cpuMaximumPercent)
+        writer.put(keys.pagesMinimum, order.pagesMinimum)
+        writer.put(keys.pagesMaximum, order.pagesMaximum)
+    }
+
+    private struct Writer {
+        var text = TextBuffer(capacity: 1024)
+
+        mutating func put(_ key: Key, _ value: Int64?) {
+            guard let value else { return }
+            begin(key)
+            text.append(value)
+            text.append("\n")
+        }
+
+        mutating func put(_ key: Key, word: String) {
+            begin(key)
+            text.append(word)
+            text.append("\n")
+        }
+
+        mutating func put(_ key: Key, quoted sentence: String) {
+            begin(key)
+            text.append("'")
+            text.append(sentence)
+            text.append("'\n")
+        }
+
+        private mutating func begin(_ key: Key) {
+            text.append(key.rawValue)
+            text.append("=")
+        }
+    }
+}
+
+// MARK: Reading
+
+extension StateRecord {
+    /// - Returns: `nil` where the text is no such file. What is missing or not to be understood in one is left out.
+    package init?(parsing text: [UInt8]) {
+        let values = Values(text)
+        guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
+        self.init(pid: pid)
+        report = Self.report(values)
+        found = KnobValues(
+            run: values[.foundRun], pagesToScan: values[.foundPagesToScan], sleepMilliseconds: values[.foundSleep],
+            advisorMode: values.word(.foundAdvisorMode).flatMap { AdvisorMode(rawValue: $0) })
+        found.advisor = Self.order(values, OrderKeys.found)
+        for knob in Knob.allCases { foundKnobs[knob] = values[.found(knob)] }
+    }
+
+    private static func report(_ values: Values) -> Report? {
+        guard let time = values[.time], let action = values.word(.action).flatMap({ Decision.Action(word: $0) }),
+            let reason = values.word(.reason).flatMap({ Decision.Reason(word: $0) }),
+            let total = values[.total], let threshold = values[.threshold], let free = values[.free],
+            let committed = values[.committed]
+        else { return nil }
+        var decision = Decision(
+            action: action, reason: reason, pagesToScan: values[.pagesToScan] ?? 0,
+            sleepMilliseconds: values[.sleep] ?? 0,
+            memory: MemorySample(free: KiB(free), committed: KiB(committed)), total: KiB(total),
+            threshold: KiB(threshold), previousPagesToScan: values[.previousPagesToScan] ?? 0)
+        decision.policy = PolicyKind.allCases.first { $0.word == values.word(.policy) } ?? .classic
+        if let unscanned = values[.unscanned], let changed = values[.changed] {
+            var scan = ScanReport(unscanned: KiB(unscanned), changed: KiB(changed))
+            scan.pass = Int(clamping: values[.pass] ?? 0)
+            scan.cpuShare = values[.cpuShare].map { Double($0) / 1000 }
+            decision.scan = scan
+        }
+        decision.advisor = order(values, OrderKeys.given)
+        return Report(
+            decision, time: WallTime(microseconds: time), pause: values[.pause].map { .microseconds($0) },
+            guests: values[.guests] ?? 0, saved: values[.saved].map { KiB($0) },
+            sentence: values.word(.sentence) ?? decision.sentence)
+    }
+
+    private static func order(_ values: Values, _ keys: OrderKeys) -> AdvisorPolicy.Order? {
+        guard let scanTime = values[keys.scanTime], let cpuMaximum = values[keys.cpuMaximum],
+            let pagesMinimum = values[keys.pagesMinimum], let pagesMaximum = values[keys.pagesMaximum]
+        else { return nil }
+        return AdvisorPolicy.Order(
+            scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum,
+            pagesMaximum: pagesMaximum)
+    }
+
+    /// What the lines of a file say, by their names.
+    private struct Values {
+        private var words: [String: String] = [:]
+
+        init(_ text: [UInt8]) {
+            var parser = AssignmentParser()
+            parser.read(text, from: "state")
+            for assignment in parser.assignments { words[assignment.name] = assignment.value }
+        }
+
+        func word(_ key: Key) -> String? { words[key.rawValue] }
+
+        subscript(_ key: Key) -> Int64? { words[key.rawValue].flatMap { Int64($0) } }
+    }
+}

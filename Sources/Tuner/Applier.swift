@@ -1,0 +1,219 @@
+internal import HostKernel
+internal import KSMPolicy
+
+/// Makes the kernel follow a decision.
+///
+/// It alone knows in which order the files are written, what they should hold since, and whether ksmd may be in the
+/// middle of a batch that a write to `run` would have to wait for.
+struct Applier<Control: KSMControl> {
+    /// A batch of ksmd above this many pages can take longer than half a second, and a write to `run` waits for it.
+    ///
+    /// Comparing runs at 0.2 to 0.3 million pages per second.
+    static var longestBatch: Int64 { 100_000 }
+
+    var control: Control
+    /// A write to `run` that the kernel has not finished.
+    private(set) var pending: ChildWrite?
+    private var foreign = ForeignWrites()
+    private var condition = Condition(.knobs)
+    /// When the knobs were last compared with what they should hold.
+    private var watched: Instant?
+    /// What `pages_to_scan` is known to hold.
+    private var batch: Int64 = 0
+    /// The pages of the longest batch that ksmd may be in the middle of. It takes a new value of `pages_to_scan` for its
+    /// next batch only, and a write to `run` is what waits for the end of the present one.
+    private var longestBatchUnderWay: Int64 = 0
+
+    init(_ control: Control) {
+        self.control = control
+    }
+
+    /// Whether what is to be written to `run`, or under its lock, might have to wait.
+    var mayHaveToWait: Bool { longestBatchUnderWay > Self.longestBatch }
+
+    /// Whether ksmd scans by this daemon's word, as far as is known.
+    var isScanning: Bool { foreign.expected.run == 1 }
+
+    // MARK: Other writers
+
+    /// How often a policy that writes only changes looks whether something else wrote.
+    private static var scanningPause: Duration { .seconds(1) }
+    private static var restingPause: Duration { .seconds(5) }
+
+    /// Reports what something else wrote since the last decision.
+    mutating func watch(
+        _ decision: Decision, at now: Instant, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        let traits = decision.policy.traits
+        let pause = decision.action == .scan ? Self.scanningPause : Self.restingPause
+        if traits.writesOnlyChanges, let watched, now - watched < pause { return }
+        watched = now
+        // What cannot be read is not compared: the writes that follow show whether KSM can be controlled.
+        var failures: [KernelFileError] = []
+        var present = KnobValues(paceOf: control, failures: &failures)
+        note(batch: present.pagesToScan)
+        if traits.leavesPaceToKernel { present.pagesToScan = nil }
+        for notice in foreign.check(present) { observer.report(notice) }
+        // Reported once, and written over each time: what is not expected is written again.
+        if traits.writesOnlyChanges, foreign.differs(present) { foreign.expected = KnobValues() }
+    }
+
+    /// - Parameter pages: What `pages_to_scan` holds.
+    private mutating func note(batch pages: Int64?) {
+        guard let pages else { return }
+        batch = pages
+        longestBatchUnderWay = max(longestBatchUnderWay, pages)
+    }
+
+    // MARK: Writing
+
+    /// Writes what the decision means: the pace, then `run`. After a refusal nothing further is written, so that KSM
+    /// never runs at a pace that was not decided.
+    mutating func apply(
+        _ decision: Decision, _ knobs: inout KnobSettler, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            try write(decision, &knobs, &observer)
+        } catch {
+            failure = error
+        }
+        if let notice = condition.settle(failure) { observer.report(notice) }
+    }
+
+    private mutating func write(
+        _ decision: Decision, _ knobs: inout KnobSettler, _ observer: inout some StepObserver & ~Copyable
+    ) throws(KernelFileError) {
+        let onlyChanges = decision.policy.traits.writesOnlyChanges
+        switch decision.action {
+        case .scan:
+            try override(smartScan: decision.scan?.smartScan, &knobs)
+            try writePace(decision, &observer)
+            try write(run: 1, onlyIfChanged: onlyChanges)
+        case .stop:
+            try write(run: 0, onlyIfChanged: onlyChanges)
+            try override(smartScan: nil, &knobs)
+        }
+    }
+
+    private mutating func writePace(
+        _ decision: Decision, _ observer: inout some StepObserver & ~Copyable
+    ) throws(KernelFileError) {
+        if decision.policy.traits.leavesPaceToKernel {
+            guard let order = decision.advisor else { return }
+            if try give(order) {
+                observer.report(.restartedAdvisor(pages: decision.pagesToScan, start: order.pagesMinimum))
+            }
+            return
+        }
+        let isKept =
+            foreign.expected.pagesToScan == decision.pagesToScan
+            && foreign.expected.sleepMilliseconds == decision.sleepMilliseconds
+        if isKept, decision.policy.traits.writesOnlyChanges { return }
+        if foreign.expected.pagesToScan == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
+        foreign.expected.pagesToScan = nil
+        foreign.expected.sleepMilliseconds = nil
+        if try control.setPace(decision) { observer.report(.displacedAdvisor) }
+        guard control.takesEffect else { return }
+        note(batch: decision.pagesToScan)
+        foreign.expected.pagesToScan = decision.pagesToScan
+        foreign.expected.sleepMilliseconds = decision.sleepMilliseconds
+    }
+
+    private mutating func write(run: Int64, onlyIfChanged: Bool) throws(KernelFileError) {
+        if onlyIfChanged, foreign.expected.run == run { return }
+        try write(run: run)
+    }
+
+    /// Writes to `run`, in a child where that may have to wait for ksmd.
+    private mutating func write(run: Int64) throws(KernelFileError) {
+        foreign.expected.run = nil
+        if mayHaveToWait {
+            pending = try control.beginWriting(run: run)
+        } else {
+            try control.write(String(run), to: .run)
+        }
+        if pending == nil { longestBatchUnderWay = batch }
+        if control.takesEffect { foreign.expected.run = run }
+    }
+
+    /// Has a child write to `run` to clear the way for a knob; where none is needed it is done at once.
+    ///
+    /// - Returns: Whether it was begun.
+    mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        // What comes of it is nobody's decision: the next one writes in any case.
+        foreign.expected.run = nil
+        do throws(KernelFileError) {
+            pending = try control.beginWriting(run: run)
+            if pending == nil { longestBatchUnderWay = batch }
+            return true
+        } catch {
+            if let notice = condition.settle(error) { observer.report(notice) }
+            return false
+        }
+    }
+
+    /// Takes the result of ``pending``, once it is there.
+    ///
+    /// - Returns: Its failure.
+    mutating func finish(_ observer: inout some StepObserver & ~Copyable) -> KernelFileError? {
+        guard let write = pending else { return nil }
+        pending = nil
+        do throws(KernelFileError) {
+            try write.finish()
+            longestBatchUnderWay = batch
+            return nil
+        } catch {
+            foreign.expected.run = nil
+            if let notice = condition.settle(error) { observer.report(notice) }
+            return error
+        }
+    }
+
+    /// Gives smart_scan the value that a policy wants until it says otherwise. What the operator set counts more.
+    ///
+    /// - Parameter wanted: `nil` for what was found.
+    mutating func override(smartScan wanted: Bool?, _ knobs: inout KnobSettler) throws(KernelFileError) {
+        let value: Int64? = wanted.map { $0 ? 1 : 0 }
+        guard knobs.smartScanOfPolicy != value else { return }
+        if let target = knobs.smartScan(wanted: value), let present = try control.read(.smartScan) {
+            if present != target { try control.write(String(target), to: .smartScan) }
+            if control.takesEffect { knobs.took(.smartScan, target, over: present) }
+        }
+        knobs.setSmartScan(ofPolicy: value)
+    }
+
+    // MARK: The kernel's advisor
+
+    /// Gives the advisor its bounds and switches it on.
+    ///
+    /// - Returns: Whether it was on and has begun anew.
+    private mutating func give(_ order: AdvisorPolicy.Order) throws(KernelFileError) -> Bool {
+        try set(order)
+        note(batch: order.pagesMaximum)
+        let isOn = try control.readAdvisorMode() == .scanTime
+        if isOn, order.restarts { try control.write(AdvisorMode.none.word, to: .advisorMode) }
+        if !isOn || order.restarts { try control.write(AdvisorMode.scanTime.word, to: .advisorMode) }
+        return isOn && order.restarts
+    }
+
+    /// Writes what is another than the kernel has. The kernel refuses a minimum above its maximum, so the order
+    /// depends on which way they go.
+    mutating func set(_ order: AdvisorPolicy.Order) throws(KernelFileError) {
+        try set(.advisorTargetScanTime, order.scanTime.components.seconds)
+        try set(.advisorMaxCPU, order.cpuMaximumPercent)
+        if let most = try control.read(.advisorMaxPagesToScan), order.pagesMinimum > most {
+            try set(.advisorMaxPagesToScan, order.pagesMaximum)
+            try set(.advisorMinPagesToScan, order.pagesMinimum)
+        } else {
+            try set(.advisorMinPagesToScan, order.pagesMinimum)
+            try set(.advisorMaxPagesToScan, order.pagesMaximum)
+        }
+    }
+
+    private mutating func set(_ file: KSMFile, _ value: Int64) throws(KernelFileError) {
+        let present = try control.read(file)
+        guard let present, present != value else { return }
+        try control.write(String(value), to: file)
+    }
+}

@@ -1,0 +1,273 @@
+internal import HostKernel
+internal import KSMPolicy
+
+/// What the policies see of the host. It reads what they ask for, and reports what cannot be read.
+struct Sampler: ~Copyable {
+    private let memory: MemoryReader
+    private let counters: CounterReader
+    private let pressure: CPUPressure
+    private let vmstat: MemoryCounters
+    private var guests: GuestTable
+    private var configuration: Configuration
+
+    private var memoryCondition = Condition(.memory)
+    private var guestsCondition = Condition(.guests)
+    private var metricCondition = Condition(.metric)
+    private var countersCondition = Condition(.counters)
+
+    /// What could be had without swapping when memory was last read.
+    private(set) var available: KiB?
+    /// Whether the operator asked for a decision, and whether the kernel announced memory pressure, since the last one.
+    var isRequested = false
+    var isUnderPressure = false
+
+    // What is known from the last look, for a policy that does not ask for all of it each time.
+
+    private var sample = MemorySample(free: .zero, committed: .zero)
+    private var held: [GuestMemory] = []
+    private var known: ScanCounters?
+    /// When processes were last listed.
+    private var listed: Instant?
+    /// When the guests were last counted by the configured metric.
+    private var measured: Instant?
+    private var waited: (at: Instant, time: Duration)?
+    private var broken: Pages?
+    private var activity: (at: Instant, times: [(identity: Int64, time: Duration)])?
+
+    init(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) {
+        memory = MemoryReader(paths)
+        counters = CounterReader(paths)
+        pressure = CPUPressure(paths)
+        vmstat = MemoryCounters(paths)
+        guests = try GuestTable(paths, matcher: try NameMatcher(configuration))
+        self.configuration = configuration
+    }
+
+    mutating func adopt(_ configuration: Configuration) throws(KernelFileError) {
+        let isMatchingAlike =
+            configuration.profile.guests == self.configuration.profile.guests
+            && configuration.guestPattern == self.configuration.guestPattern
+        if !isMatchingAlike { guests.adopt(try NameMatcher(configuration)) }
+        // What another metric could not read is no news of this one.
+        if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
+        self.configuration = configuration
+    }
+
+    /// Hears of guests that the kernel announced.
+    mutating func machinesChanged(_ events: MachineEvents) {
+        guests.announce(events)
+    }
+
+    // MARK: Samples
+
+    /// Takes the sample that a policy needs.
+    ///
+    /// - Parameter total: The host's memory.
+    /// - Returns: `nil` where the host cannot be read.
+    mutating func take(
+        _ needs: Policy.Needs, total: KiB, at now: Instant, _ control: some KSMControl,
+        _ observer: inout some StepObserver & ~Copyable
+    ) -> Policy.Sample? {
+        let sample: Policy.Sample?
+        switch needs {
+        case .memory: sample = takeMemory(&observer)
+        case .advisor: sample = takeAdvisor(at: now, control, &observer)
+        case .adaptive(let wants): sample = takeAdaptive(wants, total: total, at: now, control, &observer)
+        }
+        guard let sample else { return nil }
+        isRequested = false
+        isUnderPressure = false
+        return sample
+    }
+
+    /// Reads memory and guests.
+    mutating func takeMemory(_ observer: inout some StepObserver & ~Copyable) -> Policy.Sample? {
+        let info = readMemory(&observer)
+        guard refreshGuests(&observer), let info else { return nil }
+        let measured = guests.measure(by: configuration.guestMetric)
+        if let notice = metricCondition.settle(measured.fallback) { observer.report(notice) }
+        return Policy.Sample(
+            MemorySample(free: info.free(by: configuration.freeMetric), committed: measured.committed),
+            guests: measured.guests)
+    }
+
+    private mutating func takeAdvisor(
+        at now: Instant, _ control: some KSMControl, _ observer: inout some StepObserver & ~Copyable
+    ) -> Policy.Sample? {
+        guard var sample = takeMemory(&observer) else { return nil }
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            let counters = try counters.read(control)
+            if let mode = try control.readAdvisorMode() {
+                sample.advisor = AdvisorPolicy.Sample(
+                    now: now, counters: counters, isOn: mode == .scanTime,
+                    pagesToScan: try control.read(.pagesToScan) ?? 0,
+                    sleepMilliseconds: try control.read(.sleepMilliseconds) ?? 0)
+            }
+        } catch {
+            failure = error
+        }
+        if let notice = countersCondition.settle(failure) { observer.report(notice) }
+        return failure == nil ? sample : nil
+    }
+
+    /// What a step of the adaptive policy asks for: ten in a second of a burst, so nothing else is read.
+    private mutating func takeAdaptive(
+        _ wants: AdaptivePolicy.Wants, total: KiB, at now: Instant, _ control: some KSMControl,
+        _ observer: inout some StepObserver & ~Copyable
+    ) -> Policy.Sample? {
+        guard let counters = readCounters(wants, control, &observer) else { return nil }
+        if wants.contains(.guests) {
+            guard listIfDue(at: now, &observer) else { return nil }
+            readGuests(at: now, &observer)
+        }
+        var sample = AdaptiveSample(now: now, memory: self.sample, counters: counters)
+        sample.isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
+        sample.isRequested = isRequested
+        sample.isUnderPressure = isUnderPressure
+        if wants.contains(.guests) { sample.guests = held }
+        if wants.contains(.memory) {
+            guard let info = readMemory(&observer) else { return nil }
+            self.sample.free = info.free(by: configuration.freeMetric)
+            sample.memory = self.sample
+            sample.available = info.available.map { Double($0.count) / Double(max(total.count, 1)) }
+        }
+        if wants.contains(.cpuPressure) { sample.cpuPressure = readCPUPressure(at: now) }
+        if wants.contains(.activity) { sample.activity = readActivity(at: now) }
+        var whole = Policy.Sample(self.sample, guests: held.count)
+        whole.adaptive = sample
+        return whole
+    }
+
+    // MARK: Memory
+
+    /// The host's memory, with every line that the configured metric needs; `nil` where it cannot be read.
+    private mutating func readMemory(_ observer: inout some StepObserver & ~Copyable) -> MemoryInfo? {
+        var info: MemoryInfo?
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            info = try memory.read(for: configuration.freeMetric)
+            available = info?.available
+        } catch {
+            failure = error
+        }
+        if let notice = memoryCondition.settle(failure) { observer.report(notice) }
+        return info
+    }
+
+    /// What there is too little of to unmerge everything; `nil` where it fits.
+    ///
+    /// - Parameter saved: What merging saves.
+    func shortage(toUnmerge saved: KiB) -> (needed: KiB, available: KiB)? {
+        // Where nothing is known of the host's memory nothing fits.
+        ((try? memory.read()) ?? MemoryInfo()).shortage(toUnmerge: saved)
+    }
+
+    // MARK: Guests
+
+    /// Finds guests that came and forgets guests that went.
+    ///
+    /// - Returns: Whether the processes could be listed.
+    private mutating func refreshGuests(_ observer: inout some StepObserver & ~Copyable) -> Bool {
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            try guests.refresh()
+        } catch {
+            failure = error
+        }
+        if let notice = guestsCondition.settle(failure) { observer.report(notice) }
+        return failure == nil
+    }
+
+    /// A listing takes 0.35 microseconds per process, and half a thousandth of a CPU is enough for it.
+    private static var listingPause: Duration { .microseconds(700) }
+
+    /// Guests that no event announced are found by listings, as often as their cost allows.
+    private mutating func listIfDue(at now: Instant, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        let pause = min(max(Self.listingPause * guests.processes, .seconds(1)), configuration.monitorInterval)
+        if let listed, now - listed < pause { return true }
+        listed = now
+        return refreshGuests(&observer)
+    }
+
+    /// Reads what each guest holds.
+    private mutating func readGuests(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
+        var held: [GuestMemory] = []
+        held.reserveCapacity(self.held.count)
+        var resident = KiB.zero
+        guests.residents { _, identity, pages in
+            let amount = pages.kibibytes(of: Host.pageSize)
+            resident += amount
+            held.append(GuestMemory(id: identity, resident: amount))
+        }
+        self.held = held
+        // Other metrics cost too much for every look, and only a threshold needs them.
+        if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
+            sample.committed = resident
+        } else if measured.map({ now - $0 >= configuration.monitorInterval }) ?? true {
+            let measurement = guests.measure(by: configuration.guestMetric)
+            if let notice = metricCondition.settle(measurement.fallback) { observer.report(notice) }
+            sample.committed = measurement.committed
+            measured = now
+        }
+    }
+
+    /// What guests did since the last call.
+    private mutating func readActivity(at now: Instant) -> GuestActivity {
+        var seen = GuestActivity()
+        // One of two signs: where it cannot be read, the other counts.
+        if let broken = (try? vmstat.brokenMerges()) ?? nil {
+            seen.brokenMerges = broken - (self.broken ?? broken)
+            self.broken = broken
+        }
+        var times: [(identity: Int64, time: Duration)] = []
+        let before = activity
+        guests.activity { identity, time in
+            times.append((identity, time))
+            guard let before, now > before.at, let old = before.times.first(where: { $0.identity == identity }) else {
+                return
+            }
+            seen.busiest = max(seen.busiest, (time - old.time) / (now - before.at))
+        }
+        activity = (now, times)
+        return seen
+    }
+
+    // MARK: KSM and the CPUs
+
+    private mutating func readCounters(
+        _ wants: AdaptivePolicy.Wants, _ control: some KSMControl, _ observer: inout some StepObserver & ~Copyable
+    ) -> ScanCounters? {
+        if let known, wants.isDisjoint(with: [.counters, .allCounters]) { return known }
+        var failure: KernelFileError?
+        do throws(KernelFileError) {
+            // Between two looks only the end of a pass is news, and how fast it comes nearer.
+            if let known, !wants.contains(.allCounters) {
+                self.known = try counters.read(since: known, control)
+            } else {
+                known = try counters.read(control)
+            }
+        } catch {
+            failure = error
+        }
+        if let notice = countersCondition.settle(failure) { observer.report(notice) }
+        return failure == nil ? known : nil
+    }
+
+    /// The share of the time since the last call in which some task waited for a CPU.
+    ///
+    /// - Returns: `nil` where the kernel does not account for it, or it cannot be read: then nobody is given way to.
+    private mutating func readCPUPressure(at now: Instant) -> Double? {
+        guard let time = (try? pressure.waited()) ?? nil else { return nil }
+        defer { waited = (now, time) }
+        guard let waited, now > waited.at else { return nil }
+        return (time - waited.time) / (now - waited.at)
+    }
+
+    // MARK: Records
+
+    /// KSM's counters for a record; `nil` where they cannot be read.
+    func recordedCounters(_ control: some KSMControl) -> ScanCounters? {
+        try? counters.read(control)
+    }
+}

@@ -1,0 +1,122 @@
+internal import HostKernel
+package import KSMPolicy
+
+/// What ``KnobSettler`` says is done here.
+extension Tuner {
+    /// What the changed knobs held before, for the state file.
+    package var foundKnobs: KnobSettings { knobs.found }
+
+    /// Whether ``applyKnobs(_:)`` left KSM at rest, so that a decision has to say what it does next.
+    package var isCleared: Bool { knobs.isCleared }
+
+    /// Remembers what the knobs hold that are to be changed.
+    ///
+    /// - Returns: Whether there is something that was not remembered before. To lose nothing by a crash, it should be
+    ///   in the state file before ``applyKnobs(_:)`` changes it.
+    package mutating func rememberKnobs() -> Bool {
+        let before = knobs.found
+        for knob in Knob.allCases where knobs.wanted(knob) != nil {
+            // One that cannot be read is not changed either, and that is reported then.
+            if let present = (try? control.read(knob.file)) ?? nil { knobs.remember(knob, present: present) }
+        }
+        return knobs.found != before
+    }
+
+    /// Gives the knobs the values that the operator set, and those that are set no more what they held before.
+    ///
+    /// A change that needs everything unmerged is only begun here; it goes on when the child of ``pending`` has ended.
+    package mutating func applyKnobs(_ observer: inout some StepObserver & ~Copyable) {
+        guard pending == nil else {
+            areKnobsDue = true
+            return
+        }
+        areKnobsDue = false
+        settleKnobs(mayClear: true, &observer)
+    }
+
+    /// Puts back what the knobs held before, as far as `KSM_ON_EXIT=` wants it.
+    package mutating func putBackKnobs(_ observer: inout some StepObserver & ~Copyable) {
+        guard configuration.onExit == .restore else { return }
+        knobs.leave()
+        applyKnobs(&observer)
+    }
+
+    /// Between two looks at the knobs. One costs a read for each that is set.
+    private static var lookPause: Duration { .seconds(10) }
+
+    /// Now and then: whether another hand changed a knob, and whether one that had to wait can be changed now.
+    mutating func lookAtKnobs(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
+        guard let looked = knobsLooked else {
+            knobsLooked = now
+            return
+        }
+        guard control.takesEffect, now - looked >= Self.lookPause else { return }
+        knobsLooked = now
+        for knob in Knob.allCases where knobs.written[knob] != nil {
+            // What cannot be read is not compared; to settle it below reports that.
+            let present = (try? control.read(knob.file)) ?? nil
+            if let notice = knobs.checkForeign(knob, present: present) { observer.report(notice) }
+        }
+        settleKnobs(mayClear: false, &observer)
+    }
+
+    /// Goes on with a change when the child has ended that cleared the way for it.
+    mutating func goOnWithKnobs(
+        after failure: KernelFileError?, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        guard let run = knobs.childEnded() else {
+            if areKnobsDue { applyKnobs(&observer) }
+            return
+        }
+        areKnobsDue = false
+        // All that was merged is to be merged anew.
+        if run == 2, failure == nil { request() }
+        // Pages can have been merged before the scan ended.
+        settleKnobs(mayClear: run == 0 && failure == nil, hasFailed: failure != nil, &observer)
+    }
+
+    private mutating func settleKnobs(
+        mayClear: Bool, hasFailed: Bool = false, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        knobs.begin(knobView(), mayClear: mayClear, hasFailed: hasFailed)
+        while true {
+            switch knobs.next() {
+            case .rest: return
+            case .report(let notice): observer.report(notice)
+            case .write(let knob, let value): knobs.wrote(write(value, to: knob))
+            case .clear(let run):
+                guard applier.begin(run: run, &observer) else { return knobs.couldNotClear() }
+                if pending == nil { return goOnWithKnobs(after: nil, &observer) }
+            }
+        }
+    }
+
+    private mutating func write(_ value: Int64, to knob: Knob) -> KernelFileError? {
+        do throws(KernelFileError) {
+            try applier.control.write(String(value), to: knob.file)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Of the kernel's files, those that the settling will ask for.
+    private func knobView() -> KnobSettler.View {
+        var view = KnobSettler.View()
+        for knob in Knob.allCases where knobs.wanted(knob) != nil {
+            view.present[knob] = Result { () throws(KernelFileError) in try control.read(knob.file) }
+        }
+        guard !view.present.isEmpty else { return view }
+        view.isAnythingMerged = Result { () throws(KernelFileError) in try control.read(.pagesShared) ?? 0 > 0 }
+        view.isInLongBatch = Result { () throws(KernelFileError) in
+            guard try control.read(.run) == 1 else { return false }
+            if applier.mayHaveToWait { return true }
+            return try control.read(.pagesToScan) ?? 0 > Self.longestBatch
+        }
+        if configuration.allowsUnmerge {
+            view.saved = saved ?? .zero
+            view.shortage = unmergeShortage()
+        }
+        return view
+    }
+}

@@ -1,0 +1,57 @@
+import HostKernel
+import KSMPolicy
+import Systemd
+import Tuner
+
+extension Daemon {
+    /// Does what `KSM_ON_EXIT=` says; after a single decision it leaves what was decided.
+    mutating func end(_ loop: inout Loop<Waiter>) {
+        isEnding = true
+        Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
+        finishWrites(&loop)
+        if !options.isOnce {
+            tuner.putBackKnobs(&reporter)
+            finishWrites(&loop)
+        }
+        // KSM rests after a knob was changed, which the ways to end that write nothing to run would leave it at.
+        if tuner.isCleared, options.isOnce || configuration.onExit == .keep {
+            decide()
+            finishWrites(&loop)
+        }
+        if !options.isOnce, let run = tuner.leave(found: publisher.state.found, &reporter) {
+            write(run: run, &loop)
+        }
+        // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
+        let mustKeepState = options.isOnce && isStateInherited
+        if !mustKeepState { publisher.remove() }
+        guard !options.isOnce else { return }
+        reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
+    }
+
+    /// A change of a knob can take one write after the other.
+    private mutating func finishWrites(_ loop: inout Loop<Waiter>) {
+        while let write = tuner.pending {
+            guard loop.runToEnd(of: write, &self) else {
+                reporter.log.write(
+                    .warning, .failed, "told to end again, not waiting for the kernel's answer to the last write")
+                return
+            }
+            _ = finishWrite()
+        }
+    }
+
+    /// The last write, in a child: it may wait for ksmd, and the kernel may end one that unmerges for want of memory.
+    private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) {
+        do throws(KernelFileError) {
+            guard let write = try tuner.control.beginWriting(run: run) else { return }
+            guard loop.runToEnd(of: write, &self) else {
+                reporter.log.write(
+                    .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
+                return
+            }
+            try write.finish()
+        } catch {
+            reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
+        }
+    }
+}

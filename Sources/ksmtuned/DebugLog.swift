@@ -1,0 +1,48 @@
+import HostKernel
+import KSMPolicy
+import Systemd
+
+/// Where the debug lines go: into the file that `LOGFILE=` names, else to the log.
+struct DebugLog: ~Copyable {
+    private var file: LogFile?
+    /// Where the file should be; `nil` where the lines go to the log.
+    private var place: String?
+    private var hasFailed = false
+
+    /// Opens the file anew, for logrotate(8).
+    mutating func begin(_ place: String?, _ log: inout Log) {
+        file = nil
+        self.place = place
+        hasFailed = false
+        log.plainLimit = .info
+        open(&log)
+    }
+
+    /// Opens the file if it should be open and is not.
+    mutating func open(_ log: inout Log) {
+        guard let place, file == nil else { return }
+        do throws(KernelFileError) {
+            file = try LogFile(place)
+            log.plainLimit = .notice
+        } catch {
+            report(error, log)
+        }
+    }
+
+    mutating func write(_ line: String, _ fields: Journal.DecisionFields?, _ log: Log) {
+        do throws(KernelFileError) {
+            if try file?.append(line) != nil {
+                hasFailed = false
+                return
+            }
+        } catch {
+            report(error, log)
+        }
+        log.write(.debug, .debugLine, line, fields)
+    }
+
+    private mutating func report(_ error: KernelFileError, _ log: Log) {
+        if !hasFailed { log.write(.warning, .failed, "\(error), writing debug lines here until that works") }
+        hasFailed = true
+    }
+}

@@ -1,0 +1,79 @@
+import HostKernel
+import KSMPolicy
+import Systemd
+
+/// Shows other programs what the daemon does: the state file, and the service manager's status line.
+struct Publisher: ~Copyable {
+    private(set) var state: StateRecord
+    private var file: PublishedFile
+    private var hasFailed = false
+    /// Whether the state file is written; a dry run writes none.
+    private let isWriting: Bool
+    private var published = DecisionNews()
+    private let isManaged = Notifier.isManaged
+    private var status: [UInt8] = []
+
+    init(_ paths: HostPaths, _ state: StateRecord, isWriting: Bool) {
+        self.state = state
+        self.isWriting = isWriting
+        file = PublishedFile(paths.state)
+    }
+
+    /// Whether this decision is to be published: of a policy that looks often only what is news.
+    func isDue(_ decision: Decision, at now: Instant) -> Bool {
+        published.isDue(decision, at: now, decision.policy.traits.reported)
+    }
+
+    /// Publishes a decision.
+    ///
+    /// - Parameter remark: What stands before it in the status line.
+    mutating func publish(
+        _ report: StateRecord.Report, foundKnobs: KnobSettings, at now: Instant, remark: String, _ log: Log
+    ) {
+        published.hear(report.decision, at: now)
+        state.report = report
+        publish(foundKnobs: foundKnobs, log)
+        notify(report, remark)
+    }
+
+    /// Publishes what the changed knobs held before.
+    mutating func publish(foundKnobs: KnobSettings, _ log: Log) {
+        state.foundKnobs = foundKnobs
+        guard isWriting else { return }
+        do throws(KernelFileError) {
+            let text = state.text
+            try file.publish(text.span)
+            hasFailed = false
+        } catch {
+            if !hasFailed {
+                log.write(.warning, .failed, "\(error), so other programs cannot see the decisions until that works")
+            }
+            hasFailed = true
+        }
+    }
+
+    /// Removes the state file, at an orderly end.
+    borrowing func remove() {
+        if isWriting { file.remove() }
+    }
+
+    /// `STATUS=`, if it is another than before.
+    private mutating func notify(_ report: StateRecord.Report, _ remark: String) {
+        guard isManaged else { return }
+        var text = TextBuffer(capacity: 256)
+        text.append("STATUS=")
+        text.append(remark)
+        text.append(report.sentence)
+        text.append("; ")
+        text.append(report.guests)
+        text.append(report.guests == 1 ? " guest" : " guests")
+        if let saved = report.saved {
+            text.append(", ")
+            text.append(saved)
+            text.append(" saved")
+        }
+        guard text.bytes != status else { return }
+        status = text.bytes
+        Notifier.notify(text.string)
+    }
+}
