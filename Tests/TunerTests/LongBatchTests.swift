@@ -1,0 +1,104 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+import Tuner
+
+private struct Ignorer: StepObserver {
+    mutating func willApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func report(_ notice: Notice) {}
+}
+
+/// A write to `run` waits until ksmd has finished its batch, so with long batches it is left to a child.
+@Suite struct LongBatchTests {
+    private static let total: Int64 = 16 * 1024 * 1024
+    private let host = FakeHost(total: total)
+
+    private func policy(_ configuration: Configuration) throws -> ClassicPolicy {
+        try ClassicPolicy(configuration, total: KiB(Self.total))
+    }
+
+    /// A daemon whose classic policy has ksmd scan by the largest batches.
+    private func scanningHard() throws -> Tuner<RecordingControl> {
+        var configuration = Configuration()
+        configuration.pagesBoost = Int64(UInt32.max)
+        configuration.pagesMaximum = Int64(UInt32.max)
+        var control = RecordingControl()
+        control.values[.advisorTargetScanTime] = 200
+        control.values[.advisorMaxCPU] = 70
+        control.values[.advisorMinPagesToScan] = 500
+        control.values[.advisorMaxPagesToScan] = 30_000
+        var tuner = try Tuner(
+            host.paths, control: control, configuration: configuration, policy: policy(configuration))
+        var observer = Ignorer()
+        host.setMemory(total: Self.total, free: 1000)
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.control.values[.pagesToScan] == Int64(UInt32.max))
+        return tuner
+    }
+
+    @Test(arguments: PolicyKind.allCases)
+    func `No policy waits for a batch that was long before a reload`(_ kind: PolicyKind) throws {
+        var tuner = try scanningHard()
+        var observer = Ignorer()
+        var configuration = Configuration()
+        configuration.policy = kind
+        configuration.adaptiveStart = .threshold
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        try tuner.adopt(configuration, policy(configuration))
+        // Scans on, by small batches from now on.
+        let child = host.path("run/child")
+        host.write("", to: "run/child")
+        tuner.control.childFile = child
+        tuner.control.forget()
+        var now: Int64 = 0
+        func step() {
+            now += 20_000_000_000
+            _ = tuner.step(at: Instant(nanoseconds: now), &observer)
+        }
+        step()
+        // The kernel's advisor sets the pages itself.
+        if kind == .advisor { tuner.control.values[.pagesToScan] = 500 }
+        // The stop comes while that long batch may still be under way: it is begun in a child, never written here.
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        host.removeProcess(100)
+        while tuner.pending == nil, now < 400_000_000_000 { step() }
+        #expect(tuner.pending != nil)
+        #expect(!tuner.control.writes.contains { $0.hasPrefix("run=") })
+        tuner.finishPending(&observer)
+        step()
+        tuner.finishPending(&observer)
+        // That child's write has waited for the batch, and what follows is short.
+        let begun = tuner.control.begun.count
+        step()
+        step()
+        #expect(tuner.pending == nil)
+        #expect(tuner.control.begun.count == begun)
+    }
+
+    @Test func `A batch that another hand made long is not waited for`() throws {
+        for kind in PolicyKind.allCases {
+            var configuration = Configuration()
+            configuration.policy = kind
+            configuration.adaptiveStart = .threshold
+            var tuner = try Tuner(
+                host.paths, control: RecordingControl(), configuration: configuration, policy: policy(configuration))
+            var observer = Ignorer()
+            host.setMemory(total: Self.total, free: 1000)
+            host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+            for second: Int64 in 0..<3 {
+                _ = tuner.step(at: Instant(nanoseconds: second * 2_000_000_000), &observer)
+            }
+            #expect(tuner.control.values[.run] == 1)
+            tuner.control.values[.pagesToScan] = 5_000_000
+            host.setMemory(total: Self.total, free: Self.total / 2)
+            host.removeProcess(100)
+            tuner.control.forget()
+            for second: Int64 in 10..<20 {
+                _ = tuner.step(at: Instant(nanoseconds: second * 2_000_000_000), &observer)
+            }
+            #expect(tuner.control.begun.first != nil, "\(kind)")
+        }
+    }
+}
