@@ -19,8 +19,8 @@ extension OvercommitPlan {
         guard let cpus = host.cpus else { return findings }
         let large = groups.filter { $0.vcpus ?? 0 > cpus }
         if !large.isEmpty { findings.append(moreThanCPUs(large, cpus)) }
-        let (limit, overflow) = cpus.multipliedReportingOverflow(by: Self.vcpusPerCPU)
-        if !overflow, vcpus > limit {
+        let limit = cpus.multipliedSaturated(by: Self.vcpusPerCPU)
+        if vcpus > limit {
             findings.append(
                 OvercommitFinding(
                     kind: .tooManyVCPUs,
