@@ -83,7 +83,7 @@ import Testing
             #expect(notices.count == 1)
             #expect("\(notices[0])".contains("the kernel dropped the trigger"))
             let began = waiter.now
-            while waiter.now < began + 20_000_000 { _ = waiter.wait(until: began + 20_000_000) }
+            while waiter.now < began + .milliseconds(20) { _ = waiter.wait(until: began + .milliseconds(20)) }
             #expect(waiter.takeNotices() == [])
         }
     }

@@ -9,8 +9,8 @@ import Testing
 @testable import ksmctl
 
 @Suite struct KsmctlDoctorTests {
-    private static func check(_ id: String, _ facts: DoctorFacts) throws -> Check {
-        try #require(Question.all.first { $0.id == id }).answer(facts)
+    private static func check(_ id: String, _ facts: DoctorFacts) throws -> CheckResult {
+        try #require(Check.all.first { $0.id == id }).result(facts)
     }
 
     @Test func `Nothing is amiss on a healthy host`() {
@@ -41,8 +41,8 @@ import Testing
 
     @Test func `No check is without a fixture that warns or fails`() {
         let known = Set(DoctorFixture.all.filter { $0.verdict == .warn || $0.verdict == .fail }.map { $0.id })
-        #expect(known == Set(Question.all.map { $0.id }))
-        #expect(Question.all.count == known.count)
+        #expect(known == Set(Check.all.map { $0.id }))
+        #expect(Check.all.count == known.count)
     }
 
     // MARK: What they say
@@ -69,17 +69,18 @@ import Testing
         var facts = DoctorFacts.healthy
         facts.daemon = .none
         facts.maskedUnits = ["/etc/systemd/system/ksmtuned.service"]
-        let check = try Self.check("daemon", facts)
-        #expect(check.remedy?.hasPrefix("systemctl unmask ksm ksmtuned && systemctl enable --now ksmtuned") == true)
-        #expect(check.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
+        let result = try Self.check("daemon", facts)
+        #expect(result.remedy?.hasPrefix("systemctl unmask ksm ksmtuned && systemctl enable --now ksmtuned") == true)
+        #expect(result.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
     }
 
     @Test func `What a guest is called cannot forge a line`() throws {
         var facts = DoctorFacts.healthy
         facts.guests[0].name = "web\nOK    KSM"
         facts.guests[0].vcpus = 64
-        let check = try Self.check("vcpus", facts)
-        #expect(check.evidence.first?.text == "web?OK    KSM (101) has 64")
+        let result = try Self.check("vcpus", facts)
+        #expect(result.evidence.first?.text == "web\nOK    KSM (101) has 64")
+        #expect(DoctorReport(facts).text(.plain, columns: nil).contains("      web?OK    KSM (101) has 64\n"))
     }
 
     @Test func `Many names are cut short`() {
@@ -102,6 +103,7 @@ import Testing
         #expect(
             report.text(.plain, columns: nil) == """
                 OK    KSM               present and writable
+                OK    Host's files      all that are there can be read
                 OK    Configuration     no problem found
                 WARN  Daemon            not running, and KSM does not scan
                       /var/run/ksmtune.pid: nobody holds the daemon's lock
@@ -116,15 +118,16 @@ import Testing
                       deflate-on-oom off: db (102)
                       Remedy: QEMU: deflate-on-oom=on of the balloon's -device; libvirt: <memballoon model='virtio' autodeflate='on'/>
                 OK    vCPUs             no guest has more than the host has CPUs
+                OK    KSM's users       guests alone
+                OK    Profit            KSM saves 953.6 MiB more than it takes
                 WARN  Huge pages        for all memory: khugepaged gives merged pages copies again
                       /sys/kernel/mm/transparent_hugepage: enabled is always, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
                       QEMU asks for huge pages itself, so the bounds of khugepaged count for guests in either mode
                       Remedy: cd /sys/kernel/mm/transparent_hugepage && echo 0 | tee khugepaged/max_ptes_none khugepaged/max_ptes_shared && echo madvise > enabled
                 OK    NUMA              one node
                 OK    Sharing limit     a page has at most 256 users
-                OK    Profit            KSM saves 953.6 MiB more than it takes
                 SKIP  ksmd's CPU time   no record of the last hour to count from; the running daemon writes them
-                FAIL  Swap              guests may have more than memory and swap together
+                FAIL  Swap              guests may have more than memory and swap on disk together
                       guests may have 25.0 GiB
                       /proc/meminfo: 16.0 GiB of memory
                       /proc/swaps: 8.0 GiB of swap
@@ -140,7 +143,7 @@ import Testing
                       a write to a merged page takes longer than to another, so that a guest can learn whether another one holds a page that it knows: a version of a program, a file, parts of an address or a key
                       Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>; or switch merging off: ksmctl unmerge
 
-                21 checks: 13 ok, 4 warnings, 1 failure, 3 skipped
+                23 checks: 15 ok, 4 warnings, 1 failure, 3 skipped
 
                 """)
         #expect(report.status == 2)
@@ -166,6 +169,7 @@ import Testing
                 == host.filled(
                     """
                     OK    KSM               present and writable
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                     WARN  Daemon            not running, and KSM does not scan
                           ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
@@ -178,10 +182,11 @@ import Testing
                     SKIP  Mergeable memory  no guest runs
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
+                    OK    KSM's users       none: no process offers memory
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
                     OK    Huge pages        only for those who ask
                     OK    NUMA              one node
                     OK    Sharing limit     a page has at most 256 users
-                    OK    Profit            KSM saves 1.0 MiB more than it takes
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
@@ -190,7 +195,7 @@ import Testing
                     OK    Memory pressure   none
                     SKIP  Owners            no guest runs
 
-                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
 
                     """))
     }
@@ -207,6 +212,7 @@ import Testing
                     """
                     OK    KSM               present and writable
                           ROOT/sys/kernel/mm/ksm: run=0 pages_to_scan=100 sleep_millisecs=20
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                           ROOT/etc/ksmtuned.conf: policy classic
                     WARN  Daemon            not running, and KSM does not scan
@@ -221,6 +227,10 @@ import Testing
                     SKIP  Mergeable memory  no guest runs
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
+                    OK    KSM's users       none: no process offers memory
+                          0 processes offer memory
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
+                          ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes: what is merged less the kernel's own records of all pages
                     OK    Huge pages        only for those who ask
                           ROOT/sys/kernel/mm/transparent_hugepage: enabled is madvise, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
                           QEMU asks for its guests' memory: there khugepaged may still give merged pages copies
@@ -229,8 +239,6 @@ import Testing
                     OK    Sharing limit     a page has at most 256 users
                           ROOT/sys/kernel/mm/ksm: stable_node_dups is 0, stable_node_chains 0: 0 KiB of copies beside 0 KiB saved
                           ROOT/sys/kernel/mm/ksm/max_page_sharing: 256; the kernel's default is 256
-                    OK    Profit            KSM saves 1.0 MiB more than it takes
-                          ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
@@ -243,7 +251,7 @@ import Testing
                           ROOT/proc/pressure/memory: some avg10=0.0 full avg10=0.0
                     SKIP  Owners            no guest runs
 
-                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
 
                     """))
     }
@@ -264,7 +272,7 @@ import Testing
         var record = HistoryRecord(
             time: 973_000_000, memory: MemorySample(free: .zero, committed: .zero), total: .zero)
         record.counters = ScanCounters()
-        record.counters?.cpu = 15_000_000_000
+        record.counters?.cpu = .seconds(15)
         var history = try HistoryWriter(host.paths.history) { _ in }
         try history.append(record)
         record.time = 1_010_000_000
@@ -275,7 +283,7 @@ import Testing
             previousPagesToScan: 0)
         let daemon = host.startDaemon(decision: decision, guests: 2)
 
-        let report = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+        let report = DoctorReport(try DoctorFacts(host.paths, now: WallTime(seconds: 1023)))
 
         func finding(_ id: String) -> String? {
             report.checks.first { $0.id == id }.map { "\($0.verdict.rawValue): \($0.finding)" }
@@ -293,7 +301,7 @@ import Testing
         #expect(report.status == 1)
 
         host.setKSM(["pages_to_scan": 1250])
-        let again = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+        let again = DoctorReport(try DoctorFacts(host.paths, now: WallTime(seconds: 1023)))
         #expect(
             again.checks.first { $0.id == "knobs" }?.evidence.map { $0.text } == [
                 "pages_to_scan is 1250, the daemon wrote 300"
@@ -314,13 +322,14 @@ import Testing
                     FAIL  KSM               this kernel has none
                           ROOT/sys/kernel/mm/ksm/run: there is no such file
                           Remedy: boot a kernel that is built with CONFIG_KSM=y
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                     SKIP  Daemon            there is no KSM to tune
 
                     """)))
     }
 
-    @Test func `A host of which nothing is known is told so`() async throws {
+    @Test func `A host of which nothing is known is reported as such`() async throws {
         let host = FakeHost()
         host.remove("proc/meminfo")
         let outcome = try await Program.ksmctl.run(["doctor", host.rootOption])
@@ -359,7 +368,7 @@ import Testing
         }
         #expect(
             ids("warn") == [
-                "configuration", "other-writers", "guests-counted", "huge-pages", "numa", "max-page-sharing", "profit",
+                "configuration", "other-writers", "guests-counted", "profit", "huge-pages", "numa", "max-page-sharing",
                 "compressed-swap", "rotational-swap",
             ])
         #expect(ids("fail") == ["daemon", "pressure"])
@@ -382,8 +391,8 @@ import Testing
                 as? [String: Any])
         let check = (schema["$defs"] as? [String: Any])?["check"] as? [String: Any]
         let id = (check?["properties"] as? [String: Any])?["id"] as? [String: Any]
-        #expect(id?["enum"] as? [String] == Question.all.map { $0.id })
+        #expect(id?["enum"] as? [String] == Check.all.map { $0.id })
         let description = try #require(id?["description"] as? String)
-        for question in Question.all { #expect(description.contains(" \(question.id): ")) }
+        for check in Check.all { #expect(description.contains(" \(check.id): ")) }
     }
 }

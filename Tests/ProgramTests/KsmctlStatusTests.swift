@@ -31,7 +31,9 @@ import Testing
         return policy.decide(MemorySample(free: KiB(free), committed: KiB(committed)), previous: 0)
     }
 
-    private static func report(_ host: FakeHost, now: Double = 1023, since: ScanMoment? = nil) throws -> StatusReport {
+    private static func report(_ host: FakeHost, now: WallTime = WallTime(seconds: 1023), since: ScanMoment? = nil)
+        throws -> StatusReport
+    {
         try StatusReport(HostView(host.paths), now: now, since: since)
     }
 
@@ -39,8 +41,8 @@ import Testing
     func `Status with a daemon`() throws {
         let host = Self.shortHost()
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3, saved: KiB(Self.gibibyte))
-        var before = ScanMoment(KSMSnapshot(host.paths), at: 1003)
-        before.scanned = 1_000_000
+        var before = ScanMoment(KSMSnapshot(host.paths), at: WallTime(seconds: 1003))
+        before.scanned = Pages(1_000_000)
         let text = try Self.report(host, since: before).text(.plain)
         #expect(
             text == """
@@ -104,9 +106,9 @@ import Testing
 
     @Test func `A reboot since the last record gives no speed`() throws {
         let host = Self.shortHost()
-        var before = ScanMoment(KSMSnapshot(host.paths), at: 1003)
-        before.scanned = 3_000_000
-        before.cpu = 5
+        var before = ScanMoment(KSMSnapshot(host.paths), at: WallTime(seconds: 1003))
+        before.scanned = Pages(3_000_000)
+        before.cpu = .nanoseconds(5)
         #expect(try Self.report(host, since: before).ksmd?.pagesPerSecond == nil)
     }
 
@@ -118,22 +120,22 @@ import Testing
         decision.scan?.pass = 2
         decision.scan?.cpuShare = 0.5
         let text = HostState(pid: 7, found: KnobValues())
-            .text(decision, guests: 4, saved: KiB(9), time: 12_000_000, interval: Interval(nanoseconds: 500_000_000))
+            .text(decision, guests: 4, saved: KiB(9), time: 12_000_000, interval: .milliseconds(500))
         let state = try #require(PublishedState(parsing: text))
         #expect(state.pid == 7)
-        #expect(state.told?.decision == decision)
-        #expect(state.told?.sentence == decision.sentence)
-        #expect(state.told?.guests == 4)
-        #expect(state.told?.saved == KiB(9))
-        #expect(state.told?.pause == 500_000)
+        #expect(state.last?.decision == decision)
+        #expect(state.last?.sentence == decision.sentence)
+        #expect(state.last?.guests == 4)
+        #expect(state.last?.saved == KiB(9))
+        #expect(state.last?.interval == .milliseconds(500))
     }
 
     // MARK: Explain
 
-    @Test func `Explain tells the chain of a shortage`() throws {
+    @Test func `Explain shows the chain of a shortage`() throws {
         let host = Self.shortHost()
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
-        let text = try ExplainReport(HostView(host.paths), now: 1023).text(.plain)
+        let text = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1023)).text(.plain)
         #expect(
             text == """
                 scanning 300 pages every 10 ms: 1.0 GiB free < 3.1 GiB threshold
@@ -157,11 +159,11 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `Explain tells the chain of plenty`() throws {
+    @Test func `Explain shows the chain of plenty`() throws {
         let host = FakeHost()
         let daemon = host.startDaemon(
             decision: try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte), guests: 1)
-        let report = try ExplainReport(HostView(host.paths), now: 1001)
+        let report = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
         #expect(
             report.steps.suffix(4).map { "\($0.name): \($0.text)" } == [
                 "compare: 4.0 GiB + 3.1 GiB threshold = 7.1 GiB < 16.0 GiB total: the guests fit",
@@ -173,11 +175,11 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `A configuration that has changed since is told`() throws {
+    @Test func `A configuration that has changed since is a note`() throws {
         let host = FakeHost()
         host.configure("KSM_THRES_COEF=30\n")
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 1)
-        let report = try ExplainReport(HostView(host.paths), now: 1001)
+        let report = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
         #expect(report.steps.contains { $0.text.contains("the configuration has changed since this decision") })
         withExtendedLifetime(daemon) {}
     }

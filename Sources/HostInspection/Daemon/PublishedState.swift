@@ -1,19 +1,19 @@
 package import HostKernel
 package import KSMPolicy
 
-/// What the daemon told in `/run/ksmtuned/state`, as another program reads it.
+/// What the daemon says in `/run/ksmtuned/state`, as another program reads it.
 package struct PublishedState: Equatable, Sendable {
     package var pid: Int32
     /// `nil` before the first decision.
-    package var told: Told?
+    package var last: LastDecision?
 
     /// A decision, with what was known beside it.
-    package struct Told: Equatable, Sendable {
+    package struct LastDecision: Equatable, Sendable {
         package var decision: Decision
         /// When it was made.
         package var time: WallTime
         /// The time until the next one if nothing else happens; `nil` where the file does not say.
-        package var pause: Duration?
+        package var interval: Duration?
         package var guests: Int64
         package var saved: KiB?
         /// The daemon's own words, which are those of ``decision``.
@@ -30,8 +30,9 @@ package struct PublishedState: Equatable, Sendable {
         guard let pid = number("PID").flatMap({ Int32(exactly: $0) }) else { return nil }
         self.pid = pid
         guard let time = number("TIME_USEC"), let decision = Self.decision(values, number) else { return }
-        told = Told(
-            decision: decision, time: WallTime(microseconds: time), pause: number("INTERVAL_USEC").map { .microseconds($0) }, guests: number("GUESTS") ?? 0,
+        last = LastDecision(
+            decision: decision, time: WallTime(microseconds: time),
+            interval: number("INTERVAL_USEC").map { .microseconds($0) }, guests: number("GUESTS") ?? 0,
             saved: number("SAVED_KIB").map { KiB($0) }, sentence: values["SENTENCE"] ?? decision.sentence)
     }
 
@@ -57,7 +58,8 @@ package struct PublishedState: Equatable, Sendable {
             let pagesMinimum = number("ADVISOR_NPAGES_MIN"), let pagesMaximum = number("ADVISOR_NPAGES_MAX")
         {
             decision.advisor = AdvisorPolicy.Order(
-                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum, pagesMaximum: pagesMaximum)
+                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum,
+                pagesMaximum: pagesMaximum)
         }
         return decision
     }

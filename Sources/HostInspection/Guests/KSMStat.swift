@@ -44,6 +44,6 @@ package struct KSMStat: Equatable, Sendable {
     }
 
     private static func isYes(_ text: ArraySlice<UInt8>) -> Bool? {
-        text.elementsEqual("yes".utf8) ? true : text.elementsEqual("no".utf8) ? false : nil
+        Bool(word: String(decoding: text, as: UTF8.self))
     }
 }
