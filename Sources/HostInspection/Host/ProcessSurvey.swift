@@ -1,7 +1,7 @@
 package import HostKernel
 package import KSMPolicy
 
-/// The processes of the host that have to do with virtual machines or with KSM, by one look at all of them.
+/// The processes of the host that have to do with virtual machines or write KSM's files, by one look at all of them.
 package struct ProcessSurvey: Equatable, Sendable {
     package struct Process: Equatable, Sendable {
         package var pid: Int32
@@ -13,21 +13,15 @@ package struct ProcessSurvey: Equatable, Sendable {
         package var isNamed = false
         /// Whether it holds a virtual machine of KVM: `nil` where its descriptors could not be seen.
         package var hasMachine: Bool?
-        /// What KSM does for it: `nil` where the kernel shows that to others only.
-        package var ksm: KSMStat?
-        /// The unit of systemd that it belongs to, for one of ``ProcessSurvey/users``.
-        package var unit: String?
 
         package init(
-            pid: Int32, parent: Int32? = nil, comm: String, isNamed: Bool = false, hasMachine: Bool? = nil,
-            ksm: KSMStat? = nil
+            pid: Int32, parent: Int32? = nil, comm: String, isNamed: Bool = false, hasMachine: Bool? = nil
         ) {
             self.pid = pid
             self.parent = parent
             self.comm = comm
             self.isNamed = isNamed
             self.hasMachine = hasMachine
-            self.ksm = ksm
         }
     }
 
@@ -35,9 +29,6 @@ package struct ProcessSurvey: Equatable, Sendable {
     package var machines: [Process] = []
     /// Those with the name of a program that writes KSM's files.
     package var writers: [Process] = []
-    /// Those that offer memory to KSM, guests or not: by madvise(2), by prctl(2), or since systemd's `MemoryKSM=` or a
-    /// preloaded library has them do so.
-    package var users: [Process] = []
     /// Processes whose descriptors could not be seen: any of them may hold a machine.
     package var hidden = 0
     /// Processes of which not even the name could be read.
@@ -86,30 +77,10 @@ package struct ProcessSurvey: Equatable, Sendable {
             process.isNamed || process.hasMachine == true || MonitorName.isMonitor(comm.span)
             || MonitorName.isMonitor(file.span)
         let isWriter = writerNames.contains(process.comm)
-        // A thread of the kernel has no memory to offer.
-        process.ksm = program == nil ? nil : Self.merging(pid, files)
-        let isUser = process.ksm?.isOffered == true
-        guard isMachine || isWriter || isUser else { return }
+        guard isMachine || isWriter else { return }
         process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
-        if isUser { process.unit = Self.unit(pid, files) }
         if isMachine { machines.append(process) }
         if isWriter { writers.append(process) }
-        if isUser { users.append(process) }
-    }
-
-    /// - Returns: `nil` where the kernel shows it to others only, or does not have it.
-    private static func merging(_ pid: Int32, _ files: ProcessFiles) -> KSMStat? {
-        if let text = (try? files.read(pid, "ksm_stat", limit: 1024)) ?? nil { return KSMStat(parsing: text) }
-        // Older than that file: Linux 5.19.
-        guard let text = (try? files.read(pid, "ksm_merging_pages", limit: 64)) ?? nil else { return nil }
-        return KSMStat(parsing: Array("ksm_merging_pages ".utf8) + text)
-    }
-
-    /// The last group of its path that is a unit.
-    private static func unit(_ pid: Int32, _ files: ProcessFiles) -> String? {
-        guard let text = (try? files.read(pid, "cgroup", limit: 65536)) ?? nil else { return nil }
-        let groups = String(decoding: text, as: UTF8.self).split { $0 == "/" || $0 == "\n" }
-        return groups.last { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }.map { String($0) }
     }
 
     /// Whether one of a process's descriptors is a virtual machine of KVM.

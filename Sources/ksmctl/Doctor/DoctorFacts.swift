@@ -31,6 +31,9 @@ struct DoctorFacts {
     var guestsFailure: KernelFileError?
     /// Guests that are there and could not be read, and processes that may be some.
     var unreadableGuests: [GuestList.Unreadable] = []
+    /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
+    var others: [KSMProcess] = []
+    var hiddenOthers = 0
     var hugePages: HugePages?
     var topology = HostTopology()
     var swaps: [SwapDevice]?
@@ -78,6 +81,8 @@ struct DoctorFacts {
             let list = try GuestReader.read(paths, configuration)
             guests = list.guests
             unreadableGuests = list.unreadable
+            others = list.others
+            hiddenOthers = list.hiddenOthers
         } catch {
             guestsFailure = error
         }

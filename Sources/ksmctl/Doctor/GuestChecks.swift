@@ -57,7 +57,7 @@ extension Check {
             return "remove KSM_PROFILE=\(configuration.profile.word) from \(facts.paths.configuration): its names are "
                 + "those of one variant only"
         }
-        return facts.patternRemedy(for: missed)
+        return facts.patternRemedy(for: missed.map { $0.comm })
     }
 
     // MARK: Whether they can be merged

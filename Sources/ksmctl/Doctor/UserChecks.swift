@@ -10,31 +10,31 @@ extension Check {
 
     static let users = Check("ksm-users", "KSM's users") { check, facts in
         guard facts.ksm.isPresent else { return check.skip("there is no KSM to use") }
-        if let failure = facts.processesFailure {
-            return check.skip("the processes cannot be seen: \(failure)")
-        }
+        if let failure = facts.guestsFailure { return check.skip("the processes cannot be seen: \(failure)") }
         let others = facts.otherUsers
+        let hidden = Words.count(facts.hiddenOthers, "process", "processes")
         guard !others.isEmpty else {
-            guard facts.isRoot else {
-                return check.skip("what other users' processes offer only root can see", remedy: "run it as root")
+            guard facts.hiddenOthers == 0 else {
+                return check.skip("what \(hidden) may offer only root can see", remedy: "run it as root")
             }
-            return check.ok(facts.processes.users.isEmpty ? "none: no process offers memory" : "guests alone")
-                .seen("\(Words.count(facts.processes.users.count, "process offers", "processes offer")) memory")
+            return check.ok(facts.guests.isEmpty ? "none: no process offers memory" : "guests alone")
+                .seen("no process that is no guest offers memory")
         }
         let who = Words.count(others.count, "process that is no guest offers", "processes that are no guests offer")
-        func answered(_ result: CheckResult) -> CheckResult { result.seen(facts.described(others)) }
+        func answered(_ result: CheckResult) -> CheckResult {
+            let result = result.seen(facts.described(others))
+            return facts.hiddenOthers == 0 ? result : result.seen("what \(hidden) may offer only root can see")
+        }
+        let remedy = facts.patternRemedy(for: others.map { $0.comm }) + facts.whenScanned
         guard facts.isRunning else {
             if facts.ksm.isScanning { return answered(check.ok("\(who) memory, and KSM scans for them")) }
             return answered(
                 check.warn(
                     "\(who) memory, and KSM does not scan",
-                    remedy: "switch it on for them: ksmctl start; or have ksmtuned count them: "
-                        + facts.patternRemedy(for: others)))
+                    remedy: "switch it on for them: ksmctl start; or have ksmtuned count them: " + remedy))
         }
-        return answered(
-            check.warn(
-                "\(who) memory, and the daemon does not count them", remedy: facts.patternRemedy(for: others))
-        ).seen("what they hold is no reason for the daemon to scan, and while it sees none ksmd rests for them, too")
+        return answered(check.warn("\(who) memory, and the daemon does not count them", remedy: remedy))
+            .seen("what they hold is no reason for the daemon to scan, and while it sees none ksmd rests for them, too")
     }
 
     // MARK: Profit
@@ -47,7 +47,7 @@ extension Check {
         let losers = facts.losers
         func answered(_ result: CheckResult) -> CheckResult {
             result.seen("\(profit.count) bytes: what is merged less the kernel's own records of all pages", in: source)
-                .seen(losers.map { facts.loss($0) })
+                .seen(losers.map { $0.text })
         }
         guard profit < .zero else {
             return answered(
@@ -57,66 +57,103 @@ extension Check {
             return answered(check.skip("too early: KSM merges nothing before its second pass"))
                 .seen("\(Words.count(Int(passes), "pass", "passes"))", in: facts.file(.fullScans))
         }
+        let names = losers.isEmpty ? "" : ": " + Words.list(losers.map { $0.name })
+        let unknown =
+            facts.hiddenLosers == 0
+            ? "" : "; of \(Words.count(facts.hiddenLosers, "guest")) only root can see whether they lose"
+        let adaptive = "set KSM_POLICY=adaptive, which stops where nothing is to be gained"
         let remedy =
             losers.isEmpty
-            ? "stop it and give its memory back with ksmctl unmerge, or set KSM_POLICY=adaptive, which stops where "
-                + "nothing is to be gained"
-            : "leave out those that lose: \(Remedies.leaveOut); or set KSM_POLICY=adaptive, which stops where nothing is "
-                + "to be gained; or give all its memory back with ksmctl unmerge"
+            ? "stop it and give its memory back with ksmctl unmerge, or \(adaptive)"
+            : "leave out those that lose: \(facts.howToLeaveOut); or \(adaptive); or give all its memory back with "
+                + "ksmctl unmerge"
         return answered(
-            check.warn("KSM takes \(KiB(Bytes.zero - profit)) more than it saves" + facts.losersNamed, remedy: remedy))
+            check.warn("KSM takes \(KiB(Bytes.zero - profit)) more than it saves\(names)\(unknown)", remedy: remedy))
     }
 }
 
 extension DoctorFacts {
     /// Those that offer memory and run no machine.
-    var otherUsers: [ProcessSurvey.Process] {
+    var otherUsers: [KSMProcess] {
         let machines = Set(processes.machines.map { $0.pid })
-        return processes.users.filter { !machines.contains($0.pid) }
+        return others.filter { !machines.contains($0.pid) }
     }
 
     /// A line for each name: how many there are, where they belong, and what is merged of them.
-    func described(_ processes: [ProcessSurvey.Process]) -> [String] {
-        let names = processes.map { $0.comm }.uniqued
-        return names.map { name in
-            let own = processes.filter { $0.comm == name }
+    func described(_ processes: [KSMProcess]) -> [String] {
+        KSMProgram.programs(processes).map { program in
+            let own = processes.filter { $0.comm == program.comm }
             let units = own.compactMap { $0.unit }.uniqued
-            let merged = own.sum { $0.ksm?.mergingPages ?? .zero }
-            return "\(name): \(Words.count(own.count, "process", "processes")) (\(Words.list(own.map { "\($0.pid)" })))"
-                + (units.isEmpty ? "" : " of \(Words.list(units))") + ", \(amount(pages: merged)) merged"
+            let pids = Words.list(own.map { "\($0.pid)" })
+            return "\(program.comm): \(Words.count(own.count, "process", "processes")) (\(pids))"
+                + (units.isEmpty ? "" : " of \(Words.list(units))") + ", \(program.merged) merged"
         }
     }
 
     /// Has the daemon count processes of these names beside those that it counts.
-    func patternRemedy(for processes: [ProcessSurvey.Process]) -> String {
-        let pattern = GuestPattern.counting(processes.map { $0.comm }, beside: configuration)
+    func patternRemedy(for comms: [String]) -> String {
+        let pattern = GuestPattern.counting(comms, beside: configuration)
         return "set KSM_GUEST_PATTERN='\(pattern)' in \(paths.configuration), then ksmctl reload"
+    }
+
+    /// Behind that: to be counted is not yet to be scanned.
+    var whenScanned: String {
+        guard configuration.policy == .classic else { return "" }
+        return "; the classic policy then scans while memory is short, KSM_POLICY=adaptive wherever it pays"
     }
 
     // MARK: Losses
 
-    /// Processes in which KSM takes more memory than it saves, the worst first.
-    var losers: [ProcessSurvey.Process] {
-        processes.users.filter { Self.profit($0) < .zero }.sorted { Self.profit($0) < Self.profit($1) }
+    /// A process in which KSM takes more memory than it saves, by the kernel's own account.
+    struct Loser {
+        /// With its pid.
+        var name: String
+        var profit: Bytes
+        var items: Pages?
+        /// The kernel keeps 64 bytes for each page that it tracks, so with more than 64 for each merged one of 4 KiB
+        /// it takes more than it saves; see `Documentation/admin-guide/mm/ksm.rst`.
+        var itemsPerMergedPage: Double?
+
+        var text: String {
+            var text = "\(name) loses \(KiB(Bytes.zero - profit))"
+            guard let items else { return text }
+            text += ": \(items.count) pages are tracked"
+            guard let itemsPerMergedPage else { return text + ", and none is merged" }
+            text += ", \(Amount.tenths(itemsPerMergedPage)) for each merged one"
+            return itemsPerMergedPage > 64 ? text + "; above 64 it is better left out" : text
+        }
     }
 
-    private static func profit(_ process: ProcessSurvey.Process) -> Bytes { process.ksm?.profit ?? .zero }
-
-    /// Behind what was found: who loses.
-    var losersNamed: String { losers.isEmpty ? "" : ": " + Words.list(losers.map { name(of: $0) }) }
-
-    /// A guest's own name, or that of the process.
-    private func name(of process: ProcessSurvey.Process) -> String {
-        "\(guests.first { $0.pid == process.pid }?.name ?? process.comm) (\(process.pid))"
+    /// The worst first.
+    var losers: [Loser] {
+        let guests = losingGuests.map { guest in
+            Loser(
+                name: "\(guest.name) (\(guest.pid))", profit: guest.profit ?? .zero, items: guest.items,
+                itemsPerMergedPage: guest.itemsPerMergedPage)
+        }
+        let others = losingOthers.map { other in
+            Loser(
+                name: "\(other.comm) (\(other.pid))", profit: other.profit ?? .zero, items: other.items,
+                itemsPerMergedPage: other.itemsPerMergedPage)
+        }
+        return (guests + others).sorted { $0.profit < $1.profit }
     }
 
-    /// The kernel keeps 64 bytes for each page that it tracks, so with more than 64 for each merged one of 4 KiB it
-    /// takes more than it saves; see `Documentation/admin-guide/mm/ksm.rst`.
-    func loss(_ process: ProcessSurvey.Process) -> String {
-        let (items, merged) = (process.ksm?.items ?? 0, (process.ksm?.mergingPages ?? .zero).count)
-        let ratio = merged > 0 ? ", \(items / merged) for each" : ""
-        return "\(name(of: process)) loses \(KiB(Bytes.zero - Self.profit(process))): \(items) pages are tracked, "
-            + "\(merged) of them merged\(ratio)"
+    private var losingGuests: [GuestDetails] { guests.filter { $0.isLoss } }
+
+    private var losingOthers: [KSMProcess] { otherUsers.filter { $0.profit ?? .zero < .zero } }
+
+    /// Guests of which it is not known whether they lose.
+    var hiddenLosers: Int { guests.count { $0.isHidden } }
+
+    /// In the words of what started each.
+    var howToLeaveOut: String {
+        var ways = losingGuests.isEmpty ? [] : [GuestRemedy.text(.leaveOut, losingGuests)]
+        let units = losingOthers.compactMap { $0.unit }.uniqued
+        if !units.isEmpty { ways.append("MemoryKSM=no of \(Words.list(units))") }
+        let programs = losingOthers.filter { $0.unit == nil }.map { $0.comm }.uniqued
+        if !programs.isEmpty { ways.append("what has \(Words.list(programs)) offer memory (prctl, madvise)") }
+        return ways.joined(separator: "; ")
     }
 }
 

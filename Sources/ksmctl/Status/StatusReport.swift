@@ -10,6 +10,8 @@ struct StatusReport: Report {
     var state: String
     /// Whether that is what the daemon decided last; `nil` without a decision.
     var isAsDecided: Bool?
+    /// Where it is not.
+    var disagreement: Disagreement?
     var daemon: Daemon
     var decision: DecisionReport?
     /// In seconds since 1970.
@@ -21,6 +23,14 @@ struct StatusReport: Report {
     var counters: Counters?
     /// What could not be seen, and why.
     var notes: [String] = []
+
+    /// What `run` holds against the daemon's last decision.
+    struct Disagreement: Encodable {
+        var run: Int64
+        var decidedRun: Int64
+        /// Programs and files of this host that may have written it; a person or a script leaves no trace.
+        var mayHaveWritten: [String]
+    }
 
     struct Daemon: Encodable {
         var isRunning: Bool
@@ -140,7 +150,12 @@ extension StatusReport {
             swapFreeBytes: host.memory.swapFree?.bytes)
         notes = Self.notes(host)
         guard ksm.isPresent else { return }
-        if decision != nil { isAsDecided = !host.differences.contains { $0.file == .run } }
+        if decision != nil {
+            disagreement = host.differences.first { $0.file == .run }.map {
+                Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters)
+            }
+            isAsDecided = disagreement == nil
+        }
         if let saved = host.savedBytes, let sharing = ksm.pagesSharing {
             savings = Savings(
                 savedBytes: saved, sharingBytes: host.bytes(pages: sharing),
@@ -169,6 +184,12 @@ extension StatusReport {
         }
         notes += host.differences.map {
             "\($0.text): something else wrote it since, or the daemon could not; its next decision writes its own value"
+        }
+        if host.ksm.mode == 2, let last = host.state?.last?.decision, host.differences.contains(where: { $0.file == .run }) {
+            notes.append(
+                "what was merged has its own copies again"
+                    + (last.policy == .adaptive && last.action == .stop
+                        ? ", and the adaptive policy, which rests, merges it again only when a scan pays" : ""))
         }
         if let run = host.ksm.run, run != host.ksm.mode {
             notes.append("run is \(run): memory goes offline, and ksmd pauses until that is done")

@@ -10,12 +10,16 @@ extension StatusReport {
     private func title(_ style: Style) -> String {
         let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
         let (full, empty) = style.isUnicode ? ("●", "○") : ("*", "-")
-        if isAsDecided == false {
-            let against = " against the decision of the daemon\(decision.map { " (policy \($0.policy))" } ?? "")\n"
-            switch state {
-            case "scanning": return style.warning(full) + " KSM is scanning," + against
-            case "unmerged": return style.warning(empty) + " KSM is stopped and everything unmerged," + against
-            default: return style.warning(empty) + " KSM is not scanning," + against
+        if let disagreement {
+            let why = "run is \(disagreement.run), which the daemon did not write\n"
+            switch (state, disagreement.decidedRun) {
+            case ("scanning", _): return style.warning(full) + " KSM is scanning against the daemon's decision: " + why
+            case ("unmerged", 0): return style.warning(empty) + " KSM is stopped and everything unmerged: " + why
+            case ("unmerged", _):
+                return style.warning(empty)
+                    + " KSM is stopped and everything unmerged, against the daemon's decision: " + why
+            case (_, 0): return style.warning(empty) + " KSM is not scanning: " + why
+            default: return style.warning(empty) + " KSM is not scanning, against the daemon's decision: " + why
             }
         }
         switch state {
@@ -29,7 +33,8 @@ extension StatusReport {
     private var fields: FieldList {
         var fields = FieldList()
         // A reason for what the kernel does not do would contradict the line above.
-        fields.add(isAsDecided == false ? "Decided" : "Reason", decision?.sentence)
+        fields.add(disagreement == nil ? "Reason" : "Decided", decision?.sentence)
+        fields.add("Writer", disagreement.map { Self.writerText($0.mayHaveWritten) })
         fields.add("Daemon", daemonText)
         fields.add(
             "Guests",
@@ -41,6 +46,12 @@ extension StatusReport {
         fields.add("Knobs", lines: knobs.map { Self.lines($0.words) } ?? [])
         fields.add("Counters", lines: counters.map { Self.lines($0.words) } ?? [])
         return fields
+    }
+
+    private static func writerText(_ writers: [String]) -> String {
+        writers.isEmpty
+            ? "not known: virsh node-memory-tune, ksmctl, a script or a person"
+            : "may be " + Words.list(writers)
     }
 
     private var daemonText: String {
