@@ -724,11 +724,13 @@ import Testing
 
     @Test func `Settings of other files are named with their file`() {
         #expect(
-            Reading("KSM_MAX_KERNEL_PAGES=0\nKSM_ENABLED=AUTO").messages == [
+            Reading("KSM_MAX_KERNEL_PAGES=0\nKSM_ENABLED=AUTO\nSLEEP_MILLISECS=200").messages == [
                 "f:1:1: warning: KSM_MAX_KERNEL_PAGES is not a setting of this file, and is ignored; ksm.service reads it "
                     + "from /etc/default/ksm or /etc/sysconfig/ksm, for kernels before 2.6.33",
                 "f:2:1: warning: KSM_ENABLED is not a setting of this file, and is ignored; it belongs to "
                     + "/etc/default/qemu-kvm of Debian and Ubuntu; systemctl enable --now ksm ksmtuned switches KSM on here",
+                "f:3:1: warning: SLEEP_MILLISECS is not a setting of this file, and is ignored; it belongs to "
+                    + "/etc/default/qemu-kvm of Debian and Ubuntu; write KSM_SLEEP_MSEC here",
             ])
     }
 

@@ -64,7 +64,6 @@ extension DoctorFacts {
             ProcessSurvey.Process(pid: 101, comm: "qemu-kvm", isNamed: true, hasMachine: true),
             ProcessSurvey.Process(pid: 102, comm: "qemu-kvm", isNamed: true, hasMachine: true),
         ]
-        facts.processes.users = [Self.user(101, "qemu-kvm"), Self.user(102, "qemu-kvm")]
         facts.hugePages = HugePages(mode: .madvise, emptyPages: 511, sharedPages: 256)
         facts.topology = HostTopology(cpus: 4, memoryNodes: 1)
         facts.swaps = [disk()]
@@ -88,15 +87,9 @@ extension DoctorFacts {
         return guest
     }
 
-    /// A process that offers memory.
-    static func user(
-        _ pid: Int32, _ comm: String, items: Int64 = 300_000, merging: Int64 = 262_144, profit: Int64 = 500_000_000
-    ) -> ProcessSurvey.Process {
-        let stat = KSMStat(
-            parsing: Array(
-                "ksm_rmap_items \(items)\nksm_merging_pages \(merging)\nksm_process_profit \(profit)\nksm_mergeable: yes\n"
-                    .utf8))
-        return ProcessSurvey.Process(pid: pid, comm: comm, ksm: stat)
+    /// A process that is no guest and offers memory.
+    static func user(_ pid: Int32, _ comm: String) -> KSMProcess {
+        KSMProcess(pid: pid, comm: comm, merged: KiB(100_000), items: Pages(70_000), profit: Bytes(98_000_000))
     }
 
     static func disk(_ path: String = "/dev/nvme0n1p3", isRotational: Bool? = false) -> SwapDevice {
@@ -320,11 +313,11 @@ extension DoctorFixture {
             "daemon", .fail, "none, while KSM scans for guests and for others",
             on: {
                 $0.daemon = .none
-                $0.processes.users.append(DoctorFacts.user(601, "java"))
+                $0.others.append(DoctorFacts.user(601, "java"))
             },
             off: {
                 $0.daemon = .none
-                $0.processes.users = [DoctorFacts.user(601, "java")]
+                $0.others = [DoctorFacts.user(601, "java")]
                 $0.processes.machines = []
             }),
         DoctorFixture(
@@ -337,21 +330,21 @@ extension DoctorFixture {
 
         DoctorFixture(
             "ksm-users", .warn, "others, which a running daemon does not count",
-            on: { $0.processes.users.append(DoctorFacts.user(601, "java")) }),
+            on: { $0.others.append(DoctorFacts.user(601, "java")) }),
         DoctorFixture(
             "ksm-users", .warn, "others, for which KSM does not scan",
             on: {
-                $0.processes.users = [DoctorFacts.user(601, "java")]
+                $0.others = [DoctorFacts.user(601, "java")]
                 $0.daemon = .none
                 $0.ksm.run = 0
             },
             off: {
-                $0.processes.users = [DoctorFacts.user(601, "java")]
+                $0.others = [DoctorFacts.user(601, "java")]
                 $0.daemon = .none
             }),
         DoctorFixture(
             "ksm-users", .skip, "whom only root can see",
-            on: { $0.isRoot = false }, off: { $0.processes.users = [] }),
+            on: { $0.hiddenOthers = 1 }),
 
         DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
         DoctorFixture("decisions", .warn, "an earlier daemon's state", on: { $0.publish(pid: 4241) }),
@@ -436,7 +429,7 @@ extension DoctorFixture {
             // What serves others than guests, where no daemon runs.
             off: {
                 $0.daemon = .none
-                $0.processes.users.append(DoctorFacts.user(601, "java"))
+                $0.others.append(DoctorFacts.user(601, "java"))
                 $0.bootWriters = [BootWriter(path: "/etc/sysfs.conf", line: "kernel/mm/ksm/run = 1", file: "run")]
             }),
         DoctorFixture(

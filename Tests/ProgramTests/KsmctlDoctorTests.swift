@@ -74,6 +74,112 @@ import Testing
         #expect(result.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
     }
 
+    // MARK: KSM's users
+
+    /// Containers that use KSM, on a host without guests.
+    private static func containers() -> FakeHost {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.setKSM(["run": 1, "full_scans": 12, "pages_sharing": 500_000, "general_profit": 1_900_000_000])
+        for pid in 601...620 {
+            host.setProcess(pid, comm: "java", resident: 75_000, commandLine: ["/usr/bin/java", "-jar", "app.jar"])
+            host.setKSMStat(pid, items: 70_000, merging: 25_000, profit: 98_000_000, offersAll: true)
+            host.write("0::/system.slice/app.service\n", to: "proc/\(pid)/cgroup")
+        }
+        return host
+    }
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `A daemon that would switch off what works for containers is not advised`() throws {
+        let facts = try DoctorFacts(Self.containers().paths)
+        let daemon = try Self.check("daemon", facts)
+        #expect(daemon.verdict == .ok)
+        #expect(daemon.finding == "not running, and no guest needs it: KSM scans for 20 other processes")
+        #expect(daemon.remedy == nil)
+        let users = try Self.check("ksm-users", facts)
+        #expect(users.finding == "20 processes that are no guests offer memory, and KSM scans for them")
+        #expect(
+            users.evidence.map { $0.text } == [
+                "java: 20 processes (601, 602, 603, 604, 605, 606, 607, 608 and 12 more) of app.service, 1.9 GiB merged"
+            ])
+        #expect(!DoctorReport(facts).checks.contains { $0.remedy?.contains("enable --now") == true })
+    }
+
+    @Test func `A daemon that does not count them is given the pattern that does`() throws {
+        let host = Self.containers()
+        let daemon = host.startDaemon()
+        var facts = try DoctorFacts(host.paths)
+        let users = try Self.check("ksm-users", facts)
+        #expect(users.verdict == .warn)
+        #expect(users.finding == "20 processes that are no guests offer memory, and the daemon does not count them")
+        let remedy = try #require(users.remedy)
+        #expect(
+            remedy.hasSuffix(
+                "; the classic policy then scans while memory is short, KSM_POLICY=adaptive wherever it pays"))
+        facts.configuration.guestPattern = String(try #require(remedy.split(separator: "'").dropFirst().first))
+        #expect(try GuestReader.read(host.paths, facts.configuration).guests.count == 20)
+        #expect(try GuestReader.read(host.paths, facts.configuration).others == [])
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `A loss is named with who loses, and how each is left out`() throws {
+        var facts = DoctorFacts.healthy
+        facts.ksm.generalProfit = -10_000_000
+        facts.guests[0].items = Pages(100_000)
+        facts.guests[0].merged = KiB(4000)
+        facts.guests[0].profit = Bytes(-2_304_000)
+        facts.guests[0].manager = .libvirt
+        facts.guests[1].profit = Bytes(1)
+        facts.others = [
+            KSMProcess(pid: 601, comm: "java", merged: .zero, items: Pages(200_000), profit: Bytes(-12_800_000)),
+            KSMProcess(pid: 602, comm: "redis", merged: KiB(400_000), items: Pages(100_000), profit: Bytes(403_200_000)),
+        ]
+        facts.others[0].unit = "app.service"
+        let result = try Self.check("profit", facts)
+        #expect(result.verdict == .warn)
+        #expect(result.finding == "KSM takes 9.5 MiB more than it saves: java (601), web (101)")
+        #expect(
+            result.evidence.dropFirst().map { $0.text } == [
+                "java (601) loses 12.2 MiB: 200000 pages are tracked, and none is merged",
+                "web (101) loses 2.1 MiB: 100000 pages are tracked, 100.0 for each merged one; above 64 it is better left out",
+            ])
+        #expect(
+            result.remedy?.hasPrefix(
+                "leave out those that lose: libvirt: <nosharepages/> in <memoryBacking>; MemoryKSM=no of app.service; or")
+                == true)
+    }
+
+    @Test func `Whether hidden guests lose is not known, and said so`() throws {
+        var facts = DoctorFacts.healthy
+        facts.ksm.generalProfit = -10_000_000
+        facts.guests[1].isHidden = true
+        #expect(
+            try Self.check("profit", facts).finding
+                == "KSM takes 9.5 MiB more than it saves; of 1 guest only root can see whether they lose")
+    }
+
+    // MARK: Other writers
+
+    @Test func `What writes KSM's files at boot is named with its line`() throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.conf")
+        host.write("kernel/mm/ksm/pages_to_scan = 500\n", to: "etc/sysfs.d/pages.conf")
+        host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "run/tmpfiles.d/ksm.conf")
+        host.write("#!/bin/sh\necho 1 > /sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
+        host.write("KSM_ENABLED=AUTO\nSLEEP_MILLISECS=200\n", to: "etc/default/qemu-kvm")
+        let result = try Self.check("other-writers", DoctorFacts(host.paths))
+        #expect(result.verdict == .warn)
+        #expect(
+            result.evidence.map { $0.text } == [
+                "ROOT/etc/sysfs.conf: kernel/mm/ksm/run = 1",
+                "ROOT/etc/sysfs.d/pages.conf: kernel/mm/ksm/pages_to_scan = 500",
+                "ROOT/run/tmpfiles.d/ksm.conf: w /sys/kernel/mm/ksm/run - - - - 1",
+                "ROOT/etc/rc.local: echo 1 > /sys/kernel/mm/ksm/run", "ROOT/etc/default/qemu-kvm: KSM_ENABLED=AUTO",
+                "ROOT/etc/default/qemu-kvm: SLEEP_MILLISECS=200",
+            ].map { host.filled($0) })
+    }
+
     @Test func `What a guest is called cannot forge a line`() throws {
         var facts = DoctorFacts.healthy
         facts.guests[0].name = "web\nOK    KSM"

@@ -97,6 +97,82 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    // MARK: Against the decision
+
+    @Test func `What the daemon did not decide is said in the first line, with what may have written it`() throws {
+        let host = FakeHost()
+        host.setKSM(["run": 1])
+        host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.conf")
+        host.write("w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5\n", to: "etc/tmpfiles.d/ksm.conf")
+        host.setProcess(60, comm: "momd", resident: 1, commandLine: ["/usr/sbin/momd"])
+        host.setProcess(61, comm: "tuned", resident: 1, commandLine: ["/usr/sbin/tuned"])
+        let daemon = host.startDaemon(
+            decision: try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte), guests: 1)
+        let report = try Self.report(host)
+        #expect(report.isAsDecided == false)
+        #expect(report.disagreement?.run == 1)
+        #expect(report.disagreement?.decidedRun == 0)
+        #expect(
+            report.text(.plain).hasPrefix(
+                host.filled(
+                    """
+                    ● KSM is scanning against the daemon's decision: run is 1, which the daemon did not write
+                     Decided: not scanning: 4.0 GiB committed + 3.1 GiB threshold < 16.0 GiB total, and 8.0 GiB free > threshold
+                      Writer: may be momd (process 60), ROOT/etc/sysfs.conf (kernel/mm/ksm/run = 1)
+
+                    """)))
+        #expect(!report.text(.plain).contains("Reason:"))
+        #expect(try JSONSchema("status").problems(report.json()) == [])
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `KSM that was stopped against the decision is not given a reason to scan`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 0])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        let text = try Self.report(host).text(.plain)
+        #expect(text.hasPrefix("○ KSM is not scanning, against the daemon's decision: run is 0, which the daemon did not"))
+        #expect(text.contains("  Writer: not known: virsh node-memory-tune, ksmctl, a script or a person\n"))
+        #expect(!text.contains("Reason:"))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Everything unmerged by another while the adaptive policy rests`() throws {
+        let host = FakeHost()
+        host.setKSM(["run": 2])
+        var decision = try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte)
+        decision.policy = .adaptive
+        decision.reason = .nothingToGain
+        decision.scan = ScanReport(unscanned: .zero, changed: .zero)
+        let daemon = host.startDaemon(decision: decision, guests: 1)
+        let report = try Self.report(host)
+        #expect(report.state == "unmerged")
+        #expect(report.text(.plain).hasPrefix("○ KSM is stopped and everything unmerged: run is 2, which the daemon did not"))
+        #expect(report.notes.contains { $0.hasPrefix("run is 2, the daemon wrote 0: something else wrote it since") })
+        #expect(
+            report.notes.contains(
+                "what was merged has its own copies again, and the adaptive policy, which rests, merges it again only "
+                    + "when a scan pays"))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Run is shown as the file holds it`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 5])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        let paused = try Self.report(host)
+        #expect(paused.isAsDecided == true)
+        #expect(paused.text(.plain).hasPrefix("● KSM is scanning, by the classic policy\n"))
+        #expect(paused.text(.plain).contains("Knobs: run 5, "))
+        #expect(paused.notes == ["run is 5: memory goes offline, and ksmd pauses until that is done"])
+        // A value that no kernel of today writes.
+        host.setKSM(["run": 8])
+        let odd = try Self.report(host)
+        #expect(odd.disagreement?.run == 8)
+        #expect(odd.text(.plain).contains("Knobs: run 8, "))
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func `A profit can be negative`() throws {
         let host = Self.shortHost()
         host.setKSM(["general_profit": -4096])

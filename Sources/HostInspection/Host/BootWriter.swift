@@ -18,14 +18,31 @@ package struct BootWriter: Equatable, Sendable {
 }
 
 extension BootWriter {
-    /// Looks where administrators put such lines: sysfs.conf, tmpfiles.d, rc.local, cron, and units of systemd that are
+    /// Looks where administrators put such lines: sysfs.conf, tmpfiles.d, rc.local, cron, qemu-kvm, and units of systemd that are
     /// enabled. Those of this project do not count.
     package static func find(_ paths: HostPaths) -> [BootWriter] {
         var files = [paths.sysfsSettings] + listing(paths.sysfsSettingsFolder) { $0.hasSuffix(".conf") }
         files += firstOfEachName(paths.temporaryFilesFolders) { $0.hasSuffix(".conf") }
         files += paths.bootScripts + [paths.cronTable] + listing(paths.cronTablesFolder) { !$0.hasPrefix(".") }
-        return files.flatMap { lines(of: $0) { _ in true } }
+        return files.flatMap { lines(of: $0) { _ in true } } + qemuSettings(paths)
             + units(paths).flatMap { lines(of: $0) { $0.hasPrefix("Exec") } }
+    }
+
+    /// Debian's and Ubuntu's qemu-kvm.service writes `run` and `sleep_millisecs` by these.
+    private static func qemuSettings(_ paths: HostPaths) -> [BootWriter] {
+        guard let text = (try? HostFile.readText(paths.qemuSettings)) ?? nil else { return [] }
+        var parser = AssignmentParser()
+        parser.read(text, from: paths.qemuSettings)
+        return parser.assignments.compactMap { assignment in
+            let file: KSMFile
+            switch assignment.name {
+            case "KSM_ENABLED": file = .run
+            case "SLEEP_MILLISECS": file = .sleepMilliseconds
+            default: return nil
+            }
+            let line = "\(assignment.name)=\(assignment.value)"
+            return BootWriter(path: paths.qemuSettings, line: line, file: file.name)
+        }
     }
 
     // MARK: Lines

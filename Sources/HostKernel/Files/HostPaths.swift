@@ -71,6 +71,8 @@ package struct HostPaths: Sendable {
     package var temporaryFilesFolders: [String] {
         ["/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d"].map { prefix + $0 }
     }
+    /// What Debian's qemu-kvm.service does with KSM at boot.
+    package var qemuSettings: String { prefix + "/etc/default/qemu-kvm" }
     /// Scripts that run at boot.
     package var bootScripts: [String] {
         ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local"].map { prefix + $0 }

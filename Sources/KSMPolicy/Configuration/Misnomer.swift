@@ -29,6 +29,10 @@ struct Misnomer {
             hint: "ksm.service reads it from /etc/default/ksm or /etc/sysconfig/ksm, for kernels before 2.6.33"
         ),
         (
+            name: "SLEEP_MILLISECS", message: "is not a setting of this file, and is ignored",
+            hint: "it belongs to /etc/default/qemu-kvm of Debian and Ubuntu; write KSM_SLEEP_MSEC here"
+        ),
+        (
             name: "KSM_ENABLED", message: "is not a setting of this file, and is ignored",
             hint: "it belongs to /etc/default/qemu-kvm of Debian and Ubuntu; systemctl enable --now ksm ksmtuned "
                 + "switches KSM on here"

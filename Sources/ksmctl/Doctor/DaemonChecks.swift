@@ -167,7 +167,9 @@ extension Check {
             }
             add(
                 "\(writer.path) at boot", "\(writer.path): \(writer.line)",
-                remedy: "remove the line from \(writer.path): the daemon sets it by its configuration")
+                remedy: writer.file == KSMFile.run.name && writer.path == facts.paths.qemuSettings
+                    ? "set KSM_ENABLED=0 in \(writer.path)"
+                    : "remove the line from \(writer.path): the daemon sets it by its configuration")
         }
         if facts.advisorInterferes {
             add(
