@@ -79,7 +79,9 @@ let package = Package(
         .testTarget(name: "KSMSimulatorTests", dependencies: ["KSMSimulator"], swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["HostFixtures", "KSMAnalysis", "HostInspection", "ksmtuned", "ksmctl"],
+            dependencies: [
+                "HostFixtures", "KSMAnalysis", "HostInspection", "Charts", "Systemd", "Tuner", "ksmtuned", "ksmctl",
+            ],
             swiftSettings: strict),
     ]
 )

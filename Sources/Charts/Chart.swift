@@ -84,15 +84,15 @@ package struct Chart: Sendable {
         }
 
         package var name: String
-        package var ink: Ink
+        package var color: Color
         package var shape: Shape
         package var isDashed: Bool
         /// In order of time.
         package var points: [Point]
 
-        package init(_ name: String, _ ink: Ink, _ shape: Shape, _ points: [Point], isDashed: Bool = false) {
+        package init(_ name: String, _ color: Color, _ shape: Shape, _ points: [Point], isDashed: Bool = false) {
             self.name = name
-            self.ink = ink
+            self.color = color
             self.shape = shape
             self.isDashed = isDashed
             self.points = points
@@ -114,19 +114,19 @@ package struct Chart: Sendable {
     /// Stretches of time of one kind.
     package struct Band: Sendable {
         package var name: String
-        package var ink: Ink
+        package var color: Color
         /// In order, apart from one another.
         package var stretches: [ClosedRange<Double>]
 
-        package init(_ name: String, _ ink: Ink, _ stretches: [ClosedRange<Double>]) {
+        package init(_ name: String, _ color: Color, _ stretches: [ClosedRange<Double>]) {
             self.name = name
-            self.ink = ink
+            self.color = color
             self.stretches = stretches
         }
     }
 
     /// The colour of a series: apart from one another for most people, and dark enough on white.
-    package enum Ink: String, Sendable {
+    package enum Color: String, Sendable {
         case green = "#0a7f4f"
         case blue = "#0a66c2"
         case orange = "#c2500a"
@@ -137,7 +137,7 @@ package struct Chart: Sendable {
 }
 
 extension Chart.Series {
-    /// The series over `time` in so many parts of equal length: the mean of the points in each, or what the shape says
+    /// The series over `time` in a number of parts of equal length: the mean of the points in each, or what the shape says
     /// for a part between two points.
     ///
     /// - Returns: `nil` for parts of which nothing is known.

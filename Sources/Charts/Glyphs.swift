@@ -37,7 +37,7 @@ package struct Glyphs: Sendable {
     /// Whether the user's locale, of `LC_ALL`, `LC_CTYPE` and `LANG` the first that is set, writes UTF-8.
     package static var isUnicode: Bool {
         guard unsafe setlocale(LC_CTYPE, "") != nil else {
-            // A locale that is not installed on this host, as often over ssh(1): its name still tells.
+            // A locale that is not installed on this host, as often over ssh(1): its name still says it.
             let names = ["LC_ALL", "LC_CTYPE", "LANG"].compactMap { (name: String) -> String? in
                 unsafe getenv(name).map { unsafe String(cString: $0) }
             }

@@ -103,7 +103,7 @@ package struct SVGChart {
             y += 20
             svg.words(details.joined(separator: ", "), x: Layout.left, y: y, [("fill", Look.quiet)])
         }
-        var entries = chart.bands.map { (name: $0.name, fill: $0.ink.rawValue, opacity: "0.3") }
+        var entries = chart.bands.map { (name: $0.name, fill: $0.color.rawValue, opacity: "0.3") }
         if !chart.gaps.isEmpty { entries.append(("no records", Look.axis, "0.3")) }
         var x = Layout.left
         for entry in entries {
@@ -121,7 +121,7 @@ package struct SVGChart {
             }
             for band in chart.bands {
                 let shade = chart.bands.count == 1 ? Look.shade : Look.sharedShade
-                for stretch in band.stretches { drawShade(stretch, plot, band.ink.rawValue, opacity: shade, &svg) }
+                for stretch in band.stretches { drawShade(stretch, plot, band.color.rawValue, opacity: shade, &svg) }
             }
         }
     }
@@ -144,7 +144,7 @@ package struct SVGChart {
             svg.rectangle(
                 Layout.left, place.lowerBound, Layout.right - Layout.left, place.upperBound - place.lowerBound,
                 [("fill", Look.gap)])
-            for stretch in band.stretches { drawShade(stretch, place, band.ink.rawValue, opacity: "1", &svg) }
+            for stretch in band.stretches { drawShade(stretch, place, band.color.rawValue, opacity: "1", &svg) }
         }
     }
 
@@ -200,7 +200,7 @@ package struct SVGChart {
         for series in panel.series.reversed() {
             x -= SVGText.width(series.name)
             svg.words(series.name, x: x, y: y, [])
-            svg.line(x - 30, y - 4, x - 6, y - 4, series.ink.rawValue, Self.stroke(series))
+            svg.line(x - 30, y - 4, x - 6, y - 4, series.color.rawValue, Self.stroke(series))
             x -= 30 + 20
         }
     }
@@ -242,14 +242,14 @@ package struct SVGChart {
         svg.element(
             "path",
             [
-                ("d", path), ("fill", "none"), ("stroke", series.ink.rawValue), ("stroke-linejoin", "round"),
+                ("d", path), ("fill", "none"), ("stroke", series.color.rawValue), ("stroke-linejoin", "round"),
                 ("stroke-linecap", series.isDashed ? "butt" : "round"),
             ] + Self.stroke(series))
     }
 }
 
 extension Chart.Series {
-    /// The points within `time`, of many in one column of pixels only those that can be told apart: the first, the
+    /// The points within `time`, of many in one column of pixels only those that differ to the eye: the first, the
     /// lowest, the highest and the last, and a point that is not known.
     func thinned(over time: ClosedRange<Double>, columns: Int) -> [Chart.Point] {
         let within = points.filter { time.contains($0.time) }

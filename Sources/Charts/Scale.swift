@@ -4,7 +4,7 @@ import Glibc
 package struct Scale: Equatable, Sendable {
     /// From the lowest to the highest, at least two, evenly apart: 1, 2 or 5 times a power of ten.
     package let ticks: [Double]
-    /// The decimals that tell the ticks apart.
+    /// The decimals by which the ticks differ.
     package let decimals: Int
 
     package var lowest: Double { ticks[0] }
@@ -44,7 +44,7 @@ package struct Scale: Equatable, Sendable {
 }
 
 extension Double {
-    /// In decimal with so many places behind the point, without an exponent: `-` where there is none.
+    /// In decimal with this number of places behind the point, without an exponent: `-` where there is none.
     package func text(decimals: Int) -> String {
         let factor = pow(10, Double(decimals))
         let scaled = (self * factor).rounded()

@@ -34,7 +34,7 @@ package struct TerminalChart {
         let names =
             chart.panels.filter { $0.series.count > 1 }.flatMap { panel in panel.series.map { $0.name.count } }
             + chart.bands.map { $0.name.count }
-        // A character and a blank before a name tell whose line it is where dots cannot.
+        // A character and a blank before a name show whose line it is where dots cannot.
         right = (names.max() ?? -1) + 1 + (glyphs.lines == nil ? 0 : 2)
         columns = max(width - left - 2 - right, 8)
     }
@@ -121,7 +121,7 @@ package struct TerminalChart {
             let cells = levels.map { level -> Character in
                 level <= base ? " " : glyphs.heights[min(level - base, fill) - 1]
             }
-            line.add(String(cells), series.ink.look(style))
+            line.add(String(cells), series.color.look(style))
             return line
         }
     }
@@ -158,12 +158,12 @@ package struct TerminalChart {
             while column < columns {
                 let owner = owners[row][column]
                 let end = owners[row][column...].firstIndex { $0 != owner } ?? columns
-                line.add(String(cells[row][column..<end]), owner.map { series[$0].ink.look(style) })
+                line.add(String(cells[row][column..<end]), owner.map { series[$0].color.look(style) })
                 column = end
             }
             if let index = names[row] {
                 let sign = glyphs.lines.map { "\($0[index % $0.count]) " } ?? ""
-                line.add(" " + sign + series[index].name, series[index].ink.look(style))
+                line.add(" " + sign + series[index].name, series[index].color.look(style))
             }
             return line
         }
@@ -189,7 +189,7 @@ package struct TerminalChart {
         }
     }
 
-    /// The dot of so many, from the top, at a share of the height.
+    /// The dot of `height`, from the top, at a share of the height.
     private static func dot(_ share: Double, _ height: Int) -> Int {
         height - 1 - Int((share * Double(height - 1)).rounded())
     }
@@ -227,8 +227,8 @@ package struct TerminalChart {
         fill(chart.gaps, glyphs.unknown)
         fill(band.stretches, glyphs.mark)
         var line = Line(String(repeating: " ", count: left + 2))
-        line.add(String(cells), band.ink.look(style))
-        line.add(" " + band.name, band.ink.look(style))
+        line.add(String(cells), band.color.look(style))
+        line.add(" " + band.name, band.color.look(style))
         return line
     }
 
@@ -276,8 +276,8 @@ private struct Line {
     }
 }
 
-extension Chart.Ink {
-    /// In a terminal the colours are the user's: these are told apart in most.
+extension Chart.Color {
+    /// In a terminal the colours are the user's: these differ in most.
     func look(_ style: Style) -> (String) -> String {
         switch self {
         case .green: style.good

@@ -30,7 +30,7 @@ struct Ksmctl: ParsableCommand {
     /// Runs as the original did where its behaviour is an interface: no or a wrong word prints its usage on standard
     /// error and exits with 1.
     static func main() {
-        // A reader that has gone is told by the write.
+        // A reader that has gone is an error of the write.
         signal(SIGPIPE, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
@@ -40,7 +40,26 @@ struct Ksmctl: ParsableCommand {
             )
             Glibc.exit(1)
         }
-        main(arguments)
+        run(arguments)
+    }
+
+    /// As ArgumentParser's own, but help and versions that cannot be written are an error too.
+    private static func run(_ arguments: [String]) -> Never {
+        do {
+            var command = try parseAsRoot(arguments)
+            try command.run()
+        } catch {
+            let status = exitCode(for: error)
+            let message = fullMessage(for: error)
+            guard status == .success, !message.isEmpty else { exit(withError: error) }
+            do {
+                try Output.write(message + "\n")
+            } catch let refusal as Refusal {
+                Output.warn(refusal.message)
+                Glibc.exit(refusal.status.rawValue)
+            } catch {}
+        }
+        Glibc.exit(0)
     }
 
     private static var commands: [String] {
@@ -61,7 +80,7 @@ struct HostOptions: ParsableArguments {
     @Option(help: "Take every path of the host under this folder.")
     var root = "/"
 
-    /// The original passed over what stands behind its first argument.
+    /// The original ignored what stands behind its first argument.
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var ignored: [String] = []
 

@@ -1,5 +1,5 @@
 /// How the daemon ends; from sysexits.h(3), and in the manual's table.
-enum ExitStatus: Int32 {
+enum ExitStatus: Int32, CaseIterable {
     case success = 0
     /// The command line makes no sense.
     case usage = 64

@@ -1,5 +1,5 @@
 /// The `MESSAGE_ID` of each kind of journal entry; see sd-id128(3). Queries use them, so they never change.
-enum MessageID: String {
+enum MessageID: String, CaseIterable {
     /// The daemon is ready.
     case started = "f56d325cff0544b8b51e2ac0ffafc478"
     /// KSM was stopped, or nothing was known, and scans now.

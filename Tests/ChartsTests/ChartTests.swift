@@ -226,7 +226,7 @@ import Testing
         #expect(Self.samples(.steps, points, parts: 5) == [nil, nil, 5, 5, 5])
     }
 
-    @Test func `a point before the range still tells what comes into it`() {
+    @Test func `a point before the range still says what comes into it`() {
         #expect(Self.samples(.steps, [.init(-5, 3), .init(20, 9)], parts: 2) == [3, 3])
         #expect(Self.samples(.line, [.init(-10, 0), .init(20, 30)], parts: 2) == [12.5, 17.5])
     }
@@ -510,7 +510,7 @@ enum SampleChart {
 
     @Test func `one band is shaded in every panel, two have rows of their own as well`() throws {
         let shades = try Elements.of(SVGChart(SampleChart.comparison).text).filter {
-            $0.name == "rect" && $0.attributes["fill"] == Chart.Ink.orange.rawValue
+            $0.name == "rect" && $0.attributes["fill"] == Chart.Color.orange.rawValue
         }
         // The legend, two stretches in the panel, two in the row; the shortest can be seen.
         #expect(shades.count == 5)

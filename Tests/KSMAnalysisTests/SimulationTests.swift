@@ -9,7 +9,8 @@ private let total = KiB(16 * gibibyte)
 /// A sample at a time in seconds, with so much free; the guests hold little.
 private func sample(_ time: Double, free: Int64, committed: Int64 = 0) -> HistoryRecord {
     HistoryRecord(
-        time: Int64(time * 1e6), memory: MemorySample(free: KiB(free), committed: KiB(committed)), total: total)
+        time: WallTime(microseconds: Int64(time * 1e6)),
+        memory: MemorySample(free: KiB(free), committed: KiB(committed)), total: total)
 }
 
 private func trace(_ records: [HistoryRecord], hasActions: Bool = false) -> Trace {
@@ -67,7 +68,7 @@ private func pages(_ series: DecisionSeries) -> [String] {
                 committed: KiB(Int64.random(in: 0...16 * gibibyte, using: &generator)))
             let decision = policy.decide(memory, previous: pages)
             pages = decision.pagesToScan
-            records.append(HistoryRecord(decision, time: time, guests: 1))
+            records.append(HistoryRecord(decision, time: WallTime(microseconds: time), guests: 1))
         }
         let trace = trace(records, hasActions: true)
         let replayed = try Simulation.replay(trace, over: Timeline(records), by: Configuration())
@@ -80,7 +81,7 @@ private func pages(_ series: DecisionSeries) -> [String] {
         #expect(pages(series) == ["300", "300", "300", "600", "600", "900", "900"])
         #expect(series.steps.map { $0.isHeld } == [false, true, true, false, true, false, true])
         let faster = try replay(times.map { sample($0, free: gibibyte) }) {
-            $0.monitorInterval = Interval(nanoseconds: 5_000_000_000)
+            $0.monitorInterval = .seconds(5)
         }
         #expect(pages(faster) == ["300", "600", "900", "900", "1200", "1250", "1250"])
         let never = try replay(times.map { sample($0, free: gibibyte) }) { $0.monitorInterval = .endless }
@@ -109,7 +110,7 @@ private func pages(_ series: DecisionSeries) -> [String] {
         let series = try replay(Self.shortage) { $0.policy = .advisor }
         #expect(pages(series) == ["-", "?", "?", "-", "?"])
         let summary = series.summary(over: Timeline(Self.shortage))
-        #expect(summary.running == 180_000_000)
+        #expect(summary.running == .seconds(180))
         #expect(summary.meanPagesToScan == nil)
         #expect(summary.mostPagesToScan == nil)
         #expect(summary.scannedPages == nil)
@@ -138,7 +139,7 @@ private func pages(_ series: DecisionSeries) -> [String] {
     @Test func `Time, starts, pages and an upper bound of what is scanned`() throws {
         let series = try replay(Self.shortage)
         let summary = series.summary(over: Timeline(Self.shortage))
-        #expect(summary.running == 180_000_000)
+        #expect(summary.running == .seconds(180))
         #expect(summary.share == 0.6)
         #expect(summary.starts == 2)
         #expect(summary.meanPagesToScan == 600)
@@ -163,15 +164,16 @@ private func pages(_ series: DecisionSeries) -> [String] {
         #expect(DecisionSeries(recordedIn: trace(records)) == nil)
         let timeline = Timeline(records)
         let summary = DecisionSeries(recordedIn: trace(records, hasActions: true))?.summary(over: timeline)
-        #expect(summary?.scannedPages == 100 * 60 / 0.024)
+        #expect(summary?.scannedPages?.rounded() == 250_000)
         let withoutPace = DecisionSeries(recordedIn: Trace(records: records, hasActions: true, hasPace: false))
-        #expect(withoutPace?.summary(over: timeline).running == 60_000_000)
+        #expect(withoutPace?.summary(over: timeline).running == .seconds(60))
         #expect(withoutPace?.summary(over: timeline).scannedPages == nil)
     }
 
     @Test func `Times at the end of 64 bits end in no overflow`() throws {
         let records = [0, 1, Int64.max].map { time in
-            HistoryRecord(time: time, memory: MemorySample(free: .zero, committed: .zero), total: total)
+            HistoryRecord(
+                time: WallTime(microseconds: time), memory: MemorySample(free: .zero, committed: .zero), total: total)
         }
         for chosen in [records, Array(records.dropFirst()), [records[0], records[2]], [records[2], records[0]]] {
             let summary = try replay(chosen).summary(over: Timeline(chosen))
@@ -183,41 +185,45 @@ private func pages(_ series: DecisionSeries) -> [String] {
         (1, 8), (4, 8), (5, 12), (8, 12), (9, 16), (10, 16), (12, 16), (13, 20), (20, 24), (100, 104),
     ])
     func `Sleeps are rounded up to jiffies, and one more`(_ sleep: Int64, _ period: Int64) {
-        #expect(ScanPeriod.milliseconds(sleep: sleep) == period)
+        #expect(ScanPeriod.length(sleepMilliseconds: sleep) == .milliseconds(period))
     }
 
     @Test func `A sleep of nothing has no period, and an absurd one no overflow`() {
-        #expect(ScanPeriod.milliseconds(sleep: 0) == nil)
-        #expect(ScanPeriod.milliseconds(sleep: .max) == .max)
+        #expect(ScanPeriod.length(sleepMilliseconds: 0) == nil)
+        #expect(ScanPeriod.length(sleepMilliseconds: .max) == .milliseconds(Int64.max))
     }
 }
 
 @Suite struct TimelineTests {
-    private static func timeline(_ times: [Double], _ policy: PolicyKind = .classic) -> Timeline {
-        Timeline(
-            times.map { time in
-                var record = sample(time, free: 1)
-                record.policy = policy
-                return record
-            })
+    private static func timeline(
+        _ times: [Double], _ policy: PolicyKind = .classic, interval: Duration? = nil
+    ) -> Timeline {
+        let records = times.map { time in
+            var record = sample(time, free: 1)
+            record.policy = policy
+            return record
+        }
+        return Timeline(records, interval: interval)
     }
+
+    private static func seconds(_ durations: [Duration]) -> [Double] { durations.map { $0.seconds } }
 
     @Test func `A sample holds until the next one, the last as long as usual`() {
         let timeline = Self.timeline([0, 60, 130, 190])
-        #expect(timeline.durations == [60_000_000, 70_000_000, 60_000_000, 60_000_000])
+        #expect(Self.seconds(timeline.durations) == [60, 70, 60, 60])
         #expect(timeline.beginnings == [true, false, false, false])
-        #expect(timeline.covered == 250_000_000)
+        #expect(timeline.covered == .seconds(250))
         #expect(timeline.gaps == 0)
     }
 
-    @Test func `Three usual pauses are none to speak of, and more is a gap that counts for nobody`() {
+    @Test func `Three usual pauses are none to speak of, and more is a gap that counts on no side`() {
         let long = Self.timeline([0, 60, 120, 300])
         #expect(long.gaps == 0)
-        #expect(long.covered == 360_000_000)
+        #expect(long.covered == .seconds(360))
         let gap = Self.timeline([0, 60, 120, 300.001, 360])
-        #expect(gap.durations == [60_000_000, 60_000_000, 60_000_000, 59_999_000, 60_000_000].map { Int64($0) })
+        #expect(Self.seconds(gap.durations) == [60, 60, 60, 59.999, 60])
         #expect(gap.beginnings == [true, false, false, true, false])
-        #expect(gap.missing == 120_001_000)
+        #expect(gap.missing == .microseconds(120_001_000))
     }
 
     @Test func `Policies that look often are recorded once a minute while nothing changes`() {
@@ -226,18 +232,50 @@ private func pages(_ series: DecisionSeries) -> [String] {
         #expect(Self.timeline(times).gaps == 2)
     }
 
+    /// Guests that come and go have the daemon decide far more often than its interval says.
+    @Test func `Where the interval is known, only more than three of it are a gap`() {
+        let times: [Double] = [0, 2, 4, 6, 66, 126, 306]
+        #expect(Self.timeline(times).gaps == 3)
+        #expect(Self.timeline(times, interval: .seconds(60)).gaps == 0)
+        #expect(Self.timeline(times, interval: .seconds(59)).gaps == 1)
+        #expect(Self.timeline(times, interval: .zero).gaps == 3)
+        // A daemon that decides on signals only may be silent for ever.
+        #expect(Self.timeline(times + [1e6], interval: .endless).gaps == 0)
+    }
+
+    @Test(arguments: [Int64.min, -5, 0, 1 << 31, .max])
+    func `Times that no clock shows are added up without a trap`(_ time: Int64) {
+        let times = [0, time, -5, .max, time, .min, 60].map { WallTime(microseconds: $0) }
+        let records = times.map { time in
+            var record = sample(0, free: 1)
+            record.time = time
+            record.action = .scan
+            record.pagesToScan = .max
+            record.sleepMilliseconds = .max
+            return record
+        }
+        let timeline = Timeline(records)
+        #expect(timeline.durations.allSatisfy { $0 >= .zero })
+        #expect(timeline.covered >= .zero)
+        let series = DecisionSeries(recordedIn: Trace(history: records))
+        #expect(series?.summary(over: timeline).share.isFinite == true)
+        #expect(throws: Never.self) {
+            try Simulation.replay(Trace(history: records), over: timeline, by: Configuration())
+        }
+    }
+
     @Test func `A clock that was put back is a gap`() {
         let timeline = Self.timeline([0, 60, 10, 70])
-        #expect(timeline.durations == [60_000_000, 60_000_000, 60_000_000, 60_000_000])
+        #expect(Self.seconds(timeline.durations) == [60, 60, 60, 60])
         #expect(timeline.beginnings == [true, false, true, false])
-        #expect(timeline.missing == 0)
+        #expect(timeline.missing == .zero)
     }
 
     @Test func `One sample has no length`() {
         let timeline = Self.timeline([5])
         #expect(timeline.usual == nil)
-        #expect(timeline.durations == [0])
-        #expect(timeline.covered == 0)
+        #expect(timeline.durations == [.zero])
+        #expect(timeline.covered == .zero)
         #expect(timeline.gaps == 0)
     }
 

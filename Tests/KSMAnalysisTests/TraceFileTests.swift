@@ -43,9 +43,10 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         #expect(trace.records.map { $0.total } == [KiB(100), KiB(16_777_216)])
     }
 
-    @Test func `What is decided is told by its columns`() throws {
+    @Test func `What was decided is in its columns`() throws {
         let names = "time_seconds,free_kib,committed_kib,action"
-        let trace = try parse("\(names),pages_to_scan,sleep_ms,reason,policy\n1,2,3,scan,600,20,easing,advisor\n")
+        let trace = try parse(
+            "\(names),pages_to_scan,sleep_millisecs,reason,policy\n1,2,3,scan,600,20,easing,advisor\n")
         #expect(trace.hasActions)
         #expect(trace.hasPace)
         let record = try #require(trace.records.first)
@@ -61,14 +62,14 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         let trace = try parse(
             "time_seconds,free_kib,committed_kib,ksmd_cpu_seconds\n1700000000.1234567,1,1,3.5\n1700000001,1,1,\n")
         #expect(trace.records.map { $0.time } == [1_700_000_000_123_456, 1_700_000_001_000_000])
-        #expect(trace.records.map { $0.counters?.cpu } == [3_500_000_000, nil])
+        #expect(trace.records.map { $0.counters?.cpu } == [.milliseconds(3500), nil])
     }
 
     @Test func `A line has all columns in the order of the header`() {
         #expect(
             TraceFile.header
                 == "time_seconds,free_kib,committed_kib,total_kib,available_kib,guests,policy,action,reason,"
-                + "pages_to_scan,sleep_ms,threshold_kib,saved_kib,profit_bytes,full_scans,pages_shared,pages_sharing,"
+                + "pages_to_scan,sleep_millisecs,threshold_kib,saved_kib,profit_bytes,full_scans,pages_shared,pages_sharing,"
                 + "pages_unshared,pages_volatile,ksm_zero_pages,pages_skipped,pages_scanned,ksmd_cpu_seconds")
         var record = HistoryRecord(
             time: 1_700_000_000_000_042, memory: MemorySample(free: KiB(1), committed: KiB(2)), total: KiB(3),
@@ -79,11 +80,11 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         record.reason = .newMemory
         record.available = KiB(5)
         record.saved = KiB(6)
-        record.profit = -7
+        record.profit = Bytes(-7)
         var counters = ScanCounters()
         counters.passes = 8
-        counters.skipped = 9
-        counters.cpu = 10_000_000_011
+        counters.skipped = Pages(9)
+        counters.cpu = .nanoseconds(10_000_000_011)
         record.counters = counters
         #expect(
             TraceFile.row(record)
@@ -99,7 +100,7 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         var records: [HistoryRecord] = []
         for _ in 0..<50 {
             var record = HistoryRecord(
-                time: time, memory: MemorySample(free: KiB(number()), committed: KiB(number())),
+                time: WallTime(microseconds: time), memory: MemorySample(free: KiB(number()), committed: KiB(number())),
                 total: KiB(max(number(), 1)), threshold: KiB(number()))
             time += Int64.random(in: 1...1 << 40, using: &generator)
             record.policy = generator.pick(PolicyKind.allCases)
@@ -110,18 +111,18 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
             record.pagesToScan = number()
             record.sleepMilliseconds = number()
             record.saved = maybe(KiB(number()))
-            record.profit = maybe(generator.amount())
+            record.profit = maybe(Bytes(generator.amount()))
             if Bool.random(using: &generator) {
                 var counters = ScanCounters()
                 counters.passes = number()
-                counters.shared = number()
-                counters.sharing = number()
-                counters.unshared = number()
-                counters.volatile = number()
-                counters.zero = number()
-                counters.skipped = number()
-                counters.scanned = number()
-                counters.cpu = maybe(number())
+                counters.shared = Pages(number())
+                counters.sharing = Pages(number())
+                counters.unshared = Pages(number())
+                counters.volatile = Pages(number())
+                counters.zero = Pages(number())
+                counters.skipped = Pages(number())
+                counters.scanned = Pages(number())
+                counters.cpu = maybe(.nanoseconds(number()))
                 record.counters = counters
             }
             records.append(record)
@@ -161,20 +162,20 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         ("\(names),reason\n5,1,2,why\n", 2, 7, "why is no reason"),
         ("\(names),ksmd_cpu_seconds\n5,1,2,-1\n", 2, 7, "ksmd_cpu_seconds=-1 is no number of seconds"),
     ])
-    func `A bad line is told with its place`(_ text: String, _ line: Int, _ column: Int, _ message: String) throws {
+    func `A bad line is reported with its place`(_ text: String, _ line: Int, _ column: Int, _ message: String) throws {
         let found = errors(text)
         #expect(found.count == 1)
         #expect(try #require(found.first).hasPrefix("day.csv:\(line):\(column): error: \(message)"))
         #expect(found[0].contains("; "), "it says what to write")
     }
 
-    @Test func `All errors are told at once, at most 20`() {
+    @Test func `All errors are reported at once, at most 20`() {
         let rows = (0..<30).map { "\($0),x,1" }.joined(separator: "\n")
         #expect(errors("\(Self.names)\n\(rows)\n").count == 20)
         #expect(errors("\(Self.names)\n0,x,y\n1,z,2\n").count == 3)
     }
 
-    @Test func `Semicolons are told as such`() {
+    @Test func `Semicolons are reported as such`() {
         #expect(errors("time_seconds;free_kib;committed_kib\n0;1;2\n")[0].hasSuffix("; separate the columns by commas"))
     }
 

@@ -370,8 +370,8 @@ import Testing
             rule: "an unknown name without a near one", text: "KSM_X=5\n",
             messages: ["f:1:1: warning: KSM_X is not a setting, and is ignored"], assignments: ["KSM_X=5"]),
         Refused(
-            rule: "other unknown names are a shell's own business", text: "FOO=1\nksm_npages_min=2\nLOGFILES=3\n",
-            messages: [], assignments: ["FOO=1", "ksm_npages_min=2", "LOGFILES=3"]),
+            rule: "other unknown names are a shell's own business", text: "FOO=1\nksm_mine=2\nLOGFILES=3\n",
+            messages: [], assignments: ["FOO=1", "ksm_mine=2", "LOGFILES=3"]),
         // Everything at once.
         Refused(
             rule: "every error is listed at once, in the order of the file",

@@ -484,8 +484,8 @@ import Testing
             text: "KSM_MERGE_ACROSS_NODES=Yes",
             messages: ["f:1:1: error: KSM_MERGE_ACROSS_NODES=Yes is not one of its values; write yes, no"]),
         Refused(
-            text: "KSM_USE_ZERO_PAGES=y",
-            messages: ["f:1:1: error: KSM_USE_ZERO_PAGES=y is not one of its values; write yes, no"]),
+            text: "KSM_USE_ZERO_PAGES=maybe",
+            messages: ["f:1:1: error: KSM_USE_ZERO_PAGES=maybe is not one of its values; write yes, no"]),
         Refused(
             text: "KSM_SMART_SCAN=auto",
             messages: ["f:1:1: error: KSM_SMART_SCAN=auto is not one of its values; write yes, no"]),
@@ -675,5 +675,76 @@ import Testing
         #expect(configuration.pagesMaximum == 1250)
         #expect(configuration.thresholdPercent == 101)
         #expect(configuration.pagesDecay == 50)
+    }
+
+    @Test(arguments: ["0", "no", "off", "false", "n"])
+    func `A word for off switches debugging on, as in the original, with a warning`(_ word: String) {
+        let reading = Reading("DEBUG=\(word)")
+        #expect(reading.configuration.isDebugging)
+        #expect(
+            reading.messages == [
+                "f:1:1: warning: DEBUG=\(word) switches it on, as any text does; write DEBUG= to switch it off, or "
+                    + "remove the line"
+            ])
+    }
+
+    @Test(arguments: ["1", "yes", "on", "2", "''", "debug"])
+    func `Other values of DEBUG need no word`(_ word: String) {
+        #expect(Reading("DEBUG=\(word)").messages == [])
+    }
+
+    @Test func `A threshold below 1 % of the host's memory counts nowhere, and is in KiB`() {
+        let total = KiB(62 << 20)
+        #expect(
+            Reading("KSM_THRES_CONST=8192", total: total, isTotalKnown: true).messages == [
+                "f:1:1: warning: KSM_THRES_CONST=8192 is 8.0 MiB, less than 1 % of this host's 62.0 GiB, and counts nowhere: "
+                    + "KSM_THRES_COEF=20 % is more; it is in KiB: write 650117 or more, or leave it out"
+            ])
+        // Where it does count, and where nobody meant anything by it.
+        for text in [
+            "KSM_THRES_CONST=650117", "KSM_THRES_CONST=8192\nKSM_THRES_COEF=0", "KSM_THRES_CONST=2048", "",
+            "KSM_PROFILE=debian",
+        ] {
+            #expect(Reading(text, total: total, isTotalKnown: true).messages == [], "\(text)")
+        }
+        #expect(Reading("KSM_THRES_CONST=8192", total: total).messages == [])
+    }
+
+    @Test(arguments: [
+        ("ksm_thres_coef", "KSM_THRES_COEF"), ("Ksm_Thres_Coef", "KSM_THRES_COEF"), ("debug", "DEBUG"),
+        ("LogFile", "LOGFILE"),
+    ])
+    func `A setting in lower case is none`(_ name: String, _ setting: String) {
+        #expect(
+            Reading("\(name)=4").messages == [
+                "f:1:1: warning: \(name) is not a setting, and is ignored: their names are in capital letters; write "
+                    + setting
+            ])
+    }
+
+    @Test func `Settings of other files are named with their file`() {
+        #expect(
+            Reading("KSM_MAX_KERNEL_PAGES=0\nKSM_ENABLED=AUTO\nSLEEP_MILLISECS=200").messages == [
+                "f:1:1: warning: KSM_MAX_KERNEL_PAGES is not a setting of this file, and is ignored; ksm.service reads it "
+                    + "from /etc/default/ksm or /etc/sysconfig/ksm, for kernels before 2.6.33",
+                "f:2:1: warning: KSM_ENABLED is not a setting of this file, and is ignored; it belongs to "
+                    + "/etc/default/qemu-kvm of Debian and Ubuntu; systemctl enable --now ksm ksmtuned switches KSM on here",
+                "f:3:1: warning: SLEEP_MILLISECS is not a setting of this file, and is ignored; it belongs to "
+                    + "/etc/default/qemu-kvm of Debian and Ubuntu; write KSM_SLEEP_MSEC here",
+            ])
+    }
+
+    @Test func `A name of the administrator's own needs no word`() {
+        #expect(Reading("MINE=500\nksm=6\nKSM=7\nKSM_NPAGES_MAX=$MINE").messages == [])
+    }
+
+    @Test func `Warnings are shown beside errors`() {
+        let reading = Reading("KSM_NPAGES_DECAY=50\nKSM_SLEEP_MSEC=10ms\nDEBUG=0")
+        #expect(reading.messages.count == 3)
+        #expect(reading.messages.contains { $0.hasPrefix("f:1:1: warning: KSM_NPAGES_DECAY=50 is added") })
+        #expect(reading.messages.contains { $0.hasPrefix("f:2:1: error: KSM_SLEEP_MSEC=10ms") })
+        // But a value that was refused has no oddities of its own.
+        #expect(Reading("KSM_NPAGES_MAX=-1").messages.count == 1)
+        #expect(Reading("KSM_CPU_MAX=0\nKSM_CPU_PROBE=50").messages.count == 1)
     }
 }

@@ -8,7 +8,10 @@ import Testing
         ("  some \t 1us/500ms ", PressureThreshold(.some, stall: .microseconds(1), window: .microseconds(500_000))),
         ("some 500ms/500ms", PressureThreshold(.some, stall: .microseconds(500_000), window: .microseconds(500_000))),
         ("some 10s/10s", PressureThreshold(.some, stall: .microseconds(10_000_000), window: .microseconds(10_000_000))),
-        ("some 500000us/10000ms", PressureThreshold(.some, stall: .microseconds(500_000), window: .microseconds(10_000_000))),
+        (
+            "some 500000us/10000ms",
+            PressureThreshold(.some, stall: .microseconds(500_000), window: .microseconds(10_000_000))
+        ),
         ("some 0150ms/01s", PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))),
     ])
     func `A kind, the time waited, and the window`(_ text: String, _ threshold: PressureThreshold) {

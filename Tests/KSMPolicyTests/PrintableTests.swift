@@ -4,9 +4,26 @@ import Testing
 @Suite struct PrintableTests {
     @Test(arguments: [
         ("plain", "plain"), ("a\nb", "a?b"), ("a\r\nb", "a??b"), ("\u{1B}[31m", "?[31m"), ("\t", "?"), ("\0", "?"),
-        ("\u{7F}", "?"), ("Grüße", "Grüße"), ("", ""),
+        ("\u{7F}", "?"), ("Grüße", "Grüße"), ("", ""), ("\u{9B}31m", "?31m"), ("a\u{202E}b", "a?b"),
+        ("a\u{2028}b", "a?b"), ("\u{FEFF}x\u{E0041}", "?x?"), ("ゲスト", "ゲスト"),
     ])
     func `Control characters become visible, so that a value cannot forge a message`(_ text: String, _ shown: String) {
         #expect(text.printable == shown)
+    }
+
+    @Test func `Every control character of Unicode is one of them, and everything that has a form is not`() {
+        for value in 0...UInt32(0x10ffff) {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: #expect(scalar.isInvisible)
+            case .format, .unassigned: break
+            default: #expect(!scalar.isInvisible)
+            }
+            if scalar.properties.isBidiControl { #expect(scalar.isInvisible) }
+        }
+    }
+
+    @Test func `What is no UTF-8 is shown as one sign for each piece`() {
+        #expect(String(decoding: [0x61, 0xff, 0x9b, 0x62], as: UTF8.self).printable == "a\u{FFFD}\u{FFFD}b")
     }
 }

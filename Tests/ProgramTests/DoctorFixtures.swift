@@ -8,7 +8,7 @@ import Testing
 /// For each of the doctor's checks what makes it speak up, and what is just not enough for that.
 struct DoctorFixture: CustomTestStringConvertible, Sendable {
     var id: String
-    var verdict: Check.Verdict
+    var verdict: CheckResult.Verdict
     var testDescription: String
 
     /// Changes the facts of a healthy host.
@@ -16,7 +16,7 @@ struct DoctorFixture: CustomTestStringConvertible, Sendable {
     let off: @Sendable (inout DoctorFacts) -> Void
 
     init(
-        _ id: String, _ verdict: Check.Verdict, _ description: String,
+        _ id: String, _ verdict: CheckResult.Verdict, _ description: String,
         on: @escaping @Sendable (inout DoctorFacts) -> Void,
         off: @escaping @Sendable (inout DoctorFacts) -> Void = { _ in }
     ) {
@@ -49,15 +49,16 @@ extension DoctorFacts {
         ksm.generalProfit = 1_000_000_000
         ksm.stableNodeChains = 0
         ksm.stableNodeDuplicates = 0
-        ksm.cpu = 20_000_000_000
-        var facts = DoctorFacts(paths: HostPaths(), now: 1023, isRoot: true, pageSize: Bytes(4096), ksm: ksm)
+        ksm.cpu = .nanoseconds(20_000_000_000)
+        var facts = DoctorFacts(
+            paths: HostPaths(), now: WallTime(seconds: 1023), isRoot: true, pageSize: Bytes(4096), ksm: ksm)
         facts.memory.total = KiB(16 * gibibyte)
         facts.configuration.cpuMaximumPercent = 90
         facts.configuration.hostCPUMaximumPercent = 50
         facts.configuration.advisorCPUMaximumPercent = 70
-        facts.configuration.yieldMinimum = 50
+        facts.configuration.yieldMinimum = Bytes(mebibytes: 50)
         facts.daemon = .running(4242)
-        facts.tell()
+        facts.publish()
         facts.guests = [guest(101, "web"), guest(102, "db")]
         facts.processes.machines = [
             ProcessSurvey.Process(pid: 101, comm: "qemu-kvm", isNamed: true, hasMachine: true),
@@ -86,6 +87,11 @@ extension DoctorFacts {
         return guest
     }
 
+    /// A process that is no guest and offers memory.
+    static func user(_ pid: Int32, _ comm: String) -> KSMProcess {
+        KSMProcess(pid: pid, comm: comm, merged: KiB(100_000), items: Pages(70_000), profit: Bytes(98_000_000))
+    }
+
     static func disk(_ path: String = "/dev/nvme0n1p3", isRotational: Bool? = false) -> SwapDevice {
         var swap = SwapDevice(path: path, size: KiB(8 * gibibyte))
         swap.isRotational = isRotational
@@ -99,10 +105,10 @@ extension DoctorFacts {
         return swap
     }
 
-    /// Has the daemon tell a decision.
+    /// Has the daemon publish a decision.
     ///
     /// - Parameter at: In seconds since 1970.
-    mutating func tell(
+    mutating func publish(
         _ policy: PolicyKind = .classic, _ action: Decision.Action = .scan, guests: Int = 2, at time: Int64 = 1000,
         pid: Int32 = 4242
     ) {
@@ -123,10 +129,10 @@ extension DoctorFacts {
     /// - Parameters: ksmd's CPU time then, and what was saved then.
     mutating func remember(cpu: Int64, saved: KiB = KiB(gibibyte)) {
         var record = HistoryRecord(
-            time: Int64((now - 50) * 1e6), memory: MemorySample(free: .zero, committed: .zero), total: .zero)
+            time: now + .seconds(-50), memory: MemorySample(free: .zero, committed: .zero), total: .zero)
         record.saved = saved
         record.counters = ScanCounters()
-        record.counters?.cpu = cpu
+        record.counters?.cpu = .nanoseconds(cpu)
         earlier = record
     }
 }
@@ -151,6 +157,19 @@ extension DoctorFixture {
         DoctorFixture(
             "ksm", .fail, "it cannot be read",
             on: { $0.ksm.failures[.run] = KernelFileError(.read, "/sys/kernel/mm/ksm/run", errno: 5) }),
+
+        DoctorFixture(
+            "readable", .warn, "a file of the host",
+            on: { $0.failures = [KernelFileError(.read, "/proc/swaps", errno: 5)] }),
+        DoctorFixture(
+            "readable", .warn, "a file of KSM",
+            on: { $0.ksm.failures[.fullScans] = KernelFileError(.read, "/sys/kernel/mm/ksm/full_scans", errno: 12) }),
+        DoctorFixture(
+            "readable", .skip, "what is root's alone",
+            on: {
+                $0.isRoot = false
+                $0.failures = [KernelFileError(.read, "/proc/swaps", errno: 13)]
+            }, off: { $0.isRoot = false }),
 
         DoctorFixture(
             "huge-pages", .warn, "always, by the kernel's bounds", on: { $0.hugePages?.mode = .always },
@@ -203,55 +222,55 @@ extension DoctorFixture {
                 $0.ksm.generalProfit = -1
                 $0.ksm.fullScans = 1
             }),
-        DoctorFixture("profit", .skip, "a kernel that does not tell", on: { $0.ksm.generalProfit = nil }),
+        DoctorFixture("profit", .skip, "a kernel that does not say", on: { $0.ksm.generalProfit = nil }),
         DoctorFixture("profit", .warn, "an absurd loss", on: { $0.ksm.generalProfit = .min }),
 
         DoctorFixture(
             "ksmd-cpu", .warn, "classic, much and nothing gained",
-            on: { $0.ksm.cpu = 41_000_000_000 },
+            on: { $0.ksm.cpu = .nanoseconds(41_000_000_000) },
             off: {
-                $0.ksm.cpu = 41_000_000_000
+                $0.ksm.cpu = .nanoseconds(41_000_000_000)
                 // A GiB for 26 s.
                 $0.remember(cpu: 15_000_000_000, saved: KiB(-DoctorFacts.gibibyte))
             }),
         DoctorFixture(
-            "ksmd-cpu", .warn, "classic, more than half a CPU", on: { $0.ksm.cpu = 40_100_000_000 },
-            off: { $0.ksm.cpu = 40_000_000_000 }),
+            "ksmd-cpu", .warn, "classic, more than half a CPU", on: { $0.ksm.cpu = .nanoseconds(40_100_000_000) },
+            off: { $0.ksm.cpu = .nanoseconds(40_000_000_000) }),
         DoctorFixture(
             "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX",
             on: {
                 $0.configuration.cpuMaximumPercent = 10
-                $0.tell(.adaptive)
-                $0.ksm.cpu = 21_100_000_000
+                $0.publish(.adaptive)
+                $0.ksm.cpu = .nanoseconds(21_100_000_000)
             },
             off: {
                 $0.configuration.cpuMaximumPercent = 10
-                $0.tell(.adaptive)
-                $0.ksm.cpu = 20_900_000_000
+                $0.publish(.adaptive)
+                $0.ksm.cpu = .nanoseconds(20_900_000_000)
             }),
         DoctorFixture(
             "ksmd-cpu", .warn, "adaptive, above KSM_CPU_MAX_HOST",
             on: {
                 $0.configuration.hostCPUMaximumPercent = 2
-                $0.tell(.adaptive)
+                $0.publish(.adaptive)
             },
             off: {
                 $0.configuration.hostCPUMaximumPercent = 3
-                $0.tell(.adaptive)
+                $0.publish(.adaptive)
             }),
         DoctorFixture(
             "ksmd-cpu", .warn, "advisor, above KSM_ADVISOR_CPU_MAX",
             on: {
                 $0.configuration.advisorCPUMaximumPercent = 5
-                $0.tell(.advisor)
+                $0.publish(.advisor)
             },
             off: {
                 $0.configuration.advisorCPUMaximumPercent = 10
-                $0.tell(.advisor)
+                $0.publish(.advisor)
             }),
         DoctorFixture("ksmd-cpu", .skip, "no history", on: { $0.earlier = nil }),
         DoctorFixture("ksmd-cpu", .skip, "no ksmd to be seen", on: { $0.ksm.cpu = nil }),
-        DoctorFixture("ksmd-cpu", .skip, "a start of the host since", on: { $0.ksm.cpu = 1 }),
+        DoctorFixture("ksmd-cpu", .skip, "a start of the host since", on: { $0.ksm.cpu = .nanoseconds(1) }),
     ]
 
     private static let daemon: [DoctorFixture] = [
@@ -292,6 +311,17 @@ extension DoctorFixture {
                 $0.daemonFailure = KernelFileError(.read, "/var/run/ksmtune.pid", errno: 13)
             }),
         DoctorFixture(
+            "daemon", .fail, "none, while KSM scans for guests and for others",
+            on: {
+                $0.daemon = .none
+                $0.others.append(DoctorFacts.user(601, "java"))
+            },
+            off: {
+                $0.daemon = .none
+                $0.others = [DoctorFacts.user(601, "java")]
+                $0.processes.machines = []
+            }),
+        DoctorFixture(
             "daemon", .warn, "none, but another ksmtuned",
             on: {
                 $0.daemon = .none
@@ -299,10 +329,29 @@ extension DoctorFixture {
             }),
         DoctorFixture("daemon", .skip, "no KSM", on: { $0.ksm.run = nil }),
 
-        DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
-        DoctorFixture("decisions", .warn, "an earlier daemon's state", on: { $0.tell(pid: 4241) }),
         DoctorFixture(
-            "decisions", .fail, "three intervals late", on: { $0.now = 1181 }, off: { $0.now = 1179 }),
+            "ksm-users", .warn, "others, which a running daemon does not count",
+            on: { $0.others.append(DoctorFacts.user(601, "java")) }),
+        DoctorFixture(
+            "ksm-users", .warn, "others, for which KSM does not scan",
+            on: {
+                $0.others = [DoctorFacts.user(601, "java")]
+                $0.daemon = .none
+                $0.ksm.run = 0
+            },
+            off: {
+                $0.others = [DoctorFacts.user(601, "java")]
+                $0.daemon = .none
+            }),
+        DoctorFixture(
+            "ksm-users", .skip, "whom only root can see",
+            on: { $0.hiddenOthers = 1 }),
+
+        DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
+        DoctorFixture("decisions", .warn, "an earlier daemon's state", on: { $0.publish(pid: 4241) }),
+        DoctorFixture(
+            "decisions", .fail, "three intervals late", on: { $0.now = WallTime(seconds: 1181) },
+            off: { $0.now = WallTime(seconds: 1179) }),
         DoctorFixture(
             "decisions", .skip, "none yet",
             on: { $0.state = StateRecord(pid: 4242) }),
@@ -312,7 +361,7 @@ extension DoctorFixture {
             "knobs", .warn, "pages_to_scan", on: { $0.ksm.pagesToScan = 100 },
             off: {
                 $0.ksm.pagesToScan = 100
-                $0.tell(.adaptive)
+                $0.publish(.adaptive)
             }),
         DoctorFixture("knobs", .warn, "sleep_millisecs", on: { $0.ksm.sleepMilliseconds = 20 }),
         DoctorFixture(
@@ -320,7 +369,7 @@ extension DoctorFixture {
             off: {
                 $0.ksm.run = 0
                 $0.ksm.pagesToScan = 100
-                $0.tell(.classic, .stop)
+                $0.publish(.classic, .stop)
             }),
         DoctorFixture(
             "knobs", .warn, "not as configured", on: { $0.configuration.mergeAcrossNodes = .no },
@@ -354,24 +403,60 @@ extension DoctorFixture {
             "other-writers", .warn, "the kernel's advisor", on: { $0.ksm.advisorMode = .scanTime },
             off: {
                 $0.ksm.advisorMode = .scanTime
-                $0.tell(.advisor)
+                $0.publish(.advisor)
+            }),
+        DoctorFixture(
+            "other-writers", .warn, "at boot, what the daemon decides",
+            on: {
+                $0.bootWriters = [BootWriter(path: "/etc/sysfs.conf", line: "kernel/mm/ksm/run = 1", file: "run")]
+            },
+            off: {
+                $0.bootWriters = [
+                    BootWriter(
+                        path: "/etc/tmpfiles.d/ksm.conf", line: "w /sys/kernel/mm/ksm/merge_across_nodes - - - - 0",
+                        file: "merge_across_nodes")
+                ]
+            }),
+        DoctorFixture(
+            "other-writers", .warn, "at boot, a knob that is configured",
+            on: {
+                $0.configuration.maxPageSharing = 256
+                $0.bootWriters = [
+                    BootWriter(
+                        path: "/etc/rc.local", line: "echo 512 > /sys/kernel/mm/ksm/max_page_sharing",
+                        file: "max_page_sharing")
+                ]
+            },
+            // What serves others than guests, where no daemon runs.
+            off: {
+                $0.daemon = .none
+                $0.others.append(DoctorFacts.user(601, "java"))
+                $0.bootWriters = [BootWriter(path: "/etc/sysfs.conf", line: "kernel/mm/ksm/run = 1", file: "run")]
             }),
         DoctorFixture(
             "other-writers", .skip, "no processes to be seen",
             on: { $0.processesFailure = KernelFileError(.list, "/proc", errno: 13) },
             off: {
                 $0.ksm.advisorMode = .scanTime
-                $0.tell(.classic, .stop)
+                $0.publish(.classic, .stop)
             }),
     ]
 
     private static let guests: [DoctorFixture] = [
         DoctorFixture(
+            "guests-counted", .warn, "a guest that could not be read",
+            on: {
+                $0.unreadableGuests = [
+                    GuestList.Unreadable(
+                        pid: 9, comm: "kvm", failure: KernelFileError(.read, "/proc/9/statm", errno: 24))
+                ]
+            }),
+        DoctorFixture(
             "guests-counted", .warn, "a machine without a guest's name",
             on: { $0.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "worker", hasMachine: true)) },
             off: {
                 $0.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "worker", hasMachine: true))
-                $0.tell(guests: 3)
+                $0.publish(guests: 3)
             }),
         DoctorFixture(
             "guests-counted", .warn, "a name of no profile",
@@ -408,12 +493,12 @@ extension DoctorFixture {
             "balloon", .warn, "one that does not deflate", on: { $0.guests[1].balloon = .manual },
             off: { $0.guests[1].balloon = nil }),
         DoctorFixture(
-            "balloon", .skip, "not to be told",
+            "balloon", .skip, "not known",
             on: { facts in for index in facts.guests.indices { facts.guests[index].balloon = nil } }),
 
         DoctorFixture(
             "vcpus", .warn, "more than the host's", on: { $0.guests[0].vcpus = 5 }, off: { $0.guests[0].vcpus = 4 }),
-        DoctorFixture("vcpus", .skip, "a host that does not tell", on: { $0.topology.cpus = nil }),
+        DoctorFixture("vcpus", .skip, "a host that does not say", on: { $0.topology.cpus = nil }),
     ]
 
     private static let swap: [DoctorFixture] = [
@@ -482,7 +567,7 @@ extension DoctorFixture {
             off: { $0.pressure = MemoryPressure(some: 5, full: 5) }),
         DoctorFixture(
             "pressure", .fail, "all", on: { $0.pressure = MemoryPressure(some: 40, full: 10.01) }),
-        DoctorFixture("pressure", .skip, "a kernel that does not tell", on: { $0.pressure = nil }),
+        DoctorFixture("pressure", .skip, "a kernel that does not say", on: { $0.pressure = nil }),
     ]
 
     private static let security: [DoctorFixture] = [
@@ -504,7 +589,7 @@ extension DoctorFixture {
                 for index in facts.guests.indices { facts.guests[index].merged = nil }
             }),
         DoctorFixture(
-            "owners", .skip, "users that cannot be told",
+            "owners", .skip, "users that are not known",
             on: { facts in for index in facts.guests.indices { facts.guests[index].user = nil } }),
     ]
 }

@@ -9,8 +9,8 @@ import Testing
 @testable import ksmctl
 
 @Suite struct KsmctlDoctorTests {
-    private static func check(_ id: String, _ facts: DoctorFacts) throws -> Check {
-        try #require(Question.all.first { $0.id == id }).answer(facts)
+    private static func check(_ id: String, _ facts: DoctorFacts) throws -> CheckResult {
+        try #require(Check.all.first { $0.id == id }).result(facts)
     }
 
     @Test func `Nothing is amiss on a healthy host`() {
@@ -41,8 +41,8 @@ import Testing
 
     @Test func `No check is without a fixture that warns or fails`() {
         let known = Set(DoctorFixture.all.filter { $0.verdict == .warn || $0.verdict == .fail }.map { $0.id })
-        #expect(known == Set(Question.all.map { $0.id }))
-        #expect(Question.all.count == known.count)
+        #expect(known == Set(Check.all.map { $0.id }))
+        #expect(Check.all.count == known.count)
     }
 
     // MARK: What they say
@@ -69,17 +69,124 @@ import Testing
         var facts = DoctorFacts.healthy
         facts.daemon = .none
         facts.maskedUnits = ["/etc/systemd/system/ksmtuned.service"]
-        let check = try Self.check("daemon", facts)
-        #expect(check.remedy?.hasPrefix("systemctl unmask ksm ksmtuned && systemctl enable --now ksmtuned") == true)
-        #expect(check.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
+        let result = try Self.check("daemon", facts)
+        #expect(result.remedy?.hasPrefix("systemctl unmask ksm ksmtuned && systemctl enable --now ksmtuned") == true)
+        #expect(result.evidence.first?.source == "/etc/systemd/system/ksmtuned.service")
+    }
+
+    // MARK: KSM's users
+
+    /// Containers that use KSM, on a host without guests.
+    private static func containers() -> FakeHost {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.setKSM(["run": 1, "full_scans": 12, "pages_sharing": 500_000, "general_profit": 1_900_000_000])
+        for pid in 601...620 {
+            host.setProcess(pid, comm: "java", resident: 75_000, commandLine: ["/usr/bin/java", "-jar", "app.jar"])
+            host.setKSMStat(pid, items: 70_000, merging: 25_000, profit: 98_000_000, offersAll: true)
+            host.write("0::/system.slice/app.service\n", to: "proc/\(pid)/cgroup")
+        }
+        return host
+    }
+
+    @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
+    func `A daemon that would switch off what works for containers is not advised`() throws {
+        let facts = try DoctorFacts(Self.containers().paths)
+        let daemon = try Self.check("daemon", facts)
+        #expect(daemon.verdict == .ok)
+        #expect(daemon.finding == "not running, and no guest needs it: KSM scans for 20 other processes")
+        #expect(daemon.remedy == nil)
+        let users = try Self.check("ksm-users", facts)
+        #expect(users.finding == "20 processes that are no guests offer memory, and KSM scans for them")
+        #expect(
+            users.evidence.map { $0.text } == [
+                "java: 20 processes (601, 602, 603, 604, 605, 606, 607, 608 and 12 more) of app.service, 1.9 GiB merged"
+            ])
+        #expect(!DoctorReport(facts).checks.contains { $0.remedy?.contains("enable --now") == true })
+    }
+
+    @Test func `A daemon that does not count them is given the pattern that does`() throws {
+        let host = Self.containers()
+        let daemon = host.startDaemon()
+        var facts = try DoctorFacts(host.paths)
+        let users = try Self.check("ksm-users", facts)
+        #expect(users.verdict == .warn)
+        #expect(users.finding == "20 processes that are no guests offer memory, and the daemon does not count them")
+        let remedy = try #require(users.remedy)
+        #expect(
+            remedy.hasSuffix(
+                "; the classic policy then scans while memory is short, KSM_POLICY=adaptive wherever it pays"))
+        facts.configuration.guestPattern = String(try #require(remedy.split(separator: "'").dropFirst().first))
+        #expect(try GuestReader.read(host.paths, facts.configuration).guests.count == 20)
+        #expect(try GuestReader.read(host.paths, facts.configuration).others == [])
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `A loss is named with who loses, and how each is left out`() throws {
+        var facts = DoctorFacts.healthy
+        facts.ksm.generalProfit = -10_000_000
+        facts.guests[0].items = Pages(100_000)
+        facts.guests[0].merged = KiB(4000)
+        facts.guests[0].profit = Bytes(-2_304_000)
+        facts.guests[0].manager = .libvirt
+        facts.guests[1].profit = Bytes(1)
+        facts.others = [
+            KSMProcess(pid: 601, comm: "java", merged: .zero, items: Pages(200_000), profit: Bytes(-12_800_000)),
+            KSMProcess(pid: 602, comm: "redis", merged: KiB(400_000), items: Pages(100_000), profit: Bytes(403_200_000)),
+        ]
+        facts.others[0].unit = "app.service"
+        let result = try Self.check("profit", facts)
+        #expect(result.verdict == .warn)
+        #expect(result.finding == "KSM takes 9.5 MiB more than it saves: java (601), web (101)")
+        #expect(
+            result.evidence.dropFirst().map { $0.text } == [
+                "java (601) loses 12.2 MiB: 200000 pages are tracked, and none is merged",
+                "web (101) loses 2.1 MiB: 100000 pages are tracked, 100.0 for each merged one; above 64 it is better left out",
+            ])
+        #expect(
+            result.remedy?.hasPrefix(
+                "leave out those that lose: libvirt: <nosharepages/> in <memoryBacking>; MemoryKSM=no of app.service; or")
+                == true)
+    }
+
+    @Test func `Whether hidden guests lose is not known, and said so`() throws {
+        var facts = DoctorFacts.healthy
+        facts.ksm.generalProfit = -10_000_000
+        facts.guests[1].isHidden = true
+        #expect(
+            try Self.check("profit", facts).finding
+                == "KSM takes 9.5 MiB more than it saves; of 1 guest only root can see whether they lose")
+    }
+
+    // MARK: Other writers
+
+    @Test func `What writes KSM's files at boot is named with its line`() throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.conf")
+        host.write("kernel/mm/ksm/pages_to_scan = 500\n", to: "etc/sysfs.d/pages.conf")
+        host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "run/tmpfiles.d/ksm.conf")
+        host.write("#!/bin/sh\necho 1 > /sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
+        host.write("KSM_ENABLED=AUTO\nSLEEP_MILLISECS=200\n", to: "etc/default/qemu-kvm")
+        let result = try Self.check("other-writers", DoctorFacts(host.paths))
+        #expect(result.verdict == .warn)
+        #expect(
+            result.evidence.map { $0.text } == [
+                "ROOT/etc/sysfs.conf: kernel/mm/ksm/run = 1",
+                "ROOT/etc/sysfs.d/pages.conf: kernel/mm/ksm/pages_to_scan = 500",
+                "ROOT/run/tmpfiles.d/ksm.conf: w /sys/kernel/mm/ksm/run - - - - 1",
+                "ROOT/etc/rc.local: echo 1 > /sys/kernel/mm/ksm/run", "ROOT/etc/default/qemu-kvm: KSM_ENABLED=AUTO",
+                "ROOT/etc/default/qemu-kvm: SLEEP_MILLISECS=200",
+            ].map { host.filled($0) })
     }
 
     @Test func `What a guest is called cannot forge a line`() throws {
         var facts = DoctorFacts.healthy
         facts.guests[0].name = "web\nOK    KSM"
         facts.guests[0].vcpus = 64
-        let check = try Self.check("vcpus", facts)
-        #expect(check.evidence.first?.text == "web?OK    KSM (101) has 64")
+        let result = try Self.check("vcpus", facts)
+        #expect(result.evidence.first?.text == "web\nOK    KSM (101) has 64")
+        #expect(DoctorReport(facts).text(.plain, columns: nil).contains("      web?OK    KSM (101) has 64\n"))
     }
 
     @Test func `Many names are cut short`() {
@@ -102,6 +209,7 @@ import Testing
         #expect(
             report.text(.plain, columns: nil) == """
                 OK    KSM               present and writable
+                OK    Host's files      all that are there can be read
                 OK    Configuration     no problem found
                 WARN  Daemon            not running, and KSM does not scan
                       /var/run/ksmtune.pid: nobody holds the daemon's lock
@@ -116,15 +224,16 @@ import Testing
                       deflate-on-oom off: db (102)
                       Remedy: QEMU: deflate-on-oom=on of the balloon's -device; libvirt: <memballoon model='virtio' autodeflate='on'/>
                 OK    vCPUs             no guest has more than the host has CPUs
+                OK    KSM's users       guests alone
+                OK    Profit            KSM saves 953.6 MiB more than it takes
                 WARN  Huge pages        for all memory: khugepaged gives merged pages copies again
                       /sys/kernel/mm/transparent_hugepage: enabled is always, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
                       QEMU asks for huge pages itself, so the bounds of khugepaged count for guests in either mode
                       Remedy: cd /sys/kernel/mm/transparent_hugepage && echo 0 | tee khugepaged/max_ptes_none khugepaged/max_ptes_shared && echo madvise > enabled
                 OK    NUMA              one node
                 OK    Sharing limit     a page has at most 256 users
-                OK    Profit            KSM saves 953.6 MiB more than it takes
                 SKIP  ksmd's CPU time   no record of the last hour to count from; the running daemon writes them
-                FAIL  Swap              guests may have more than memory and swap together
+                FAIL  Swap              guests may have more than memory and swap on disk together
                       guests may have 25.0 GiB
                       /proc/meminfo: 16.0 GiB of memory
                       /proc/swaps: 8.0 GiB of swap
@@ -140,7 +249,7 @@ import Testing
                       a write to a merged page takes longer than to another, so that a guest can learn whether another one holds a page that it knows: a version of a program, a file, parts of an address or a key
                       Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>; or switch merging off: ksmctl unmerge
 
-                21 checks: 13 ok, 4 warnings, 1 failure, 3 skipped
+                23 checks: 15 ok, 4 warnings, 1 failure, 3 skipped
 
                 """)
         #expect(report.status == 2)
@@ -166,6 +275,7 @@ import Testing
                 == host.filled(
                     """
                     OK    KSM               present and writable
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                     WARN  Daemon            not running, and KSM does not scan
                           ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
@@ -178,10 +288,11 @@ import Testing
                     SKIP  Mergeable memory  no guest runs
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
+                    OK    KSM's users       none: no process offers memory
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
                     OK    Huge pages        only for those who ask
                     OK    NUMA              one node
                     OK    Sharing limit     a page has at most 256 users
-                    OK    Profit            KSM saves 1.0 MiB more than it takes
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
@@ -190,7 +301,7 @@ import Testing
                     OK    Memory pressure   none
                     SKIP  Owners            no guest runs
 
-                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
 
                     """))
     }
@@ -207,6 +318,7 @@ import Testing
                     """
                     OK    KSM               present and writable
                           ROOT/sys/kernel/mm/ksm: run=0 pages_to_scan=100 sleep_millisecs=20
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                           ROOT/etc/ksmtuned.conf: policy classic
                     WARN  Daemon            not running, and KSM does not scan
@@ -221,6 +333,10 @@ import Testing
                     SKIP  Mergeable memory  no guest runs
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
+                    OK    KSM's users       none: no process offers memory
+                          0 processes offer memory
+                    OK    Profit            KSM saves 1.0 MiB more than it takes
+                          ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes: what is merged less the kernel's own records of all pages
                     OK    Huge pages        only for those who ask
                           ROOT/sys/kernel/mm/transparent_hugepage: enabled is madvise, khugepaged/max_ptes_none is 511, khugepaged/max_ptes_shared is 256
                           QEMU asks for its guests' memory: there khugepaged may still give merged pages copies
@@ -229,8 +345,6 @@ import Testing
                     OK    Sharing limit     a page has at most 256 users
                           ROOT/sys/kernel/mm/ksm: stable_node_dups is 0, stable_node_chains 0: 0 KiB of copies beside 0 KiB saved
                           ROOT/sys/kernel/mm/ksm/max_page_sharing: 256; the kernel's default is 256
-                    OK    Profit            KSM saves 1.0 MiB more than it takes
-                          ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
@@ -243,7 +357,7 @@ import Testing
                           ROOT/proc/pressure/memory: some avg10=0.0 full avg10=0.0
                     SKIP  Owners            no guest runs
 
-                    21 checks: 12 ok, 1 warning, 0 failures, 8 skipped
+                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
 
                     """))
     }
@@ -264,7 +378,7 @@ import Testing
         var record = HistoryRecord(
             time: 973_000_000, memory: MemorySample(free: .zero, committed: .zero), total: .zero)
         record.counters = ScanCounters()
-        record.counters?.cpu = 15_000_000_000
+        record.counters?.cpu = .seconds(15)
         var history = try HistoryWriter(host.paths.history) { _ in }
         try history.append(record)
         record.time = 1_010_000_000
@@ -275,7 +389,7 @@ import Testing
             previousPagesToScan: 0)
         let daemon = host.startDaemon(decision: decision, guests: 2)
 
-        let report = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+        let report = DoctorReport(try DoctorFacts(host.paths, now: WallTime(seconds: 1023)))
 
         func finding(_ id: String) -> String? {
             report.checks.first { $0.id == id }.map { "\($0.verdict.rawValue): \($0.finding)" }
@@ -293,7 +407,7 @@ import Testing
         #expect(report.status == 1)
 
         host.setKSM(["pages_to_scan": 1250])
-        let again = DoctorReport(try DoctorFacts(host.paths, now: 1023))
+        let again = DoctorReport(try DoctorFacts(host.paths, now: WallTime(seconds: 1023)))
         #expect(
             again.checks.first { $0.id == "knobs" }?.evidence.map { $0.text } == [
                 "pages_to_scan is 1250, the daemon wrote 300"
@@ -314,13 +428,14 @@ import Testing
                     FAIL  KSM               this kernel has none
                           ROOT/sys/kernel/mm/ksm/run: there is no such file
                           Remedy: boot a kernel that is built with CONFIG_KSM=y
+                    OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                     SKIP  Daemon            there is no KSM to tune
 
                     """)))
     }
 
-    @Test func `A host of which nothing is known is told so`() async throws {
+    @Test func `A host of which nothing is known is reported as such`() async throws {
         let host = FakeHost()
         host.remove("proc/meminfo")
         let outcome = try await Program.ksmctl.run(["doctor", host.rootOption])
@@ -359,7 +474,7 @@ import Testing
         }
         #expect(
             ids("warn") == [
-                "configuration", "other-writers", "guests-counted", "huge-pages", "numa", "max-page-sharing", "profit",
+                "configuration", "other-writers", "guests-counted", "profit", "huge-pages", "numa", "max-page-sharing",
                 "compressed-swap", "rotational-swap",
             ])
         #expect(ids("fail") == ["daemon", "pressure"])
@@ -382,8 +497,8 @@ import Testing
                 as? [String: Any])
         let check = (schema["$defs"] as? [String: Any])?["check"] as? [String: Any]
         let id = (check?["properties"] as? [String: Any])?["id"] as? [String: Any]
-        #expect(id?["enum"] as? [String] == Question.all.map { $0.id })
+        #expect(id?["enum"] as? [String] == Check.all.map { $0.id })
         let description = try #require(id?["description"] as? String)
-        for question in Question.all { #expect(description.contains(" \(question.id): ")) }
+        for check in Check.all { #expect(description.contains(" \(check.id): ")) }
     }
 }

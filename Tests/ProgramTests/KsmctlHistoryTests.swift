@@ -217,7 +217,7 @@ private let midnight: Int64 = 1_795_219_200
         #expect(outcome.status == 0)
         #expect(
             outcome.output == """
-                time_seconds,free_kib,committed_kib,total_kib,available_kib,guests,policy,action,reason,pages_to_scan,sleep_ms,\
+                time_seconds,free_kib,committed_kib,total_kib,available_kib,guests,policy,action,reason,pages_to_scan,sleep_millisecs,\
                 threshold_kib,saved_kib,profit_bytes,full_scans,pages_shared,pages_sharing,pages_unshared,pages_volatile,\
                 ksm_zero_pages,pages_skipped,pages_scanned,ksmd_cpu_seconds
                 1795255875.000000,4096000,13824000,16777216,4620288,4,adaptive,scan,new-memory,550,10,\
@@ -293,7 +293,7 @@ private let midnight: Int64 = 1_795_219_200
     }
 
     @Test func `a day with the daemon gone for some hours, in a locale without Unicode`() async throws {
-        let records = HistoryRecord.day.filter { !(600..<840).contains(($0.time / 1_000_000 - midnight) / 60) }
+        let records = HistoryRecord.day.filter { !(600..<840).contains(($0.time.wholeSeconds - midnight) / 60) }
         #expect(
             try await Self.plot(records, ["--width=72", "--height=20"], ["LC_ALL": "C"]) == """
                 KSM  2026-11-21 00:00 to 2026-11-22 00:00, 1201 decisions
@@ -394,17 +394,17 @@ private let midnight: Int64 = 1_795_219_200
         let host = FakeHost()
         host.writeHistory(HistoryRecord.day)
         let outcome = try await Program.ksmctl.run(["plot", host.rootOption, "--svg", host.path("none/plot.svg")])
-        #expect(outcome.status == 1)
+        #expect(outcome.status == 74)
         #expect(outcome.error == host.filled("ksmctl: cannot create ROOT/none/plot.svg: No such file or directory\n"))
         let full = try await Program.ksmctl.run(["plot", host.rootOption, "--svg=/dev/full"])
-        #expect(full.status == 1)
+        #expect(full.status == 74)
         #expect(full.error == "ksmctl: cannot write /dev/full: No space left on device\n")
     }
 
     // MARK: Stretches
 
-    private static func chart(_ records: [HistoryRecord], monitorInterval: Double = 60) -> Chart {
-        HistoryChart(HistoryRow.rows(records), monitorInterval: monitorInterval).forPicture
+    private static func chart(_ records: [HistoryRecord], interval: Duration = .seconds(60)) -> Chart {
+        HistoryChart(HistoryRow.rows(records), interval: interval).forPicture
     }
 
     private static func at(_ minute: Int64, _ action: Decision.Action = .stop) -> HistoryRecord {
@@ -438,12 +438,12 @@ private let midnight: Int64 = 1_795_219_200
         #expect(chart.panels[2].series[0].points.map { $0.value } == [nil, 1, 1, 1, 1, 1, nil, nil, 1])
     }
 
-    /// The adaptive policy tells often while it scans, and seldom at rest.
+    /// The adaptive policy records often while it scans, and seldom at rest.
     @Test func `a longer interval at rest is no gap`() {
         let busy = (0..<20).map { HistoryRecord.made(at: midnight + $0 * 10, .scan) }
         let rest = (1...5).map { HistoryRecord.made(at: midnight + 200 + $0 * 60) }
         #expect(Self.chart(busy + rest).gaps.isEmpty)
-        #expect(!Self.chart(busy + rest, monitorInterval: 0).gaps.isEmpty)
+        #expect(!Self.chart(busy + rest, interval: .zero).gaps.isEmpty)
     }
 
     @Test func `a clock that was put back draws no line from right to left`() {

@@ -52,9 +52,10 @@ private let morning: Int64 = 1_795_255_200
         for (index, sample) in trace.records.enumerated() {
             let decision = policy.decide(sample.memory, previous: pages)
             pages = decision.pagesToScan
-            var record = HistoryRecord(decision, time: morning * 1_000_000 + sample.time, guests: 2)
+            let time = WallTime(seconds: morning) + .microseconds(sample.time.microseconds)
+            var record = HistoryRecord(decision, time: time, guests: 2)
             record.counters = ScanCounters()
-            record.counters?.scanned = 1_000_000 + Int64(index) * 1_234_567
+            record.counters?.scanned = Pages(1_000_000 + Int64(index) * 1_234_567)
             records.append(record)
         }
         host.writeHistory(records)
@@ -155,7 +156,7 @@ private let morning: Int64 = 1_795_255_200
                 """))
     }
 
-    @Test func `What the samples do not hold is told`() async throws {
+    @Test func `What the samples do not hold is a note`() async throws {
         let trace = """
             time_seconds,free_kib,committed_kib,available_kib
             0,9437184,4194304,9437184
@@ -173,7 +174,7 @@ private let morning: Int64 = 1_795_255_200
                 0:00:00  9.0 GiB    4.0 GiB  stop     stop
                 0:20:00  9.0 GiB    4.0 GiB  stop     stop
 
-                Note: a gap without samples, 17min 0s in all, counts for nobody
+                Note: a gap without samples, 17min 0s in all, counts on no side
                 Note: 1 of 4 samples have no available_kib, so KSM_FREE_METRIC=available of ROOT/other.conf goes by \
                 free_kib there
                 Note: KSM_MONITOR_INTERVAL of ROOT/other.conf decides each 10s, but the samples are 1min 0s apart, so it \
@@ -211,7 +212,7 @@ private let morning: Int64 = 1_795_255_200
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("FREE  COMMITTED  other.conf\n"))
         #expect(
-            outcome.output.contains("Note: the trace does not tell what was decided, and the host's configuration "))
+            outcome.output.contains("Note: the trace does not hold what was decided, and the host's configuration "))
     }
 
     // MARK: JSON
@@ -226,8 +227,8 @@ private let morning: Int64 = 1_795_255_200
             #expect(schema.problems(outcome.output) == [])
         }
         let history = try await Self.simulate(host, ["--json"], trace: nil).output
-        #expect(history.contains("\"scanned_pages_counted\" : 4938268"))
-        #expect(history.contains("\"scanned_pages_estimate\" : 3375000"))
+        #expect(history.contains("\"pages_scanned_counted\" : 4938268"))
+        #expect(history.contains("\"pages_scanned_estimate\" : 3375000"))
         #expect(history.contains("\"start_seconds\" : 1795255200"))
         host.write("KSM_POLICY=advisor\n", to: "other.conf")
         host.write("time_seconds,free_kib,committed_kib\n7,0,0\n", to: "day.csv")
@@ -267,7 +268,7 @@ private let morning: Int64 = 1_795_255_200
 
     // MARK: Errors
 
-    @Test func `A bad trace is told with every place`() async throws {
+    @Test func `A bad trace is reported with every place`() async throws {
         let trace = "time_seconds,free_kib,committed_kib\n0,9 GiB,1\n60,1,\n"
         let outcome = try await Self.simulate(Self.host(trace: trace))
         #expect(outcome.status == 65)
@@ -302,8 +303,8 @@ private let morning: Int64 = 1_795_255_200
         #expect(outcome.status == 69)
         #expect(
             outcome.error == """
-                ksmctl: there is no history in ROOT/var/lib/ksmtuned/history: the daemon writes it: start it (systemctl \
-                start ksmtuned), or give the samples of another host with --trace
+                ksmctl: there is no history in ROOT/var/lib/ksmtuned/history: the daemon keeps one, a record for \
+                each decision; start it (systemctl start ksmtuned), or give the samples of another host with --trace
 
                 """)
         let damaged = Self.host()
@@ -336,7 +337,7 @@ private let morning: Int64 = 1_795_255_200
                 """)
     }
 
-    @Test func `Without the memory of this host a trace must tell that of its own`() async throws {
+    @Test func `Without the memory of this host a trace must name that of its own`() async throws {
         let host = Self.host()
         host.remove("proc")
         #expect(try await Self.simulate(host).error.contains("there is no column total_kib"))

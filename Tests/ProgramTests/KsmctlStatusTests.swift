@@ -31,7 +31,9 @@ import Testing
         return policy.decide(MemorySample(free: KiB(free), committed: KiB(committed)), previous: 0)
     }
 
-    private static func report(_ host: FakeHost, now: Double = 1023, since: ScanMoment? = nil) throws -> StatusReport {
+    private static func report(_ host: FakeHost, now: WallTime = WallTime(seconds: 1023), since: ScanMoment? = nil)
+        throws -> StatusReport
+    {
         try StatusReport(HostView(host.paths), now: now, since: since)
     }
 
@@ -39,8 +41,8 @@ import Testing
     func `Status with a daemon`() throws {
         let host = Self.shortHost()
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3, saved: KiB(Self.gibibyte))
-        var before = ScanMoment(KSMSnapshot(host.paths), at: 1003)
-        before.scanned = 1_000_000
+        var before = ScanMoment(KSMSnapshot(host.paths), at: WallTime(seconds: 1003))
+        before.scanned = Pages(1_000_000)
         let text = try Self.report(host, since: before).text(.plain)
         #expect(
             text == """
@@ -95,6 +97,82 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    // MARK: Against the decision
+
+    @Test func `What the daemon did not decide is said in the first line, with what may have written it`() throws {
+        let host = FakeHost()
+        host.setKSM(["run": 1])
+        host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.conf")
+        host.write("w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5\n", to: "etc/tmpfiles.d/ksm.conf")
+        host.setProcess(60, comm: "momd", resident: 1, commandLine: ["/usr/sbin/momd"])
+        host.setProcess(61, comm: "tuned", resident: 1, commandLine: ["/usr/sbin/tuned"])
+        let daemon = host.startDaemon(
+            decision: try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte), guests: 1)
+        let report = try Self.report(host)
+        #expect(report.isAsDecided == false)
+        #expect(report.disagreement?.run == 1)
+        #expect(report.disagreement?.decidedRun == 0)
+        #expect(
+            report.text(.plain).hasPrefix(
+                host.filled(
+                    """
+                    ● KSM is scanning against the daemon's decision: run is 1, which the daemon did not write
+                     Decided: not scanning: 4.0 GiB committed + 3.1 GiB threshold < 16.0 GiB total, and 8.0 GiB free > threshold
+                      Writer: may be momd (process 60), ROOT/etc/sysfs.conf (kernel/mm/ksm/run = 1)
+
+                    """)))
+        #expect(!report.text(.plain).contains("Reason:"))
+        #expect(try JSONSchema("status").problems(report.json()) == [])
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `KSM that was stopped against the decision is not given a reason to scan`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 0])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        let text = try Self.report(host).text(.plain)
+        #expect(text.hasPrefix("○ KSM is not scanning, against the daemon's decision: run is 0, which the daemon did not"))
+        #expect(text.contains("  Writer: not known: virsh node-memory-tune, ksmctl, a script or a person\n"))
+        #expect(!text.contains("Reason:"))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Everything unmerged by another while the adaptive policy rests`() throws {
+        let host = FakeHost()
+        host.setKSM(["run": 2])
+        var decision = try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte)
+        decision.policy = .adaptive
+        decision.reason = .nothingToGain
+        decision.scan = ScanReport(unscanned: .zero, changed: .zero)
+        let daemon = host.startDaemon(decision: decision, guests: 1)
+        let report = try Self.report(host)
+        #expect(report.state == "unmerged")
+        #expect(report.text(.plain).hasPrefix("○ KSM is stopped and everything unmerged: run is 2, which the daemon did not"))
+        #expect(report.notes.contains { $0.hasPrefix("run is 2, the daemon wrote 0: something else wrote it since") })
+        #expect(
+            report.notes.contains(
+                "what was merged has its own copies again, and the adaptive policy, which rests, merges it again only "
+                    + "when a scan pays"))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Run is shown as the file holds it`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 5])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        let paused = try Self.report(host)
+        #expect(paused.isAsDecided == true)
+        #expect(paused.text(.plain).hasPrefix("● KSM is scanning, by the classic policy\n"))
+        #expect(paused.text(.plain).contains("Knobs: run 5, "))
+        #expect(paused.notes == ["run is 5: memory goes offline, and ksmd pauses until that is done"])
+        // A value that no kernel of today writes.
+        host.setKSM(["run": 8])
+        let odd = try Self.report(host)
+        #expect(odd.disagreement?.run == 8)
+        #expect(odd.text(.plain).contains("Knobs: run 8, "))
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func `A profit can be negative`() throws {
         let host = Self.shortHost()
         host.setKSM(["general_profit": -4096])
@@ -104,18 +182,18 @@ import Testing
 
     @Test func `A reboot since the last record gives no speed`() throws {
         let host = Self.shortHost()
-        var before = ScanMoment(KSMSnapshot(host.paths), at: 1003)
-        before.scanned = 3_000_000
-        before.cpu = 5
+        var before = ScanMoment(KSMSnapshot(host.paths), at: WallTime(seconds: 1003))
+        before.scanned = Pages(3_000_000)
+        before.cpu = .nanoseconds(5)
         #expect(try Self.report(host, since: before).ksmd?.pagesPerSecond == nil)
     }
 
     // MARK: Explain
 
-    @Test func `Explain tells the chain of a shortage`() throws {
+    @Test func `Explain shows the chain of a shortage`() throws {
         let host = Self.shortHost()
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
-        let text = try ExplainReport(HostView(host.paths), now: 1023).text(.plain)
+        let text = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1023)).text(.plain)
         #expect(
             text == """
                 scanning 300 pages every 10 ms: 1.0 GiB free < 3.1 GiB threshold
@@ -139,11 +217,11 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `Explain tells the chain of plenty`() throws {
+    @Test func `Explain shows the chain of plenty`() throws {
         let host = FakeHost()
         let daemon = host.startDaemon(
             decision: try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte), guests: 1)
-        let report = try ExplainReport(HostView(host.paths), now: 1001)
+        let report = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
         #expect(
             report.steps.suffix(4).map { "\($0.name): \($0.text)" } == [
                 "compare: 4.0 GiB + 3.1 GiB threshold = 7.1 GiB < 16.0 GiB total: the guests fit",
@@ -155,11 +233,11 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `A configuration that has changed since is told`() throws {
+    @Test func `A configuration that has changed since is a note`() throws {
         let host = FakeHost()
         host.configure("KSM_THRES_COEF=30\n")
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 1)
-        let report = try ExplainReport(HostView(host.paths), now: 1001)
+        let report = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
         #expect(report.steps.contains { $0.text.contains("the configuration has changed since this decision") })
         withExtendedLifetime(daemon) {}
     }

@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() != 0, "root may write every file: needs another user"))
-    func `Who may not write is told to be root`() async throws {
+    func `Who may not write is asked to be root`() async throws {
         let host = FakeHost()
         unsafe chmod(host.path("sys/kernel/mm/ksm/run"), 0o444)
         let outcome = try await Program.ksmctl.run(["start", "--root", host.root.path])

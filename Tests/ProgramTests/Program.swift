@@ -28,8 +28,12 @@ struct Program: Sendable {
     }
 
     /// Runs the program to its end.
-    func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
-        let running = try RunningProgram(self, arguments, environment: environment)
+    ///
+    /// - Parameter output: A file that takes its standard output, in place of ``Outcome/output``.
+    func run(
+        _ arguments: [String], environment: [String: String] = [:], output: String? = nil
+    ) async throws -> Outcome {
+        let running = try RunningProgram(self, arguments, environment: environment, output: output)
         let status = try await running.ended()
         return Outcome(status: status, output: running.output, error: running.error)
     }
@@ -45,7 +49,9 @@ final class RunningProgram {
     private let process = Process()
     private let folder: URL
 
-    init(_ program: Program, _ arguments: [String], environment: [String: String] = [:]) throws {
+    init(
+        _ program: Program, _ arguments: [String], environment: [String: String] = [:], output: String? = nil
+    ) throws {
         guard FileManager.default.isExecutableFile(atPath: program.url.path) else {
             throw TestFailure(description: "there is no \(program.url.path): run `swift build` first")
         }
@@ -55,7 +61,14 @@ final class RunningProgram {
         process.arguments = arguments
         process.environment = ["PATH": "/nonexistent", "TZ": "UTC"].merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.create(folder.appending(path: "output"))
+        if let output {
+            guard let file = FileHandle(forWritingAtPath: output) else {
+                throw TestFailure(description: "cannot open \(output)")
+            }
+            process.standardOutput = file
+        } else {
+            process.standardOutput = try Self.create(folder.appending(path: "output"))
+        }
         process.standardError = try Self.create(folder.appending(path: "error"))
         try process.run()
     }

@@ -28,12 +28,9 @@ enum SmallFile {
 
     /// A switch, which the kernel's files show as `Y` and `N` or as 1 and 0.
     static func isOn(_ path: String) throws(KernelFileError) -> Bool? {
-        switch try text(path, limit: 64) {
-        case nil: nil
-        case "Y", "1": true
-        case "N", "0": false
-        default: throw notUnderstood(path, "it is neither on nor off")
-        }
+        guard let word = try text(path, limit: 64) else { return nil }
+        guard let isOn = Bool(word: word) else { throw notUnderstood(path, "it is neither on nor off") }
+        return isOn
     }
 
     static func notUnderstood(_ path: String, _ detail: String) -> KernelFileError {

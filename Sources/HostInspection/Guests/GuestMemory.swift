@@ -61,8 +61,7 @@ extension GuestDetails {
     /// How many items KSM keeps for each page of the process that it merged; `nil` where none is, or that is not known.
     /// The kernel's advice is to leave out a process with more than 64 (`Documentation/admin-guide/mm/ksm.rst`).
     package var itemsPerMergedPage: Double? {
-        guard let items, let merged, merged > .zero else { return nil }
-        return Double(items.kibibytes(of: Host.pageSize).count) / Double(merged.count)
+        KSMStat.itemsPerMergedPage(items: items, merged: merged)
     }
 
     /// Whether KSM costs more for this guest than it saves, by the kernel's own account.

@@ -15,19 +15,51 @@ package struct KSMProcess: Equatable, Sendable {
     package var profit: Bytes?
     /// Whether all of its memory is offered. `ksm_merge_any`
     package var offersAll: Bool
+    /// The unit of systemd that it belongs to.
+    package var unit: String?
+
+    package init(
+        pid: Int32, comm: String, resident: KiB? = nil, merged: KiB? = nil, items: Pages? = nil, profit: Bytes? = nil,
+        offersAll: Bool = false
+    ) {
+        self.pid = pid
+        self.comm = comm
+        self.resident = resident
+        self.merged = merged
+        self.items = items
+        self.profit = profit
+        self.offersAll = offersAll
+    }
 }
 
 extension KSMProcess {
     /// - Returns: `nil` for one that offers nothing, or has ended.
     init?(_ pid: Int32, comm: [UInt8], _ files: ProcessFiles) throws(KernelFileError) {
-        guard let text = try files.read(pid, "ksm_stat", limit: 1024) else { return nil }
-        let stat = KSMStat(parsing: text)
-        guard stat.isOffered else { return nil }
+        guard let stat = try Self.stat(pid, files), stat.isOffered else { return nil }
         self.init(
             pid: pid, comm: String(decoding: comm, as: UTF8.self), resident: try GuestReader.resident(pid, files),
             merged: stat.mergingPages?.kibibytes(of: Host.pageSize), items: stat.items.map { Pages($0) },
             profit: stat.profit, offersAll: stat.offersAll ?? false)
+        unit = Self.unit(pid, files)
     }
+
+    /// - Returns: `nil` where this kernel does not have it.
+    private static func stat(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> KSMStat? {
+        if let text = try files.read(pid, "ksm_stat", limit: 1024) { return KSMStat(parsing: text) }
+        // Older than that file: Linux 5.19.
+        return try files.read(pid, "ksm_merging_pages", limit: 64)
+            .map { KSMStat(parsing: Array("ksm_merging_pages ".utf8) + $0) }
+    }
+
+    /// The last group of its path that is a unit.
+    private static func unit(_ pid: Int32, _ files: ProcessFiles) -> String? {
+        guard let text = (try? files.read(pid, "cgroup", limit: 65536)) ?? nil else { return nil }
+        let groups = String(decoding: text, as: UTF8.self).split { $0 == "/" || $0 == "\n" }
+        return groups.last { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }.map { String($0) }
+    }
+
+    /// How many items KSM keeps for each of its pages that it merged; see ``GuestDetails/itemsPerMergedPage``.
+    package var itemsPerMergedPage: Double? { KSMStat.itemsPerMergedPage(items: items, merged: merged) }
 }
 
 /// Such processes of one name.

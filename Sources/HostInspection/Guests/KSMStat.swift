@@ -37,6 +37,12 @@ package struct KSMStat: Equatable, Sendable {
         }
     }
 
+    /// - Returns: `nil` where nothing is merged, or one of both is not known.
+    static func itemsPerMergedPage(items: Pages?, merged: KiB?) -> Double? {
+        guard let items, let merged, merged > .zero else { return nil }
+        return Double(items.kibibytes(of: Host.pageSize).count) / Double(merged.count)
+    }
+
     private static func number(_ text: ArraySlice<UInt8>) -> Int64? {
         let isNegative = text.first == UInt8(ascii: "-")
         let digits = Array(isNegative ? text.dropFirst() : text)
@@ -44,6 +50,6 @@ package struct KSMStat: Equatable, Sendable {
     }
 
     private static func isYes(_ text: ArraySlice<UInt8>) -> Bool? {
-        text.elementsEqual("yes".utf8) ? true : text.elementsEqual("no".utf8) ? false : nil
+        Bool(word: String(decoding: text, as: UTF8.self))
     }
 }

@@ -54,13 +54,7 @@ struct OptionValues {
     }
 
     /// - Returns: `nil` where the key is not there, or is neither on nor off.
-    func isOn(_ key: String) -> Bool? {
-        switch self[key] {
-        case "on", "yes", "true", "y": true
-        case "off", "no", "false", "n": false
-        default: nil
-        }
-    }
+    func isOn(_ key: String) -> Bool? { self[key].flatMap { Bool(word: $0) } }
 
     /// A number above zero.
     func count(_ key: String) -> Int? { self[key].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } }

@@ -1,7 +1,7 @@
 package import HostKernel
 package import KSMPolicy
 
-/// The processes of the host that have to do with virtual machines or with KSM, by one look at all of them.
+/// The processes of the host that have to do with virtual machines or write KSM's files, by one look at all of them.
 package struct ProcessSurvey: Equatable, Sendable {
     package struct Process: Equatable, Sendable {
         package var pid: Int32
@@ -14,7 +14,9 @@ package struct ProcessSurvey: Equatable, Sendable {
         /// Whether it holds a virtual machine of KVM: `nil` where its descriptors could not be seen.
         package var hasMachine: Bool?
 
-        package init(pid: Int32, parent: Int32? = nil, comm: String, isNamed: Bool = false, hasMachine: Bool? = nil) {
+        package init(
+            pid: Int32, parent: Int32? = nil, comm: String, isNamed: Bool = false, hasMachine: Bool? = nil
+        ) {
             self.pid = pid
             self.parent = parent
             self.comm = comm

@@ -64,7 +64,7 @@ package struct ConfigurationFiles: Sendable {
                     "\(Setting.profile.name)=\(Profile.scaled.word) follows the host's memory, which cannot be read "
                         + "here, so \(Defaults.assumedTotal) are assumed"))
         }
-        let configuration = Configuration(values, diagnostics: &diagnostics)
+        let configuration = Configuration(values, total: total, diagnostics: &diagnostics)
         Self.checkPattern(configuration, values, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
         return LoadedConfiguration(

@@ -64,6 +64,27 @@ package struct HostPaths: Sendable {
     /// Block devices by their numbers, `254:0`.
     package var blockNumbers: String { prefix + "/sys/dev/block" }
     package var zswap: String { prefix + "/sys/module/zswap/parameters" }
+    /// What sysfsutils(5) writes to sysfs at boot, and the folder of more.
+    package var sysfsSettings: String { prefix + "/etc/sysfs.conf" }
+    package var sysfsSettingsFolder: String { prefix + "/etc/sysfs.d" }
+    /// Where tmpfiles.d(5) are, the first that has a name first.
+    package var temporaryFilesFolders: [String] {
+        ["/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d"].map { prefix + $0 }
+    }
+    /// What Debian's qemu-kvm.service does with KSM at boot.
+    package var qemuSettings: String { prefix + "/etc/default/qemu-kvm" }
+    /// Scripts that run at boot.
+    package var bootScripts: [String] {
+        ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local"].map { prefix + $0 }
+    }
+    /// The system's own tables of cron(8), and the folder of more.
+    package var cronTable: String { prefix + "/etc/crontab" }
+    package var cronTablesFolder: String { prefix + "/etc/cron.d" }
+    /// Where systemd looks for units, the first that has a name first.
+    package var allUnitFolders: [String] {
+        unitFolders
+            + ["/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"].map { prefix + $0 }
+    }
     /// Where an administrator's word on a unit of systemd stands, and a program's until the next boot.
     package var unitFolders: [String] { ["/etc/systemd/system", "/run/systemd/system"].map { prefix + $0 } }
     /// The names of TuneD's profile in use, with blanks between.

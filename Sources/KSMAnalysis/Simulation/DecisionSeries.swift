@@ -4,9 +4,9 @@ package import KSMPolicy
 package struct DecisionSeries: Equatable, Sendable {
     package struct Step: Equatable, Sendable {
         package var action: Decision.Action
-        /// `nil` where the trace does not tell.
+        /// `nil` where the trace does not say.
         package var reason: Decision.Reason?
-        /// `nil` where the kernel's advisor chooses it, or the trace does not tell.
+        /// `nil` where the kernel's advisor chooses it, or the trace does not say.
         package var pagesToScan: Int64?
         package var sleepMilliseconds: Int64?
         package var threshold: KiB?
@@ -39,7 +39,7 @@ package struct DecisionSeries: Equatable, Sendable {
         self.steps = steps
     }
 
-    /// What the trace itself holds; `nil` where it does not tell what was decided.
+    /// What the trace itself holds; `nil` where it does not say what was decided.
     package init?(recordedIn trace: Trace) {
         guard trace.hasActions else { return nil }
         steps = trace.records.map { record in
@@ -57,9 +57,9 @@ package struct DecisionSeries: Equatable, Sendable {
 
     /// What a series comes to over the time of a trace.
     package struct Summary: Equatable, Sendable {
-        /// The time that KSM runs, in microseconds.
-        package var running: Int64 = 0
-        /// The same as a share of the time of which the trace tells, 0 to 1.
+        /// The time that KSM runs.
+        package var running = Duration.zero
+        /// The same as a share of the time for which the samples hold, 0 to 1.
         package var share = 0.0
         /// How often KSM begins to run, at the first sample too.
         package var starts = 0
@@ -76,32 +76,30 @@ package struct DecisionSeries: Equatable, Sendable {
     package func summary(over timeline: Timeline) -> Summary {
         var summary = Summary()
         var isRunning = false
-        // Over the running time, in microseconds; `nil` as soon as a step does not tell.
+        // Over the running time in seconds; `nil` as soon as a step does not say.
         var weighed: Double? = 0
         var scanned: Double? = 0
         for (step, duration) in zip(steps, timeline.durations) {
             defer { isRunning = step.action == .scan }
             guard step.action == .scan else { continue }
             if !isRunning { summary.starts += 1 }
-            summary.running = Timeline.sum(summary.running, duration)
-            weighed = weighed.flatMap { sum in step.pagesToScan.map { sum + Double($0) * Double(duration) } }
-            scanned = scanned.flatMap { sum in
-                Self.pagesPerMicrosecond(step).map { sum + $0 * Double(duration) }
-            }
+            summary.running += duration
+            weighed = weighed.flatMap { sum in step.pagesToScan.map { sum + Double($0) * duration.seconds } }
+            scanned = scanned.flatMap { sum in Self.pagesPerSecond(step).map { sum + $0 * duration.seconds } }
             if let pages = step.pagesToScan { summary.mostPagesToScan = max(summary.mostPagesToScan ?? 0, pages) }
         }
         summary.scannedPages = scanned
         let covered = timeline.covered
-        if covered > 0 { summary.share = Double(summary.running) / Double(covered) }
-        if let weighed, summary.running > 0 { summary.meanPagesToScan = weighed / Double(summary.running) }
+        if covered > .zero { summary.share = summary.running / covered }
+        if let weighed, summary.running > .zero { summary.meanPagesToScan = weighed / summary.running.seconds }
         if weighed == nil { summary.mostPagesToScan = nil }
         return summary
     }
 
-    private static func pagesPerMicrosecond(_ step: Step) -> Double? {
+    private static func pagesPerSecond(_ step: Step) -> Double? {
         guard let pages = step.pagesToScan, let sleep = step.sleepMilliseconds,
-            let period = ScanPeriod.milliseconds(sleep: sleep)
+            let period = ScanPeriod.length(sleepMilliseconds: sleep)
         else { return nil }
-        return Double(pages) / (Double(period) * 1000)
+        return Double(pages) / period.seconds
     }
 }

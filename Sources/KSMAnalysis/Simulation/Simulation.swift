@@ -3,18 +3,18 @@ package import KSMPolicy
 /// Samples of a host, decided once more by another configuration.
 ///
 /// The samples stay as they were recorded. What one configuration would have merged and another not is not in them, so
-/// a replay tells when and how hard KSM would have scanned, not what would have come of it.
+/// a replay shows when and how hard KSM would have scanned, not what would have come of it.
 package enum Simulation {
     /// Why a configuration cannot be replayed.
     package enum Refusal: Error, Equatable, Sendable {
-        /// Nobody can tell what it would have done.
+        /// What it would have done cannot be known.
         case adaptive
         /// The settings do not fit a host of the size that the trace names.
         case arithmetic(ClassicPolicy.Refusal, total: KiB)
     }
 
-    /// Timers are late and early: what comes so near the end of an interval counts as its end. In percent of it.
-    static let slack: Int64 = 10
+    /// Timers are late and early: a sample counts as the end of an interval from this share of it on.
+    static let leastShare = 0.9
 
     /// What the configuration's policy decides at each sample, beginning as a daemon that has just been started, and
     /// anew after each time that the recording daemon was away.
@@ -29,8 +29,7 @@ package enum Simulation {
         _ trace: Trace, over timeline: Timeline, by configuration: Configuration
     ) throws(Refusal) -> DecisionSeries {
         guard configuration.policy != .adaptive else { throw .adaptive }
-        let interval = interval(of: configuration)
-        let least = interval - interval / 100 * slack
+        let least = interval(of: configuration) * leastShare
         var policy: ClassicPolicy?
         var pages: Int64 = 0
         var decidedAt = WallTime(microseconds: 0)
@@ -40,7 +39,7 @@ package enum Simulation {
             if timeline.beginnings[index] {
                 // It does not remember the pages of its former life.
                 pages = 0
-            } else if var held = steps.last, (record.time - decidedAt).microseconds < least {
+            } else if var held = steps.last, record.time - decidedAt < least {
                 held.isHeld = true
                 steps.append(held)
                 continue
@@ -60,9 +59,9 @@ package enum Simulation {
         return DecisionSeries(steps: steps)
     }
 
-    /// The time between two decisions, in microseconds.
-    package static func interval(of configuration: Configuration) -> Int64 {
-        (configuration.policy == .advisor ? AdvisorPolicy.step : configuration.monitorInterval).microseconds
+    /// The time between two decisions.
+    package static func interval(of configuration: Configuration) -> Duration {
+        configuration.policy == .advisor ? AdvisorPolicy.step : configuration.monitorInterval
     }
 
     private static func classic(_ configuration: Configuration, total: KiB) throws(Refusal) -> ClassicPolicy {

@@ -1,61 +1,57 @@
 package import KSMPolicy
 
-/// For how long each sample of a trace holds.
+/// For how long each record of a history or sample of a trace holds, and where the daemon was away.
 package struct Timeline: Equatable, Sendable {
-    /// Of each sample, in microseconds.
-    package let durations: [Int64]
+    /// Of each sample.
+    package let durations: [Duration]
     /// Whether the daemon was away between a sample and the one before it, so that it began anew.
     package let beginnings: [Bool]
-    /// The time from one sample to the next as it usually is, in microseconds; `nil` for a single sample.
-    package let usual: Int64?
-    /// The time of which nothing is known, in microseconds.
-    package let missing: Int64
+    /// The time from one sample to the next as it usually is; `nil` for a single sample.
+    package let usual: Duration?
+    /// The time of which nothing is known.
+    package let missing: Duration
 
-    /// A longer pause than so many usual ones means that the daemon was away.
-    package static let longestPause: Int64 = 3
+    /// After a pause of more than this many usual ones the daemon was away.
+    package static let longestPause = 3
     /// The daemon records the policies that look often only now and then while nothing changes: once a minute, and a
     /// step later.
-    static let longestRest: Int64 = 180_000_000
+    static let longestRest = Duration.seconds(180)
 
-    /// - Parameter records: From the oldest to the newest.
-    package init(_ records: [HistoryRecord]) {
-        var pauses: [Int64] = []
-        for index in records.indices.dropLast() {
-            pauses.append((records[index + 1].time - records[index].time).microseconds)
-        }
-        let known = pauses.filter { $0 > 0 }.sorted()
-        let usual = known.isEmpty ? nil : known[(known.count - 1) / 2]
-        self.usual = usual
+    /// - Parameters:
+    ///   - records: From the oldest to the newest.
+    ///   - interval: Of the daemon that made them, where it is known: guests that come and go may have it decide far more
+    ///     often, so that the usual pause says nothing of the longest. By ``Duration/endless`` no pause is too long.
+    package init(_ records: [HistoryRecord], interval: Duration? = nil) {
+        let pauses = zip(records, records.dropFirst()).map { $1.time - $0.time }
+        let known = pauses.filter { $0 > .zero }.sorted()
+        usual = known.isEmpty ? nil : known[(known.count - 1) / 2]
+        let usual = usual ?? .zero
+        let longest = max(usual, interval ?? .zero) * Self.longestPause
 
-        var durations: [Int64] = []
+        var durations: [Duration] = []
         var beginnings = [true]
-        var missing: Int64 = 0
+        var missing = Duration.zero
         for (index, pause) in pauses.enumerated() {
-            let usual = usual ?? 0
-            let longest = usual > .max / Self.longestPause ? .max : usual * Self.longestPause
             let most = records[index].policy == .classic ? longest : max(longest, Self.longestRest)
-            // A clock that was put back tells nothing of the time between.
-            let isKnown = pause > 0 && pause <= most
+            // A clock that was put back says nothing of the time between.
+            let isKnown = pause >= .zero && pause <= most
             durations.append(isKnown ? pause : usual)
             beginnings.append(!isKnown)
-            if !isKnown { missing = Self.sum(missing, max(pause - usual, 0)) }
+            if !isKnown { missing += max(pause - usual, .zero) }
         }
         // The last one holds until a next one that nobody has seen.
-        durations.append(usual ?? 0)
+        durations.append(usual)
         self.durations = records.isEmpty ? [] : durations
         self.beginnings = records.isEmpty ? [] : beginnings
         self.missing = missing
     }
 
-    /// The time of which the trace tells, in microseconds.
-    package var covered: Int64 { durations.reduce(0) { Self.sum($0, $1) } }
+    /// The time for which the samples hold.
+    package var covered: Duration { durations.reduce(.zero, +) }
 
     /// How often the daemon was away.
     package var gaps: Int { max(beginnings.count { $0 } - 1, 0) }
 
-    /// Within 64 bits.
-    static func sum(_ left: Int64, _ right: Int64) -> Int64 {
-        let (sum, overflow) = left.addingReportingOverflow(right)
-        return overflow ? .max : sum
-    }
+    /// Whether nothing is known between the end of a sample and the next one.
+    package func isBeforeGap(_ index: Int) -> Bool { index + 1 < beginnings.count && beginnings[index + 1] }
 }

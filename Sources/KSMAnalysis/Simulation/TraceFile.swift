@@ -33,7 +33,7 @@ package enum TraceFile {
         case reason
         case pagesToScan = "pages_to_scan"
         /// `sleep_millisecs`
-        case sleep = "sleep_ms"
+        case sleep = "sleep_millisecs"
         case threshold = "threshold_kib"
         /// What merging saved then.
         case saved = "saved_kib"

@@ -1,7 +1,7 @@
 package import KSMPolicy
 
 extension TraceFile {
-    /// So many errors are told at once.
+    /// At most this number of errors is reported.
     package static let mostErrors = 20
 
     /// Reads a trace.
@@ -294,6 +294,7 @@ private struct TraceParser {
         return number
     }
 
+    /// - Returns: `nil` beyond 64 bits.
     private static func number(_ digits: ArraySlice<UInt8>, isNegative: Bool) -> Int64? {
         Int64((isNegative ? "-" : "") + String(decoding: digits, as: UTF8.self))
     }

@@ -82,12 +82,10 @@ package struct AssignmentParser {
     private mutating func commit(_ pending: inout [Assignment]) {
         for assignment in pending {
             variables[assignment.name] = assignment.value
-            if assignment.name.utf8.starts(with: "KSM_".utf8), Setting(rawValue: assignment.name) == nil {
-                let nearest = Setting.nearest(to: assignment.name)
+            if let misnomer = Misnomer(assignment.name) {
                 diagnostics.append(
                     Diagnostic(
-                        .warning, at: assignment.origin, "\(assignment.name) is not a setting, and is ignored",
-                        hint: nearest.map { "did you mean \($0.name)?" } ?? ""))
+                        .warning, at: assignment.origin, "\(assignment.name) \(misnomer.message)", hint: misnomer.hint))
             }
             assignments.append(assignment)
         }

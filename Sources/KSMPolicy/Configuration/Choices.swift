@@ -90,8 +90,9 @@ package enum Switch: String, Choice {
 
     package var word: String { rawValue }
 
-    /// Other words for the two, those of the kernel's files among them.
-    static let synonyms: [String: Switch] = [
-        "1": .yes, "on": .yes, "true": .yes, "0": .no, "off": .no, "false": .no,
-    ]
+    /// In any of the words for the two.
+    init?(word: String) {
+        guard let isOn = Bool(word: word) else { return nil }
+        self = isOn ? .yes : .no
+    }
 }

@@ -3,8 +3,9 @@ extension Configuration {
     ///
     /// - Parameters:
     ///   - values: The text of every setting.
+    ///   - total: The host's memory; `nil` where it is not known.
     ///   - diagnostics: Receives what there is to say. The configuration can be used if no error is among it.
-    package init(_ values: SettingValues, diagnostics: inout [Diagnostic]) {
+    package init(_ values: SettingValues, total: KiB? = nil, diagnostics: inout [Diagnostic]) {
         var reader = ValueReader(values: values)
         monitorInterval = reader.interval(.monitorInterval)
         sleepMilliseconds = reader.integer(.sleepMilliseconds, in: 0 ... .max / ClassicPolicy.referenceTotal.count)
@@ -44,7 +45,7 @@ extension Configuration {
         smartScan = reader.switch(.smartScan)
         allowsUnmerge = reader.isOn(.allowUnmerge)
         reader.checkAdvisorPages(self)
-        reader.warnOfOddities(self)
+        reader.warnOfOddities(self, total: total)
         diagnostics += reader.diagnostics
     }
 }
@@ -88,7 +89,9 @@ private struct ValueReader {
     }
 
     private mutating func refuseRange(_ setting: Setting, upTo longest: Duration) {
-        refuse(setting, "is not within \(Interval.text(Interval.shortest)) to \(Interval.text(longest))", hint: "write a time in that range")
+        refuse(
+            setting, "is not within \(Interval.text(Interval.shortest)) to \(Interval.text(longest))",
+            hint: "write a time in that range")
     }
 
     mutating func integer(_ setting: Setting, in range: ClosedRange<Int64>) -> Int64 {
@@ -134,7 +137,8 @@ private struct ValueReader {
 
     /// `nil` where it is not set.
     mutating func `switch`(_ setting: Setting) -> Switch? {
-        values[setting].text.isEmpty ? nil : choice(setting, Switch.no, synonyms: Switch.synonyms)
+        let text = values[setting].text
+        return text.isEmpty ? nil : Switch(word: text) ?? choice(setting, Switch.no)
     }
 
     mutating func isOn(_ setting: Setting) -> Bool { self.switch(setting) == .yes }
@@ -194,14 +198,16 @@ private struct ValueReader {
     }
 
     /// Values that have a meaning, which the original gave them, but hardly the one that was meant.
-    mutating func warnOfOddities(_ configuration: Configuration) {
-        guard !diagnostics.contains(where: { $0.severity == .error }) else { return }
+    mutating func warnOfOddities(_ configuration: Configuration, total: KiB?) {
         func warn(_ setting: Setting, _ message: String, hint: String) {
             let value = values[setting]
             diagnostics.append(
                 Diagnostic(.warning, at: value.origin, "\(setting.name)=\(value.text) \(message)", hint: hint))
         }
-        if configuration.pagesMinimum > configuration.pagesMaximum {
+        // What was refused stands in the configuration as a harmless value, which means nothing.
+        if configuration.pagesMinimum > configuration.pagesMaximum, !refused.contains(.pagesMinimum),
+            !refused.contains(.pagesMaximum)
+        {
             let bound = values[.pagesMinimum].origin == .builtIn ? Setting.pagesMaximum : .pagesMinimum
             warn(
                 bound,
@@ -221,10 +227,38 @@ private struct ValueReader {
             warn(.pagesBoost, "is added, so the scan will shrink when memory is short", hint: "write a positive number")
         }
         // A low maximum alone bounds the default of the probe, and needs no word.
-        if configuration.probeCPUPercent > configuration.cpuMaximumPercent, values[.probeCPU].origin != .builtIn {
+        if configuration.probeCPUPercent > configuration.cpuMaximumPercent, values[.probeCPU].origin != .builtIn,
+            !refused.contains(.cpuMaximum)
+        {
             warn(
                 .probeCPU, "is above KSM_CPU_MAX=\(configuration.cpuMaximumPercent), which bounds it",
                 hint: "write \(configuration.cpuMaximumPercent) or less")
         }
+        if Bool(word: values[.debug].text) == false {
+            warn(.debug, "switches it on, as any text does", hint: "write DEBUG= to switch it off, or remove the line")
+        }
+        if let total { warnOfThreshold(configuration, total: total) }
+    }
+
+    /// The greater of two thresholds counts, and one of less than 1 % of a host's memory is hardly meant: the setting is
+    /// in KiB.
+    private mutating func warnOfThreshold(_ configuration: Configuration, total: KiB) {
+        let constant = configuration.thresholdConstant
+        let onePercent = KiB(total.count / 100)
+        let value = values[.thresholdConstant]
+        switch value.origin {
+        case .builtIn, .profile: return
+        // The default has never counted on any host, and whoever writes it down means no more.
+        case .environment, .file: if value.text == Setting.thresholdConstant.defaultText { return }
+        }
+        guard !refused.contains(.thresholdConstant), !refused.contains(.thresholdPercent),
+            configuration.thresholdPercent >= 1, constant < onePercent
+        else { return }
+        diagnostics.append(
+            Diagnostic(
+                .warning, at: value.origin,
+                "\(Setting.thresholdConstant.name)=\(value.text) is \(constant), less than 1 % of this host's \(total), and "
+                    + "counts nowhere: \(Setting.thresholdPercent.name)=\(configuration.thresholdPercent) % is more",
+                hint: "it is in KiB: write \(onePercent.count) or more, or leave it out"))
     }
 }

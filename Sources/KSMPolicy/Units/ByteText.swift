@@ -33,18 +33,40 @@ extension UInt8 {
 }
 
 extension String {
-    /// The text with control characters and quotes made visible, for a message of one line.
+    /// The text as a message, a table or a label of one line shows it: with `?` for everything that would be acted on
+    /// rather than shown.
     ///
-    /// Values come from files that anybody may have written; a line break in one must not forge a second message.
+    /// Names and values come from files and processes that anybody may have written: a line break in one must not forge
+    /// a second message, an escape not move the cursor, and a mark of direction not turn the rest of the line around.
     package var printable: String {
         var shown = ""
-        for scalar in unicodeScalars {
-            if scalar.value < 0x20 || scalar.value == 0x7f {
-                shown += "?"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
-        }
+        for scalar in unicodeScalars { shown.unicodeScalars.append(scalar.isInvisible ? "?" : scalar) }
         return shown
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it is a control character, a line break, a mark of direction, or another that has no form of its own.
+    package var isInvisible: Bool {
+        switch value {
+        // C0, DEL and C1, of which a terminal takes U+009B for the beginning of a command.
+        case 0..<0x20, 0x7f..<0xa0: true
+        // Soft hyphen, marks of direction, breaks of lines and paragraphs, joiners, annotations, tags.
+        case 0xad, 0x61c, 0x180e, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f, 0xfeff, 0xfff9...0xfffb,
+            0xe0000...0xe007f:
+            true
+        default: false
+        }
+    }
+}
+
+extension Bool {
+    /// Whether a word says on or off, in a setting, in an option of QEMU or in a file of the kernel.
+    package init?(word: String) {
+        switch word {
+        case "yes", "on", "true", "1", "y", "Y": self = true
+        case "no", "off", "false", "0", "n", "N": self = false
+        default: return nil
+        }
     }
 }

@@ -22,11 +22,9 @@ struct ShowConfigCommand: HostCommand {
     var file: String?
 
     func execute() throws {
-        let files = file.map { ConfigurationFiles(named: $0) } ?? ConfigurationFiles(host.paths)
-        let loaded = files.load(total: try? MemoryReader(host.paths).total())
+        let loaded = LoadedConfiguration.read(file, host.paths)
         try ConfigurationReport(loaded, onlyChanged: changed).print(output)
-        for diagnostic in loaded.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
-        guard loaded.isUsable else { throw ExitCode(Refusal.Status.configuration.rawValue) }
+        try loaded.check()
     }
 }
 

@@ -28,11 +28,8 @@ struct ReloadCommand: HostCommand {
     @OptionGroup var host: RootOptions
 
     func execute() throws {
-        let loaded = ConfigurationFiles(host.paths).load(total: try? MemoryReader(host.paths).total())
-        for diagnostic in loaded.diagnostics { Output.warn(diagnostic.description) }
-        guard loaded.isUsable else {
-            throw Refusal("the configuration is refused, so the daemon keeps the one it has", .configuration)
-        }
+        try LoadedConfiguration.read(nil, host.paths)
+            .check(orElse: "the configuration is refused, so the daemon keeps the one it has")
         try DaemonSignal.send(SIGHUP, host.paths)
     }
 }
@@ -41,11 +38,11 @@ enum DaemonSignal {
     /// - Throws: ``Refusal`` where no daemon runs, or what the pid file names is none.
     static func send(_ signal: Int32, _ paths: HostPaths) throws {
         // A configuration with errors still names the pid file of a daemon that runs by an earlier one.
-        let loaded = ConfigurationFiles(paths).load(total: nil)
-        let path = paths.place(loaded.configuration.pidFile)
-        guard case .running(let pid) = try RunningDaemon.find(paths, pidFile: loaded.configuration.pidFile) else {
+        let pidFile = LoadedConfiguration.read(nil, paths).configuration.pidFile
+        guard case .running(let pid) = try RunningDaemon.find(paths, pidFile: pidFile) else {
             throw Refusal(
-                "no ksmtuned runs, as \(path) is not locked: start it with systemctl start ksmtuned", .unavailable)
+                "no ksmtuned runs, as \(paths.place(pidFile)) is not locked: start it with systemctl start ksmtuned",
+                .unavailable)
         }
         try RunningDaemon.signal(pid, signal)
     }

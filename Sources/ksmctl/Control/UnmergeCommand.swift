@@ -48,18 +48,18 @@ struct UnmergeCommand: HostCommand {
     /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
     private func unmerge(_ saved: KiB, _ kernel: KSMDirectory) throws -> UnmergeReport {
         let began = HostView.now
-        var report = UnmergeReport(mergedBytes: saved.bytes, leftBytes: saved.bytes, seconds: 0)
+        var report = UnmergeReport(savedBytes: saved.bytes, leftBytes: saved.bytes, durationSeconds: 0)
         guard let write = try kernel.beginWriting(run: 2) else { return report }
-        let isTold = isatty(STDERR_FILENO) == 1
+        let isTerminal = isatty(STDERR_FILENO) == 1
         var event = pollfd(fd: write.descriptor, events: Int16(POLLIN), revents: 0)
         while unsafe poll(&event, 1, 200) == 0 {
-            guard isTold, let left = kernel.savedPages().map({ $0.kibibytes(of: Host.pageSize) }) else { continue }
+            guard isTerminal, let left = kernel.savedPages().map({ $0.kibibytes(of: Host.pageSize) }) else { continue }
             try? StandardStream.error.write("\r\(left) of \(saved) still merged \u{1B}[K")
         }
-        if isTold { try? StandardStream.error.write("\r\u{1B}[K") }
+        if isTerminal { try? StandardStream.error.write("\r\u{1B}[K") }
         try write.finish()
         report.leftBytes = kernel.savedPages().map { $0.kibibytes(of: Host.pageSize).bytes } ?? 0
-        report.seconds = HostView.now - began
+        report.durationSeconds = (HostView.now - began).seconds
         return report
     }
 }
@@ -68,13 +68,13 @@ struct UnmergeReport: Report {
     static let command = "unmerge"
 
     /// What merging saved before.
-    var mergedBytes: Int64
+    var savedBytes: Int64
     /// What it saves still: pages that were merged again meanwhile.
     var leftBytes: Int64
-    var seconds: Double
+    var durationSeconds: Double
 
     func text(_ style: Style) -> String {
-        "unmerged \(Amount.text(bytes: mergedBytes)) in \(Amount.duration(seconds: seconds))"
+        "unmerged \(Amount.text(bytes: savedBytes)) in \(Amount.duration(seconds: durationSeconds))"
             + (leftBytes > 0 ? ", of which \(Amount.text(bytes: leftBytes)) are merged again" : "") + "\n"
     }
 }

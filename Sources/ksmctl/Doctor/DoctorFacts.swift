@@ -3,11 +3,10 @@ import HostInspection
 import HostKernel
 import KSMPolicy
 
-/// All that the doctor's answers are made from. `nil` is what could not be seen, or what this host does not have.
+/// All that the doctor's checks look at. `nil` is what could not be seen, or what this host does not have.
 struct DoctorFacts {
     var paths: HostPaths
-    /// Seconds since 1970.
-    var now: Double
+    var now: WallTime
     var isRoot: Bool
     /// In bytes.
     var pageSize: Bytes
@@ -18,18 +17,23 @@ struct DoctorFacts {
     /// Why KSM's files cannot be written.
     var refusal: KernelFileError?
     var daemon = RunningDaemon.none
-    /// Why it cannot be told whether the daemon runs.
+    /// Why it is not known whether the daemon runs.
     var daemonFailure: KernelFileError?
     var state: PublishedState?
     var processes = ProcessSurvey()
     var processesFailure: KernelFileError?
     var tuned: TunedProfile?
+    /// Lines that have something write KSM's files at boot.
+    var bootWriters: [BootWriter] = []
     /// The links that keep systemd from starting the units.
     var maskedUnits: [String] = []
     var guests: [GuestDetails] = []
     var guestsFailure: KernelFileError?
     /// Guests that are there and could not be read, and processes that may be some.
     var unreadableGuests: [GuestList.Unreadable] = []
+    /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
+    var others: [KSMProcess] = []
+    var hiddenOthers = 0
     var hugePages: HugePages?
     var topology = HostTopology()
     var swaps: [SwapDevice]?
@@ -41,7 +45,7 @@ struct DoctorFacts {
     var earlier: HistoryRecord?
 
     /// Facts without any, for one who fills them in.
-    init(paths: HostPaths, now: Double, isRoot: Bool, pageSize: Bytes, ksm: KSMSnapshot) {
+    init(paths: HostPaths, now: WallTime, isRoot: Bool, pageSize: Bytes, ksm: KSMSnapshot) {
         self.paths = paths
         self.now = now
         self.isRoot = isRoot
@@ -51,19 +55,17 @@ struct DoctorFacts {
 
     /// Those of a host.
     ///
-    /// - Parameter now: Seconds since 1970.
     /// - Throws: ``Refusal`` where not even its memory can be read.
-    init(_ paths: HostPaths, now: Double = HostView.now) throws {
+    init(_ paths: HostPaths, now: WallTime? = nil) throws {
         let view = try HostView(paths)
         self.init(
-            paths: paths, now: now, isRoot: geteuid() == 0, pageSize: view.pageSize, ksm: view.ksm)
+            paths: paths, now: now ?? HostView.now, isRoot: geteuid() == 0, pageSize: view.pageSize, ksm: view.ksm)
         memory = view.memory
         configuration = view.configuration
         diagnostics = view.loaded.diagnostics
         daemon = view.daemon
         daemonFailure = view.daemonFailure
         state = view.state
-        lookAgainAtKnobs()
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()
         } catch {
@@ -79,9 +81,12 @@ struct DoctorFacts {
             let list = try GuestReader.read(paths, configuration)
             guests = list.guests
             unreadableGuests = list.unreadable
+            others = list.others
+            hiddenOthers = list.hiddenOthers
         } catch {
             guestsFailure = error
         }
+        bootWriters = BootWriter.find(paths)
         maskedUnits = MaskedUnits.find(paths)
         tuned = see { () throws(KernelFileError) in try TunedProfile.read(paths) }
         hugePages = see { () throws(KernelFileError) in try HugePages.read(paths) }
@@ -103,29 +108,17 @@ struct DoctorFacts {
         }
     }
 
-    /// The daemon may have written between the look at the knobs and the one at what it told. Only a difference that
-    /// stays is another's.
-    private mutating func lookAgainAtKnobs() {
-        guard !paths.isStandIn else { return }
-        for _ in 0..<3 where !overwrittenKnobs.isEmpty {
-            usleep(200_000)
-            ksm = KSMSnapshot(paths)
-            state = PublishedState.read(paths)
-            now = HostView.now
-        }
-    }
-
-    /// ksmd's CPU time is counted over this time at least, in seconds: it works in bursts, and the daemon decides once
+    /// ksmd's CPU time is counted over this time at least: it works in bursts, and the daemon decides once
     /// a minute.
-    private static let leastSpan = 30.0
+    private static let leastSpan = Duration.seconds(30)
     /// And this at most: what ksmd did before that says nothing of now.
-    private static let longestSpan = 3600.0
+    private static let longestSpan = Duration.seconds(3600)
 
     /// The newest record that is old enough.
-    private static func earlier(_ paths: HostPaths, now: Double) -> HistoryRecord? {
+    private static func earlier(_ paths: HostPaths, now: WallTime) -> HistoryRecord? {
         guard let records = (try? HistoryReader.read(paths.history)) ?? nil else { return nil }
         return records.last { record in
-            let age = now - record.time.secondsSince1970
+            let age = now - record.time
             return record.counters?.cpu != nil && (leastSpan...longestSpan).contains(age)
         }
     }
@@ -144,9 +137,10 @@ struct DoctorFacts {
     /// Passes that KSM needs before anything can be merged: one to hash, one to compare.
     static let firstPasses: Int64 = 2
 
-    /// Why no answer about guests is possible; `nil` where there are some.
+    /// Why no check of guests is possible; `nil` where there are some.
     var whyNoGuests: String? {
         if let guestsFailure { return "the guests cannot be read: \(guestsFailure)" }
-        return guests.isEmpty ? "no guest runs" : nil
+        guard guests.isEmpty else { return nil }
+        return unreadableGuests.isEmpty ? "no guest runs" : "no guest could be read"
     }
 }

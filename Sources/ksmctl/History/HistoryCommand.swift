@@ -20,7 +20,8 @@ struct HistoryCommand: HostCommand {
     @OptionGroup var range: HistoryRange
 
     @Option(
-        name: [.customShort("n"), .long], help: ArgumentHelp("Only the last so many of them.", valueName: "number"))
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp("At most this number of them, the last ones.", valueName: "number"))
     var lines: Int?
 
     @Flag(help: "Print comma-separated values, with a first line that names the columns.")

@@ -17,8 +17,8 @@ struct HistoryRange: ParsableArguments {
     ///
     /// - Throws: ``Refusal`` with status 69 where there is no history yet, 65 where the file is another thing.
     func rows(_ paths: HostPaths) throws -> [HistoryRow] {
-        let rows = HistoryRow.rows(try Self.records(paths))
-        let now = HostView.now
+        let rows = HistoryRow.rows(try HistoryReader.records(paths))
+        let now = HostView.now.secondsSince1970
         let first = since?.time(now: now) ?? -.infinity
         let last = until?.time(now: now) ?? .infinity
         guard first <= last else {
@@ -32,25 +32,5 @@ struct HistoryRange: ParsableArguments {
                     + LocalTime.text(newest.time))
         }
         return chosen
-    }
-
-    private static func records(_ paths: HostPaths) throws -> [HistoryRecord] {
-        let remedy = "the daemon keeps one, a record for each decision; start it (systemctl start ksmtuned)"
-        let records: [HistoryRecord]?
-        do throws(KernelFileError) {
-            records = try HistoryReader.read(paths.history)
-        } catch {
-            guard error.operation == .understand else { throw error }
-            throw Refusal(
-                "\(error): a daemon of this version renames it and begins a new one (systemctl restart ksmtuned)", .data
-            )
-        }
-        guard let records else {
-            throw Refusal("there is no history in \(paths.history): \(remedy)", .unavailable)
-        }
-        guard !records.isEmpty else {
-            throw Refusal("the history in \(paths.history) has no record yet: \(remedy)", .unavailable)
-        }
-        return records
     }
 }

@@ -30,7 +30,7 @@ struct HistoryReport: Report {
         let savedBytes: Int64?
         let profitBytes: Int64?
         let pagesToScan: Int64
-        let sleepMilliseconds: Int64
+        let sleepMillisecs: Int64
         let ksmdCPUPercent: Double?
         let counters: Counters?
 
@@ -49,7 +49,7 @@ struct HistoryReport: Report {
             savedBytes = record.saved?.bytes
             profitBytes = record.profit?.count
             pagesToScan = record.pagesToScan
-            sleepMilliseconds = record.sleepMilliseconds
+            sleepMillisecs = record.sleepMilliseconds
             ksmdCPUPercent = row.ksmdCPUPercent
             counters = record.counters.map { Counters($0) }
         }
@@ -99,7 +99,7 @@ struct HistoryReport: Report {
                 TextTable.Cell(Amount.text(bytes: entry.committedBytes)),
                 TextTable.Cell(Amount.text(bytes: entry.thresholdBytes)),
                 TextTable.Cell(entry.savedBytes.map { Amount.text(bytes: $0) } ?? "-"),
-                TextTable.Cell("\(entry.pagesToScan)"), TextTable.Cell("\(entry.sleepMilliseconds) ms"),
+                TextTable.Cell("\(entry.pagesToScan)"), TextTable.Cell("\(entry.sleepMillisecs) ms"),
                 TextTable.Cell(entry.ksmdCPUPercent.map { "\(Amount.tenths($0)) %" } ?? "-"),
                 TextTable.Cell("\(entry.guests)"),
             ])

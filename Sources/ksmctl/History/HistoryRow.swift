@@ -1,10 +1,10 @@
 import KSMPolicy
 
-/// A past decision, with what only the one before it tells.
+/// A past decision, with what follows from the one before it.
 struct HistoryRow: Sendable {
     let record: HistoryRecord
     /// The share of one CPU that ksmd took since the record before, in percent. `nil` for the first record, where the
-    /// kernel did not tell, and where the count began anew, as after a reboot.
+    /// kernel did not say, and where the count began anew, as after a reboot.
     let ksmdCPUPercent: Double?
 
     /// In seconds since 1970.

@@ -3,21 +3,24 @@ import Glibc
 
 /// The host's local time, as `TZ` and `/etc/localtime` say.
 enum LocalTime {
+    /// Seconds beyond which localtime(3) has no year.
+    private static let furthest = 6e16
+
+    private static func parts(_ time: Double) -> tm {
+        var clock = time_t(min(max(time.rounded(.down), -furthest), furthest))
+        var parts = unsafe tm()
+        tzset()
+        _ = unsafe localtime_r(&clock, &parts)
+        return unsafe parts
+    }
+
     /// The seconds by which local time is ahead of UTC at a time.
     ///
     /// - Parameter time: In seconds since 1970.
-    static func offset(at time: Double) -> Int {
-        var clock = time_t(time.rounded(.down))
-        var parts = unsafe tm()
-        tzset()
-        guard unsafe localtime_r(&clock, &parts) != nil else { return 0 }
-        return unsafe parts.tm_gmtoff
-    }
+    static func offset(at time: Double) -> Int { unsafe parts(time).tm_gmtoff }
 
     /// Date and time of day on the local clock.
-    static func civil(_ time: Double) -> CivilTime {
-        CivilTime(seconds: Int(time.rounded(.down)) + offset(at: time))
-    }
+    static func civil(_ time: Double) -> CivilTime { unsafe CivilTime(parts(time)) }
 
     /// `2026-11-21 10:08:15`
     static func text(_ time: Double) -> String {
@@ -27,9 +30,8 @@ enum LocalTime {
 
     /// The time at which the local clock shows this.
     static func time(_ civil: CivilTime) -> Double {
-        // The zone's offset is known for a time only: that of about then, and then that of the time found with it.
-        let local = Double(civil.seconds)
-        let near = local - Double(offset(at: local))
-        return local - Double(offset(at: near))
+        tzset()
+        var parts = unsafe civil.parts
+        return unsafe Double(mktime(&parts))
     }
 }

@@ -2,7 +2,7 @@ import Charts
 
 /// A time as it is given on the command line.
 enum Moment: Equatable, Sendable {
-    /// So many seconds before now.
+    /// Seconds before now.
     case ago(Double)
     /// On the local clock.
     case local(CivilTime)

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Charts
-import Glibc
 import HostKernel
 import KSMPolicy
 
@@ -38,8 +37,8 @@ struct PlotCommand: HostCommand {
         let rows = try range.rows(host.paths)
         // The range has said why.
         guard !rows.isEmpty else { throw ExitCode(Refusal.Status.unavailable.rawValue) }
-        let interval = ConfigurationFiles(host.paths).load(total: nil).configuration.monitorInterval
-        let chart = HistoryChart(rows, monitorInterval: interval == .endless ? 0 : Double(interval.nanoseconds) / 1e9)
+        let interval = LoadedConfiguration.read(nil, host.paths).configuration.monitorInterval
+        let chart = HistoryChart(rows, interval: interval)
         switch svg {
         case nil:
             let size = Terminal.size
@@ -49,9 +48,7 @@ struct PlotCommand: HostCommand {
                 height: height ?? min(max(size.rows, TerminalChart.leastHeight), 50), glyphs: .ofLocale)
             try Output.write(picture.text(.standardOutput))
         case "-": try Output.write(SVGChart(chart.forPicture).text)
-        case let file?:
-            let descriptor = try FileDescriptor(opening: file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644, for: .create)
-            try descriptor.writeAll(SVGChart(chart.forPicture).text.utf8.span, path: file)
+        case let file?: try Output.write(SVGChart(chart.forPicture).text, to: file)
         }
     }
 }

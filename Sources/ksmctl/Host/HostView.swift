@@ -19,11 +19,11 @@ struct HostView {
     let paths: HostPaths
     let memory: MemoryInfo
     let loaded: LoadedConfiguration
-    let ksm: KSMSnapshot
+    private(set) var ksm: KSMSnapshot
     let daemon: RunningDaemon
-    /// What the running daemon told last; `nil` where none runs, or it told nothing yet.
-    let state: PublishedState?
-    /// Why it cannot be told whether the daemon runs.
+    /// What the running daemon published last; `nil` where none runs, or it published nothing yet.
+    private(set) var state: PublishedState?
+    /// Why it is not known whether the daemon runs.
     let daemonFailure: KernelFileError?
 
     /// - Throws: ``Refusal`` where the host's memory cannot be read.
@@ -34,7 +34,7 @@ struct HostView {
         } catch {
             throw Refusal("\(error)", .unavailable)
         }
-        loaded = ConfigurationFiles(paths).load(total: memory.total)
+        loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
         ksm = KSMSnapshot(paths)
         var daemon = RunningDaemon.none
         var failure: KernelFileError?
@@ -46,27 +46,38 @@ struct HostView {
         self.daemon = daemon
         daemonFailure = failure
         state = daemon == .none ? nil : PublishedState.read(paths)
+        lookAgainAtKnobs()
+    }
+
+    /// Knobs that hold something else than the daemon's last decision says.
+    var differences: [KnobDifference] { state?.last.map { ksm.differences(from: $0.decision) } ?? [] }
+
+    /// The daemon may have written between the look at the knobs and the one at what it published. Only a difference
+    /// that stays is another's.
+    private mutating func lookAgainAtKnobs() {
+        guard !paths.isStandIn else { return }
+        for _ in 0..<3 where !differences.isEmpty {
+            usleep(200_000)
+            ksm = KSMSnapshot(paths)
+            state = PublishedState.read(paths)
+        }
     }
 
     var configuration: Configuration { loaded.configuration }
 
-    /// In KiB, 0 where the kernel does not say.
+    /// 0 where the kernel does not say.
     var total: KiB { memory.total ?? .zero }
 
     var pageSize: Bytes { Host.pageSize }
 
-    /// What merging saves now, in bytes.
+    /// What merging saves now.
     var savedBytes: Int64? { ksm.savedPages.map { $0.bytes(of: pageSize).count } }
 
-    /// Within 64 bits.
-    func bytes(pages: Int64) -> Int64 {
-        Pages(pages).bytes(of: pageSize).count
-    }
+    func bytes(pages: Int64) -> Int64 { Pages(pages).bytes(of: pageSize).count }
 
-    /// The time since 1970, in seconds.
-    static var now: Double {
+    static var now: WallTime {
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        return WallTime(seconds: Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
     }
 }

@@ -21,12 +21,14 @@ enum Amount {
         return "\(rounded < 0 ? "-" : "")\(rounded.magnitude / 10).\(rounded.magnitude % 10)"
     }
 
+    /// As ``duration(_:)``.
+    static func duration(seconds: Double) -> String { duration(Duration(rounding: seconds)) }
+
     /// `3s`, `4min 5s`, `2h 3min`, `5d 2h`: at most two units.
-    static func duration(seconds: Double) -> String {
-        guard seconds.isFinite, seconds < 1e15 else { return "-" }
-        let whole = Int64(max(seconds, 0))
+    static func duration(_ duration: Duration) -> String {
+        let whole = max(duration, .zero).components.seconds
         switch whole {
-        case ..<1: return "\(Int64(max(seconds, 0) * 1000))ms"
+        case ..<1: return "\(max(duration, .zero).milliseconds)ms"
         case ..<60: return "\(whole)s"
         case ..<3600: return "\(whole / 60)min \(whole % 60)s"
         case ..<86400: return "\(whole / 3600)h \(whole % 3600 / 60)min"

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Charts
 import FoundationEssentials
-import HostKernel
+import KSMPolicy
 
 /// What a command found: the same values as text for people and as JSON for programs.
 ///
 /// JSON has one object. Its keys are the properties' names in snake case; amounts are in bytes and times in seconds
-/// unless the name says another unit; what is not known is left out. `share/ksmctl.schema.json` describes each.
+/// unless the name says another unit; what is not known is left out. The folder `schema` describes each.
 protocol Report: Encodable {
     /// The subcommand.
     static var command: String { get }
@@ -27,7 +27,24 @@ extension Report {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        return String(decoding: try encoder.encode(Envelope(report: self)), as: UTF8.self) + "\n"
+        return Self.escaped(String(decoding: try encoder.encode(Envelope(report: self)), as: UTF8.self)) + "\n"
+    }
+
+    /// The same JSON without characters that a terminal would act on. Only its strings can hold any but the line breaks
+    /// between its lines.
+    private static func escaped(_ json: String) -> String {
+        var text = ""
+        for scalar in json.unicodeScalars {
+            guard scalar.isInvisible, scalar != "\n" else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return text
     }
 }
 
@@ -43,67 +60,5 @@ private struct Envelope<R: Report>: Encodable {
         try container.encode(1, forKey: .schemaVersion)
         try container.encode(R.command, forKey: .command)
         try report.encode(to: encoder)
-    }
-}
-
-enum Output {
-    /// A reader that has gone (`ksmctl history | head`) is no error worth a word.
-    static func write(_ text: String) throws {
-        do throws(KernelFileError) {
-            try StandardStream.output.write(text)
-        } catch {
-            if error.isBrokenPipe { throw ExitCode.success }
-            throw ExitCode.failure
-        }
-    }
-
-    static func warn(_ text: String) {
-        try? StandardStream.error.write("ksmctl: \(text)\n")
-    }
-}
-
-/// Why a command could not do what it was asked for: said on standard error, with an exit status for scripts.
-struct Refusal: Error {
-    /// As in sysexits.h.
-    enum Status: Int32 {
-        /// The kernel has no KSM, or no daemon runs.
-        case unavailable = 69
-        /// Only root may.
-        case notPermitted = 77
-        /// A file, an option or a configuration makes no sense.
-        case data = 65
-        case configuration = 78
-        case failed = 1
-    }
-
-    var message: String
-    var status: Status
-
-    init(_ message: String, _ status: Status = .failed) {
-        self.message = message
-        self.status = status
-    }
-}
-
-/// A command whose errors are told in one way.
-protocol HostCommand: ParsableCommand {
-    func execute() throws
-}
-
-extension HostCommand {
-    func run() throws {
-        do {
-            try execute()
-        } catch let refusal as Refusal {
-            Output.warn(refusal.message)
-            throw ExitCode(refusal.status.rawValue)
-        } catch let error as KernelFileError {
-            Output.warn(error.description + Self.remedy(error))
-            throw ExitCode(error.isDenied ? Refusal.Status.notPermitted.rawValue : Refusal.Status.failed.rawValue)
-        }
-    }
-
-    private static func remedy(_ error: KernelFileError) -> String {
-        error.isDenied ? ": run it as root" : ""
     }
 }

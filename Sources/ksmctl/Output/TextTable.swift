@@ -1,4 +1,5 @@
 import Charts
+import KSMPolicy
 
 /// Rows of aligned columns, as `systemctl` and `zramctl` print them: two blanks between, nothing behind the last.
 struct TextTable {
@@ -12,14 +13,14 @@ struct TextTable {
         static func right(_ title: String) -> Column { Column(title: title, alignment: .right) }
     }
 
-    /// A text that keeps its width whatever its colour.
+    /// A text of one line that keeps its width whatever its colour.
     struct Cell: ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
         var text: String
         var look: (@Sendable (Style, String) -> String)?
 
-        init(stringLiteral text: String) { self.text = text }
+        init(stringLiteral text: String) { self.init(text) }
         init(_ text: String, _ look: (@Sendable (Style, String) -> String)? = nil) {
-            self.text = text
+            self.text = text.printable
             self.look = look
         }
     }
@@ -63,23 +64,25 @@ struct TextTable {
 
 /// Names and values below one another, the names to the right as in `systemctl status`.
 struct FieldList {
-    private var fields: [(name: String, value: String)] = []
+    private var fields: [(name: String, lines: [String])] = []
 
-    /// A value of several lines is indented as a whole. `nil` leaves the field out.
+    /// `nil` leaves the field out.
     mutating func add(_ name: String, _ value: String?) {
-        if let value { fields.append((name, value)) }
+        if let value { add(name, lines: [value]) }
+    }
+
+    /// Those behind the first line are indented as it is.
+    mutating func add(_ name: String, lines: [String]) {
+        if !lines.isEmpty { fields.append((name, lines.map { $0.printable })) }
     }
 
     func text(_ style: Style) -> String {
         let width = (fields.map { $0.name.count }.max() ?? 0) + 1
         var text = ""
-        for (name, value) in fields {
+        for (name, lines) in fields {
             let title = String(repeating: " ", count: width - name.count - 1) + name + ":"
             let indent = "\n" + String(repeating: " ", count: width + 1)
-            text +=
-                style.bold(title) + " "
-                + value.split(separator: "\n", omittingEmptySubsequences: false)
-                .joined(separator: indent) + "\n"
+            text += style.bold(title) + " " + lines.joined(separator: indent) + "\n"
         }
         return text
     }

@@ -1,4 +1,3 @@
-import ArgumentParser
 import HostKernel
 import KSMAnalysis
 import KSMPolicy
@@ -35,17 +34,21 @@ struct Comparison {
     init(_ source: TraceSource, file: String, _ paths: HostPaths) throws {
         self.source = source
         let trace = source.trace
-        let timeline = Timeline(trace.records)
+        let loaded = LoadedConfiguration.read(file, paths, total: source.greatestTotal)
+        try loaded.check()
+        let other = loaded.configuration
+        let present = LoadedConfiguration.read(nil, paths, total: source.greatestTotal)
+        // Another host's daemon may have had another interval.
+        let timeline = Timeline(
+            trace.records, interval: source.isHistory ? present.configuration.monitorInterval : nil)
         self.timeline = timeline
-        let other = try Self.load(file, source)
-        let present = ConfigurationFiles(paths).load(total: source.greatestTotal)
         var notes: [String] = []
         var sides: [Side] = []
         if let recorded = DecisionSeries(recordedIn: trace) {
             sides.append(Side(name: "recorded", kind: .recorded, policy: nil, series: recorded))
         } else if !present.isUsable {
             notes.append(
-                "the trace does not tell what was decided, and the host's configuration has errors (ksmctl "
+                "the trace does not hold what was decided, and the host's configuration has errors (ksmctl "
                     + "check-config), so there is nothing to compare with")
         } else {
             do throws(Simulation.Refusal) {
@@ -54,7 +57,7 @@ struct Comparison {
                     Side(name: "present", kind: .present, policy: present.configuration.policy, series: series))
             } catch {
                 notes.append(
-                    "the trace does not tell what was decided, and the host's configuration cannot be replayed ("
+                    "the trace does not hold what was decided, and the host's configuration cannot be replayed ("
                         + error.why(paths.configuration) + "), so there is nothing to compare with")
             }
         }
@@ -66,13 +69,6 @@ struct Comparison {
         }
         self.sides = sides
         self.notes = notes + SimulationNotes(source, timeline, other, file: file, present: present.configuration).notes
-    }
-
-    private static func load(_ file: String, _ source: TraceSource) throws -> Configuration {
-        let loaded = ConfigurationFiles(named: file).load(total: source.greatestTotal)
-        for diagnostic in loaded.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
-        guard loaded.isUsable else { throw ExitCode(Refusal.Status.configuration.rawValue) }
-        return loaded.configuration
     }
 
     private static func baseName(_ path: String) -> String {
@@ -111,7 +107,7 @@ private struct SimulationNotes {
         if timeline.gaps > 0 {
             notes.append(
                 "\(timeline.gaps == 1 ? "a gap" : "\(timeline.gaps) gaps") without samples, "
-                    + "\(Amount.duration(seconds: Double(timeline.missing) / 1e6)) in all, counts for nobody")
+                    + "\(Amount.duration(timeline.missing)) in all, counts on no side")
         }
         if other.freeMetric == .available {
             let without = records.count { $0.available == nil }
@@ -122,15 +118,15 @@ private struct SimulationNotes {
             }
         }
         let interval = Simulation.interval(of: other)
-        if interval < usual - usual / 100 * 10 {
+        if interval < usual * 0.9 {
             let setting = other.policy == .advisor ? "the advisor policy" : "KSM_MONITOR_INTERVAL of \(file)"
             notes.append(
-                "\(setting) decides each \(Amount.duration(seconds: Double(interval) / 1e6)), but the samples are "
-                    + "\(Amount.duration(seconds: Double(usual) / 1e6)) apart, so it decides once for each")
+                "\(setting) decides each \(Amount.duration(interval)), but the samples are "
+                    + "\(Amount.duration(usual)) apart, so it decides once for each")
         }
         if interval > timeline.covered {
             notes.append(
-                "KSM_MONITOR_INTERVAL of \(file) (\(other.monitorInterval)) is longer than all the samples hold, so it "
+                "KSM_MONITOR_INTERVAL of \(file) (\(Interval.text(other.monitorInterval))) is longer than all the samples hold, so it "
                     + "decides by the first one only")
         }
         if other.policy == .advisor {

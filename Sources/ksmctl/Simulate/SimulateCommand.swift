@@ -1,6 +1,5 @@
 import ArgumentParser
 import Charts
-import Glibc
 import HostKernel
 import KSMPolicy
 
@@ -21,12 +20,12 @@ struct SimulateCommand: HostCommand {
               committed_kib  what the guests hold together
 
             and where they are known: total_kib (else this host's MemTotal), available_kib (MemAvailable), action \
-            (stop or scan), pages_to_scan, sleep_ms, and the others that ksmctl history --csv writes. Without action, \
+            (stop or scan), pages_to_scan, sleep_millisecs, and the others that ksmctl history --csv writes. Without action, \
             the present configuration of the host is what FILE is compared with.
 
             The samples stay as they were recorded: what the other configuration would have merged is not known. A \
-            sample holds until the next one; after three times the usual pause the daemon was away, which counts for \
-            nobody. The pages scanned are an upper bound: pages_to_scan for each period of a kernel with HZ=250, as if \
+            sample holds until the next one; after three times the usual pause the daemon was away, which counts \
+            on no side. The pages scanned are an upper bound: pages_to_scan for each period of a kernel with HZ=250, as if \
             a scan itself took no time.
 
             Exit status: 0, 65 where the trace is bad, 69 where there is no history, 78 where the configuration has \
@@ -59,8 +58,7 @@ struct SimulateCommand: HostCommand {
         if let svg {
             let picture = SVGChart(SimulationChart(simulation).chart).text
             if svg == "-" { return try Output.write(picture) }
-            let file = try FileDescriptor(opening: svg, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644, for: .create)
-            try file.writeAll(picture.utf8.span, path: svg)
+            try Output.write(picture, to: svg)
         }
         try SimulationReport(simulation, showsAll: all).print(output)
     }

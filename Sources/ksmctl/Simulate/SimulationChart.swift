@@ -5,106 +5,71 @@ import KSMPolicy
 /// A comparison as a picture.
 struct SimulationChart {
     private let comparison: Comparison
-    private let records: [HistoryRecord]
-    private let timeline: Timeline
+    private let times: ChartTimes
 
     init(_ comparison: Comparison) {
         self.comparison = comparison
-        records = comparison.source.trace.records
-        timeline = comparison.timeline
+        let records = comparison.source.trace.records
+        let timeline = comparison.timeline
+        times = ChartTimes(
+            records, timeline, from: comparison.source.hasDates ? WallTime(seconds: 0) : records[0].time,
+            lastHolds: timeline.durations[records.count - 1])
     }
 
-    private static let inks: [Chart.Ink] = [.blue, .orange]
+    private static let colors: [Chart.Color] = [.blue, .orange]
 
     /// The other configuration is the last, and always in the same colour.
-    private var sides: [(side: Comparison.Side, ink: Chart.Ink)] {
-        Array(zip(comparison.sides, Self.inks.suffix(comparison.sides.count)))
+    private var sides: [(side: Comparison.Side, color: Chart.Color)] {
+        Array(zip(comparison.sides, Self.colors.suffix(comparison.sides.count)))
     }
 
     var chart: Chart {
-        let samples = records.count == 1 ? "1 sample" : "\(records.count) samples"
-        return Chart(
+        Chart(
             title: "KSM's decisions: " + comparison.sides.map { $0.name }.joined(separator: " and "),
-            details: [Amount.duration(seconds: Double(timeline.covered) / 1e6), samples, comparison.source.name],
-            time: time(0)...end(records.count - 1),
+            details: [
+                Amount.duration(comparison.timeline.covered),
+                Words.count(comparison.source.trace.records.count, "sample"), comparison.source.name.printable,
+            ],
+            time: times.range,
             timeAxis: comparison.source.hasDates ? .clock(offset: LocalTime.offset(at:)) : .elapsed,
             panels: [
-                Chart.Panel("Pages per scan (pages_to_scan)", .count("pages"), sides.map { pages($0.side, $0.ink) }),
+                Chart.Panel("Pages per scan (pages_to_scan)", .count("pages"), sides.map { pages($0.side, $0.color) }),
                 Chart.Panel("Memory", .bytes, [free] + thresholds, weight: 1.3),
             ],
-            bands: sides.map { Chart.Band("KSM runs, \($0.side.name)", $0.ink, running($0.side.series)) },
-            gaps: gaps)
-    }
-
-    // MARK: Time
-
-    /// Since 1970, or since the first sample.
-    private func time(_ index: Int) -> Double {
-        records[index].time.secondsSince1970 - (comparison.source.hasDates ? 0 : records[0].time.secondsSince1970)
-    }
-
-    /// Until when the sample holds.
-    private func end(_ index: Int) -> Double { time(index) + Double(timeline.durations[index]) / 1e6 }
-
-    /// Whether nothing is known between the sample and the next one.
-    private func isBeforeGap(_ index: Int) -> Bool {
-        index + 1 < records.count && timeline.beginnings[index + 1]
-    }
-
-    private var gaps: [ClosedRange<Double>] {
-        records.indices.compactMap { index in
-            guard isBeforeGap(index), time(index + 1) > end(index) else { return nil }
-            return end(index)...time(index + 1)
-        }
-    }
-
-    private func running(_ series: DecisionSeries) -> [ClosedRange<Double>] {
-        var stretches: [ClosedRange<Double>] = []
-        for (index, step) in series.steps.enumerated() where step.action == .scan {
-            if let last = stretches.last, last.upperBound == time(index) {
-                stretches[stretches.count - 1] = last.lowerBound...end(index)
-            } else {
-                stretches.append(time(index)...end(index))
-            }
-        }
-        return stretches
+            bands: sides.map { side, color in
+                let running = times.stretches { side.series.steps[$0].action == .scan }
+                return Chart.Band("KSM runs, \(side.name)", color, running)
+            },
+            gaps: times.gaps)
     }
 
     // MARK: Series
 
-    private func points(_ value: (Int) -> Double?) -> [Chart.Point] {
-        var points: [Chart.Point] = []
-        for index in records.indices {
-            points.append(Chart.Point(time(index), value(index)))
-            if isBeforeGap(index) { points.append(Chart.Point(end(index), nil)) }
-        }
-        return points
-    }
-
     /// While KSM does not run, it scans none.
-    private func pages(_ side: Comparison.Side, _ ink: Chart.Ink) -> Chart.Series {
-        let points = points { index in
+    private func pages(_ side: Comparison.Side, _ color: Chart.Color) -> Chart.Series {
+        let points = times.points { index in
             let step = side.series.steps[index]
             return step.action == .scan ? step.pagesToScan.map { Double($0) } : 0
         }
-        return Chart.Series(side.name, ink, .steps, points)
+        return Chart.Series(side.name, color, .steps, points)
     }
 
     private var free: Chart.Series {
-        Chart.Series("free", .green, .line, points { Double(records[$0].memory.free.count) * 1024 })
+        let records = comparison.source.trace.records
+        return Chart.Series("free", .green, .line, times.amounts { records[$0].memory.free })
     }
 
     /// One where all have the same.
     private var thresholds: [Chart.Series] {
-        let all = sides.map { side, ink in
-            (side: side, ink: ink, values: side.series.steps.map { $0.threshold.map { Double($0.count) * 1024 } })
+        let all = sides.map { side, color in
+            (name: "threshold, \(side.name)", color: color, values: side.series.steps.map { $0.threshold })
+        }
+        func series(_ name: String, _ color: Chart.Color, _ values: [KiB?]) -> Chart.Series {
+            Chart.Series(name, color, .steps, times.amounts { values[$0] }, isDashed: true)
         }
         if let first = all.first, all.allSatisfy({ $0.values == first.values }) {
-            return [Chart.Series("threshold", .grey, .steps, points { first.values[$0] }, isDashed: true)]
+            return [series("threshold", .grey, first.values)]
         }
-        return all.map { entry in
-            Chart.Series(
-                "threshold, \(entry.side.name)", entry.ink, .steps, points { entry.values[$0] }, isDashed: true)
-        }
+        return all.map { series($0.name, $0.color, $0.values) }
     }
 }

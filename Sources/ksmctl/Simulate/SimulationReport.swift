@@ -37,9 +37,9 @@ struct SimulationReport: Report {
         var starts: Int
         var meanPagesToScan: Double?
         var maxPagesToScan: Int64?
-        var scannedPagesEstimate: Int64?
+        var pagesScannedEstimate: Int64?
         /// What the kernel counted, where the trace has it.
-        var scannedPagesCounted: Int64?
+        var pagesScannedCounted: Int64?
     }
 
     struct Moment: Encodable {
@@ -67,8 +67,8 @@ struct SimulationReport: Report {
         let timeline = comparison.timeline
         trace = TraceFacts(
             source: comparison.source.name, samples: records.count, startSeconds: records[0].time.secondsSince1970,
-            coveredSeconds: Double(timeline.covered) / 1e6, sampleSeconds: timeline.usual.map { Double($0) / 1e6 },
-            gaps: timeline.gaps, gapSeconds: Double(timeline.missing) / 1e6)
+            coveredSeconds: timeline.covered.seconds, sampleSeconds: timeline.usual?.seconds,
+            gaps: timeline.gaps, gapSeconds: timeline.missing.seconds)
         series = comparison.sides.map { side in
             Series(side, timeline, counted: side.kind == .recorded ? Self.counted(records) : nil)
         }
@@ -107,13 +107,13 @@ extension SimulationReport.Series {
         if let threshold = steps.first?.threshold, steps.allSatisfy({ $0.threshold == threshold }) {
             thresholdBytes = threshold.bytes
         }
-        runningSeconds = Double(summary.running) / 1e6
+        runningSeconds = summary.running.seconds
         runningShare = summary.share
         starts = summary.starts
         meanPagesToScan = summary.meanPagesToScan
         maxPagesToScan = summary.mostPagesToScan
-        scannedPagesEstimate = summary.scannedPages.map { Int64(saturating: $0) }
-        scannedPagesCounted = counted
+        pagesScannedEstimate = summary.scannedPages.map { Int64(saturating: $0) }
+        pagesScannedCounted = counted
     }
 }
 
@@ -132,14 +132,13 @@ extension SimulationReport.Decided {
 
 extension SimulationReport {
     func text(_ style: Style) -> String {
-        var text = "\(trace.samples == 1 ? "1 sample" : "\(trace.samples) samples") of \(trace.source)"
+        var text = "\(trace.samples == 1 ? "1 sample" : "\(trace.samples) samples") of \(trace.source.printable)"
         if let seconds = trace.sampleSeconds {
             text += ": \(Amount.duration(seconds: trace.coveredSeconds)), one each \(Amount.duration(seconds: seconds))"
         }
         text += "\n\n" + summary.text(style) + "\n" + table.text(style)
         if !notes.isEmpty { text += "\n" }
-        for note in notes { text += style.warning("Note:") + " \(note)\n" }
-        return text
+        return text + Output.notes(notes, style)
     }
 
     private var summary: TextTable {
@@ -155,8 +154,8 @@ extension SimulationReport {
         row("starts") { String($0.starts) }
         row("pages_to_scan, mean") { $0.meanPagesToScan.map { Amount.tenths($0) } }
         row("pages_to_scan, greatest") { $0.maxPagesToScan.map { String($0) } }
-        row("pages scanned, at most") { $0.scannedPagesEstimate.map { Amount.grouped($0) } }
-        row("pages scanned, counted") { $0.scannedPagesCounted.map { Amount.grouped($0) } }
+        row("pages scanned, at most") { $0.pagesScannedEstimate.map { Amount.grouped($0) } }
+        row("pages scanned, counted") { $0.pagesScannedCounted.map { Amount.grouped($0) } }
         return table
     }
 

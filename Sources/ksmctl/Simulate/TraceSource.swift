@@ -20,7 +20,9 @@ struct TraceSource {
         switch file {
         case nil:
             name = paths.history
-            trace = Trace(history: try Self.history(paths))
+            trace = Trace(
+                history: try HistoryReader.records(
+                    paths, alternative: ", or give the samples of another host with --trace"))
         case "-":
             name = "standard input"
             let bytes = try FileDescriptor(adopting: 0).readToEnd(limit: Self.limit, path: name)
@@ -41,27 +43,9 @@ struct TraceSource {
         do throws(BadTrace) {
             return try TraceFile.parse(bytes, named: name, total: (try? MemoryReader(paths).total()) ?? nil)
         } catch {
-            for diagnostic in error.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
+            Output.report(error.diagnostics)
             throw ExitCode(Refusal.Status.data.rawValue)
         }
-    }
-
-    private static func history(_ paths: HostPaths) throws -> [HistoryRecord] {
-        let remedy =
-            "the daemon writes it: start it (systemctl start ksmtuned), or give the samples of another host with --trace"
-        let records: [HistoryRecord]?
-        do throws(KernelFileError) {
-            records = try HistoryReader.read(paths.history)
-        } catch {
-            guard error.operation == .understand else { throw error }
-            throw Refusal(
-                "\(error): a daemon of this version begins a new one (systemctl restart ksmtuned)", .data)
-        }
-        guard let records else { throw Refusal("there is no history in \(paths.history): \(remedy)", .unavailable) }
-        guard !records.isEmpty else {
-            throw Refusal("the history in \(paths.history) has no record yet: \(remedy)", .unavailable)
-        }
-        return records
     }
 
     /// The greatest that the host had, which the settings' arithmetic must fit.

@@ -26,7 +26,7 @@ struct ExplainReport: Report {
     static let command = "explain"
 
     /// Whether a running daemon made the decision.
-    var isDaemons: Bool
+    var isFromDaemon: Bool
     var policy: String
     var action: String
     var reason: String
@@ -42,16 +42,16 @@ struct ExplainReport: Report {
         var text: String
     }
 
-    init(_ view: HostView, now: Double) throws {
+    init(_ view: HostView, now: WallTime) throws {
         let decision: Decision
         let guests: Int64
-        if let told = view.state?.told {
-            (decision, guests, isDaemons) = (told.decision, told.guests, true)
-            sentence = told.sentence
-            ageSeconds = max(now - told.time.secondsSince1970, 0)
+        if let last = view.state?.last {
+            (decision, guests, isFromDaemon) = (last.decision, last.guests, true)
+            sentence = last.sentence
+            ageSeconds = max(now - last.time, .zero).seconds
         } else {
             let (supposed, count) = try Self.supposed(view)
-            (decision, guests, isDaemons) = (supposed, count, false)
+            (decision, guests, isFromDaemon) = (supposed, count, false)
             sentence = supposed.sentence
             ageSeconds = 0
             notes.append(
@@ -62,6 +62,9 @@ struct ExplainReport: Report {
             if view.configuration.policy == .adaptive {
                 notes.append("KSM_POLICY=adaptive goes by what ksmd finds, which nobody knows before it runs")
             }
+        }
+        notes += view.differences.map {
+            "\($0.text), so that KSM does not follow the decision until the next one: see ksmctl status"
         }
         policy = decision.policy.word
         action = decision.action.word
@@ -93,12 +96,11 @@ struct ExplainReport: Report {
     }
 
     func text(_ style: Style) -> String {
-        var text = style.bold(sentence) + "\n"
-        if isDaemons { text += "decided \(Amount.duration(seconds: ageSeconds)) ago by the \(policy) policy\n" }
+        var text = style.bold(sentence.printable) + "\n"
+        if isFromDaemon { text += "decided \(Amount.duration(seconds: ageSeconds)) ago by the \(policy) policy\n" }
         var fields = FieldList()
         for step in steps { fields.add(step.name, step.text) }
         text += "\n" + fields.text(style) + "\n" + opposite + ".\n"
-        for note in notes { text += style.warning("Note:") + " \(note)\n" }
-        return text
+        return text + Output.notes(notes, style)
     }
 }

@@ -15,7 +15,7 @@ struct StatusCommand: HostCommand {
     @Option(
         defaultAsFlag: 2,
         help: ArgumentHelp(
-            "Show it again each so many seconds, with the latest course of the main values.", valueName: "seconds"))
+            "Show it again at this interval, with the latest course of the main values.", valueName: "seconds"))
     var watch: Double?
 
     func validate() throws {

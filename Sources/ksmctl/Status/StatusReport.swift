@@ -6,8 +6,12 @@ import KSMPolicy
 struct StatusReport: Report {
     static let command = "status"
 
-    /// `scanning`, `stopped`, `unmerged`, or `absent` where the kernel has no KSM.
+    /// What the kernel does: `scanning`, `stopped`, `unmerged`, or `absent` where it has no KSM.
     var state: String
+    /// Whether that is what the daemon decided last; `nil` without a decision.
+    var isAsDecided: Bool?
+    /// Where it is not.
+    var disagreement: Disagreement?
     var daemon: Daemon
     var decision: DecisionReport?
     /// In seconds since 1970.
@@ -19,6 +23,14 @@ struct StatusReport: Report {
     var counters: Counters?
     /// What could not be seen, and why.
     var notes: [String] = []
+
+    /// What `run` holds against the daemon's last decision.
+    struct Disagreement: Encodable {
+        var run: Int64
+        var decidedRun: Int64
+        /// Programs and files of this host that may have written it; a person or a script leaves no trace.
+        var mayHaveWritten: [String]
+    }
 
     struct Daemon: Encodable {
         var isRunning: Bool
@@ -44,13 +56,13 @@ struct StatusReport: Report {
 
     struct Thread: Encodable {
         /// Of one CPU, since the last record of the history.
-        var cpuPercent: Double?
+        var ksmdCPUPercent: Double?
         var pagesPerSecond: Double?
         /// The time that a pass over all that KSM knows takes at that speed.
         var passSeconds: Double?
         /// The time that the three were measured over.
         var windowSeconds: Double?
-        var cpuSecondsSinceBoot: Double?
+        var ksmdCPUSeconds: Double?
     }
 
     struct Knobs: Encodable {
@@ -78,7 +90,7 @@ struct StatusReport: Report {
     }
 }
 
-/// A decision as the daemon told it.
+/// A decision as the daemon published it.
 struct DecisionReport: Encodable {
     var policy: String
     var action: String
@@ -86,10 +98,10 @@ struct DecisionReport: Encodable {
     var sentence: String
     var ageSeconds: Double
     /// Until the next one if nothing else happens; left out where it comes on a signal only, and by the adaptive policy,
-    /// which looks more often than it tells.
+    /// which looks more often than it reports.
     var nextSeconds: Double?
     /// Between two looks at the host; left out where they come on signals only.
-    var pauseSeconds: Double?
+    var intervalSeconds: Double?
     var guests: Int64
     var committedBytes: Int64
     var freeBytes: Int64
@@ -98,18 +110,19 @@ struct DecisionReport: Encodable {
     var pagesToScan: Int64
     var sleepMillisecs: Int64
 
-    init(_ told: PublishedState.Told, now: Double) {
-        let decision = told.decision
+    init(_ last: PublishedState.LastDecision, now: WallTime) {
+        let decision = last.decision
         policy = decision.policy.word
         action = decision.action.word
         reason = decision.reason.word
-        sentence = told.sentence
-        let age = max(now - told.time.secondsSince1970, 0)
-        ageSeconds = age
-        // A pause of centuries is for ever.
-        pauseSeconds = told.pause.flatMap { $0.seconds > 1e9 ? nil : $0.seconds }
-        nextSeconds = decision.policy == .adaptive ? nil : pauseSeconds.map { max($0 - age, 0) }
-        guests = told.guests
+        sentence = last.sentence
+        let age = max(now - last.time, .zero)
+        ageSeconds = age.seconds
+        // An interval of centuries is for ever.
+        let interval = last.interval.flatMap { $0 < .seconds(1_000_000_000) ? $0 : nil }
+        intervalSeconds = interval?.seconds
+        nextSeconds = decision.policy == .adaptive ? nil : interval.map { max($0 - age, .zero).seconds }
+        guests = last.guests
         committedBytes = decision.memory.committed.bytes
         freeBytes = decision.memory.free.bytes
         thresholdBytes = decision.threshold.bytes
@@ -120,18 +133,16 @@ struct DecisionReport: Encodable {
 }
 
 extension StatusReport {
-    /// - Parameters:
-    ///   - now: In seconds since 1970.
-    ///   - before: KSM's counters at an earlier time, to tell speeds from.
-    init(_ host: HostView, now: Double, since before: ScanMoment?) {
+    /// - Parameter before: KSM's counters at an earlier time, for speeds.
+    init(_ host: HostView, now: WallTime, since before: ScanMoment?) {
         let ksm = host.ksm
-        state = !ksm.isPresent ? "absent" : ksm.run == 1 ? "scanning" : ksm.run == 2 ? "unmerged" : "stopped"
+        state = !ksm.isPresent ? "absent" : ksm.isScanning ? "scanning" : ksm.mode == 2 ? "unmerged" : "stopped"
         switch host.daemon {
         case .running(let pid): daemon = Daemon(isRunning: true, pid: pid)
         case .none: daemon = Daemon(isRunning: false)
         }
-        timeSeconds = now
-        decision = host.state?.told.map { DecisionReport($0, now: now) }
+        timeSeconds = now.secondsSince1970
+        decision = host.state?.last.map { DecisionReport($0, now: now) }
         memory = Memory(
             totalBytes: host.memory.total?.bytes, availableBytes: host.memory.available?.bytes,
             freeBytes: host.memory.missingLine(for: host.configuration.freeMetric) == nil
@@ -139,6 +150,12 @@ extension StatusReport {
             swapFreeBytes: host.memory.swapFree?.bytes)
         notes = Self.notes(host)
         guard ksm.isPresent else { return }
+        if decision != nil {
+            disagreement = host.differences.first { $0.file == .run }.map {
+                Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters)
+            }
+            isAsDecided = disagreement == nil
+        }
         if let saved = host.savedBytes, let sharing = ksm.pagesSharing {
             savings = Savings(
                 savedBytes: saved, sharingBytes: host.bytes(pages: sharing),
@@ -158,12 +175,24 @@ extension StatusReport {
 
     private static func notes(_ host: HostView) -> [String] {
         var notes: [String] = []
-        if let failure = host.daemonFailure { notes.append("whether the daemon runs cannot be told: \(failure)") }
+        if let failure = host.daemonFailure { notes.append("whether the daemon runs is not known: \(failure)") }
         if let failure = host.ksm.failure { notes.append("\(failure)") }
         if host.daemon == .none {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
-        } else if host.state?.told == nil {
+        } else if host.state?.last == nil {
             notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
+        }
+        notes += host.differences.map {
+            "\($0.text): something else wrote it since, or the daemon could not; its next decision writes its own value"
+        }
+        if host.ksm.mode == 2, let last = host.state?.last?.decision, host.differences.contains(where: { $0.file == .run }) {
+            notes.append(
+                "what was merged has its own copies again"
+                    + (last.policy == .adaptive && last.action == .stop
+                        ? ", and the adaptive policy, which rests, merges it again only when a scan pays" : ""))
+        }
+        if let run = host.ksm.run, run != host.ksm.mode {
+            notes.append("run is \(run): memory goes offline, and ksmd pauses until that is done")
         }
         if !host.loaded.isUsable {
             notes.append("the configuration has errors; see ksmctl check-config")
@@ -174,12 +203,11 @@ extension StatusReport {
 
 /// How far ksmd was at one time.
 struct ScanMoment: Equatable {
-    /// In seconds since 1970.
-    var time: Double
+    var time: WallTime
     var cpu: Duration?
     var scanned: Pages?
 
-    init(_ ksm: KSMSnapshot, at time: Double) {
+    init(_ ksm: KSMSnapshot, at time: WallTime) {
         self.time = time
         cpu = ksm.cpu
         scanned = ksm.pagesScanned.map { Pages($0) }
@@ -187,7 +215,7 @@ struct ScanMoment: Equatable {
 
     init?(_ record: HistoryRecord) {
         guard let counters = record.counters else { return nil }
-        time = record.time.secondsSince1970
+        time = record.time
         cpu = counters.cpu
         scanned = counters.scanned > .zero ? counters.scanned : nil
     }
@@ -196,19 +224,19 @@ struct ScanMoment: Equatable {
 extension StatusReport.Thread {
     /// `nil` values where the two moments are not of one boot, or there is no earlier one.
     init(_ ksm: KSMSnapshot, _ now: ScanMoment, since before: ScanMoment?) {
-        cpuSecondsSinceBoot = ksm.cpu?.seconds
-        guard let before, now.time - before.time >= 0.1 else { return }
-        let seconds = now.time - before.time
+        ksmdCPUSeconds = ksm.cpu?.seconds
+        guard let before, now.time - before.time >= .milliseconds(100) else { return }
+        let window = now.time - before.time
         if let began = before.cpu, let cpu = now.cpu, cpu >= began {
-            cpuPercent = min((cpu - began).seconds / seconds * 100, 100)
-            windowSeconds = seconds
+            ksmdCPUPercent = min((cpu - began) / window * 100, 100)
+            windowSeconds = window.seconds
         }
         guard let began = before.scanned, let scanned = now.scanned, scanned >= began else { return }
-        let speed = Double((scanned - began).count) / seconds
+        let speed = Double((scanned - began).count) / window.seconds
         pagesPerSecond = speed
-        windowSeconds = seconds
+        windowSeconds = window.seconds
         let known =
             [ksm.pagesShared, ksm.pagesSharing, ksm.pagesUnshared, ksm.pagesVolatile].sum { Pages($0 ?? 0) }
-        if speed >= 1, ksm.run == 1, known > .zero { passSeconds = Double(known.count) / speed }
+        if speed >= 1, ksm.isScanning, known > .zero { passSeconds = Double(known.count) / speed }
     }
 }

@@ -4,12 +4,24 @@ import KSMPolicy
 
 extension StatusReport {
     func text(_ style: Style) -> String {
-        title(style) + fields.text(style) + notes.map { style.warning("Note:") + " \($0)\n" }.joined()
+        title(style) + fields.text(style) + Output.notes(notes, style)
     }
 
     private func title(_ style: Style) -> String {
         let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
         let (full, empty) = style.isUnicode ? ("●", "○") : ("*", "-")
+        if let disagreement {
+            let why = "run is \(disagreement.run), which the daemon did not write\n"
+            switch (state, disagreement.decidedRun) {
+            case ("scanning", _): return style.warning(full) + " KSM is scanning against the daemon's decision: " + why
+            case ("unmerged", 0): return style.warning(empty) + " KSM is stopped and everything unmerged: " + why
+            case ("unmerged", _):
+                return style.warning(empty)
+                    + " KSM is stopped and everything unmerged, against the daemon's decision: " + why
+            case (_, 0): return style.warning(empty) + " KSM is not scanning: " + why
+            default: return style.warning(empty) + " KSM is not scanning, against the daemon's decision: " + why
+            }
+        }
         switch state {
         case "absent": return style.bad(full) + " this kernel has no KSM\n"
         case "scanning": return style.good(full) + " KSM is scanning\(policy)\n"
@@ -20,7 +32,9 @@ extension StatusReport {
 
     private var fields: FieldList {
         var fields = FieldList()
-        fields.add("Reason", decision?.sentence)
+        // A reason for what the kernel does not do would contradict the line above.
+        fields.add(disagreement == nil ? "Reason" : "Decided", decision?.sentence)
+        fields.add("Writer", disagreement.map { Self.writerText($0.mayHaveWritten) })
         fields.add("Daemon", daemonText)
         fields.add(
             "Guests",
@@ -29,9 +43,15 @@ extension StatusReport {
         fields.add("Profit", savings?.profitBytes.map { "\(Amount.text(bytes: $0)) (general_profit)" })
         fields.add("ksmd", threadText)
         fields.add("Memory", memoryText)
-        fields.add("Knobs", knobs.map { Self.words($0.words) })
-        fields.add("Counters", counters.map { Self.words($0.words) })
+        fields.add("Knobs", lines: knobs.map { Self.lines($0.words) } ?? [])
+        fields.add("Counters", lines: counters.map { Self.lines($0.words) } ?? [])
         return fields
+    }
+
+    private static func writerText(_ writers: [String]) -> String {
+        writers.isEmpty
+            ? "not known: virsh node-memory-tune, ksmctl, a script or a person"
+            : "may be " + Words.list(writers)
     }
 
     private var daemonText: String {
@@ -41,7 +61,7 @@ extension StatusReport {
         text += ", decided \(Amount.duration(seconds: decision.ageSeconds)) ago, "
         if let next = decision.nextSeconds {
             text += "next in \(Amount.duration(seconds: next))"
-        } else if let pause = decision.pauseSeconds {
+        } else if let pause = decision.intervalSeconds {
             text += "looks every \(Amount.duration(seconds: pause))"
         } else {
             text += "next on a signal"
@@ -62,13 +82,13 @@ extension StatusReport {
     private var threadText: String? {
         guard let ksmd else { return nil }
         var parts: [String] = []
-        if let percent = ksmd.cpuPercent { parts.append("\(Amount.percent(percent / 100)) of a CPU") }
-        if let speed = ksmd.pagesPerSecond { parts.append("\(Int64(speed)) pages/s") }
+        if let percent = ksmd.ksmdCPUPercent { parts.append("\(Amount.percent(percent / 100)) of a CPU") }
+        if let speed = ksmd.pagesPerSecond { parts.append("\(Int64(saturating: speed)) pages/s") }
         if let window = ksmd.windowSeconds, !parts.isEmpty {
             parts[parts.count - 1] += " in the last \(Amount.duration(seconds: window))"
         }
         if let seconds = ksmd.passSeconds { parts.append("a pass takes \(Amount.duration(seconds: seconds))") }
-        if let seconds = ksmd.cpuSecondsSinceBoot { parts.append("\(Amount.tenths(seconds)) CPU s since boot") }
+        if let seconds = ksmd.ksmdCPUSeconds { parts.append("\(Amount.tenths(seconds)) CPU s since boot") }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
@@ -82,13 +102,10 @@ extension StatusReport {
     }
 
     /// Four to a line.
-    private static func words(_ words: [(String, String)]) -> String {
-        var text = ""
-        for (index, word) in words.enumerated() {
-            if index > 0 { text += index % 4 == 0 ? "\n" : ", " }
-            text += "\(word.0) \(word.1)"
+    private static func lines(_ words: [(String, String)]) -> [String] {
+        stride(from: 0, to: words.count, by: 4).map { start in
+            words[start..<min(start + 4, words.count)].map { "\($0.0) \($0.1)" }.joined(separator: ", ")
         }
-        return text
     }
 }
 

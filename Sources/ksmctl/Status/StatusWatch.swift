@@ -26,8 +26,8 @@ struct StatusWatch {
             }
             add(report.savings.map { Double($0.savedBytes) }, &saved)
             add(report.memory.freeBytes.map { Double($0) }, &free)
-            add(report.knobs?.run == 1 ? report.knobs?.pagesToScan.map { Double($0) } : 0, &pagesToScan)
-            add(report.ksmd?.cpuPercent, &cpu)
+            add(report.state == "scanning" ? report.knobs?.pagesToScan.map { Double($0) } : 0, &pagesToScan)
+            add(report.ksmd?.ksmdCPUPercent, &cpu)
         }
 
         func text(_ style: Style, columns: Int) -> String {
@@ -75,8 +75,8 @@ struct StatusWatch {
     }
 
     /// Where ksmd stood at the newest record of the history that is more than a second old.
-    static func moment(_ paths: HostPaths, before now: Double) -> ScanMoment? {
+    static func moment(_ paths: HostPaths, before now: WallTime) -> ScanMoment? {
         let records = (try? HistoryReader.last(8, paths.history)) ?? []
-        return records.reversed().lazy.compactMap { ScanMoment($0) }.first { now - $0.time >= 1 }
+        return records.reversed().lazy.compactMap { ScanMoment($0) }.first { now - $0.time >= .seconds(1) }
     }
 }

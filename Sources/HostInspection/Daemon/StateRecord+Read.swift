@@ -1,14 +1,7 @@
 package import HostKernel
 package import KSMPolicy
 
-/// What the daemon reports, as another program reads it.
-package typealias PublishedState = StateRecord
-
 extension StateRecord {
-    package typealias Told = Report
-
-    package var told: Report? { report }
-
     /// What the daemon of this host reports now.
     ///
     /// - Returns: `nil` where there is no such file, or it is not to be understood.

@@ -3,14 +3,22 @@ import HostKernel
 import KSMPolicy
 
 /// The guests: whether they are counted, can be merged, and fit the host.
-extension Question {
-    static let guestQuestions = [guestsCounted, mergeable, balloon, vcpus]
+extension Check {
+    static let guestChecks = [guestsCounted, mergeable, balloon, vcpus]
 
     // MARK: Whether they are counted
 
-    static let guestsCounted = Question("guests-counted", "Guests counted") { question, facts in
+    static let guestsCounted = Check("guests-counted", "Guests counted") { check, facts in
         if let failure = facts.processesFailure {
-            return question.skip("the processes cannot be seen: \(failure)")
+            return check.skip("the processes cannot be seen: \(failure)")
+        }
+        guard facts.unreadableGuests.isEmpty else {
+            let unreadable = facts.unreadableGuests
+            return check.warn(
+                "\(Words.count(unreadable.count, "guest")) could not be read, and \(unreadable.count == 1 ? "stands" : "stand") "
+                    + "in no sum here",
+                remedy: "see whether ksmctl has descriptors and memory enough (ulimit -n), and look again"
+            ).seen(unreadable.map { "process \($0.pid)\($0.comm.map { ", \($0)" } ?? ""): \($0.failure)" })
         }
         let processes = facts.processes
         let named = processes.machines.filter { $0.isNamed }
@@ -19,23 +27,24 @@ extension Question {
         let counted = Words.count(named.count, "process is", "processes are") + " taken for guests"
         guard !missed.isEmpty else {
             guard processes.hidden == 0 else {
-                return question.skip(
-                    (named.isEmpty ? "" : "all that a name tells; ") + "who holds a virtual machine only root can see",
+                return check.skip(
+                    (named.isEmpty ? "" : "all that have a guest's name; ")
+                        + "who holds a virtual machine only root can see",
                     remedy: "run it as root"
                 ).seen(counted).seen(
                     "the descriptors of \(Words.count(processes.hidden, "process", "processes")) are hidden")
             }
-            return question.ok(named.isEmpty ? "no guest runs" : "all of them").seen(counted)
+            return check.ok(named.isEmpty ? "no guest runs" : "all of them").seen(counted)
         }
         let who = missed.map {
             "process \($0.pid), \($0.comm)\($0.hasMachine == true ? ", holds a virtual machine" : "")"
         }
-        // The kernel announces machines, so that a running daemon counts some that no name tells.
-        if let guests = facts.state?.told?.guests, facts.isRunning, guests >= Int64(processes.machines.count) {
-            return question.ok("all of them").seen(who)
+        // The kernel announces machines, so that a running daemon counts some without a guest's name.
+        if let guests = facts.state?.last?.guests, facts.isRunning, guests >= Int64(processes.machines.count) {
+            return check.ok("all of them").seen(who)
                 .seen("the daemon counts \(guests) guests: the kernel announced them", in: facts.paths.state)
         }
-        return question.warn(
+        return check.warn(
             "\(Words.count(missed.count, "process looks", "processes look")) like a guest and "
                 + (missed.count == 1 ? "is not counted" : "are not counted"),
             remedy: remedy(forMissed: missed, facts)
@@ -48,43 +57,42 @@ extension Question {
             return "remove KSM_PROFILE=\(configuration.profile.word) from \(facts.paths.configuration): its names are "
                 + "those of one variant only"
         }
-        let pattern = GuestPattern.counting(missed.map { $0.comm }, beside: configuration)
-        return "set KSM_GUEST_PATTERN='\(pattern)' in \(facts.paths.configuration), then ksmctl reload"
+        return facts.patternRemedy(for: missed.map { $0.comm })
     }
 
     // MARK: Whether they can be merged
 
-    static let mergeable = Question("mergeable", "Mergeable memory") { question, facts in
-        if let reason = facts.whyNoGuests { return question.skip(reason) }
+    static let mergeable = Check("mergeable", "Mergeable memory") { check, facts in
+        if let reason = facts.whyNoGuests { return check.skip(reason) }
         let excluded = facts.guests.filter { $0.isMergeable == false }
         let reasons = obstacles(facts.guests)
         if excluded.count == facts.guests.count {
-            return question.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
+            return check.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
         }
         let offered = "\(facts.guests.count - excluded.count) of \(Words.count(facts.guests.count, "guest"))"
         guard let passes = facts.ksm.fullScans, let saved = facts.ksm.savedPages else {
-            return question.skip("KSM's counters cannot be read").seen(reasons)
+            return check.skip("KSM's counters cannot be read").seen(reasons)
         }
-        if saved > .zero { return question.ok("\(offered), and \(facts.amount(pages: saved)) saved").seen(reasons) }
+        if saved > .zero { return check.ok("\(offered), and \(facts.amount(pages: saved)) saved").seen(reasons) }
         guard passes >= DoctorFacts.firstPasses else {
-            return question.skip("nothing merged yet: KSM merges nothing before its second pass")
+            return check.skip("nothing merged yet: KSM merges nothing before its second pass")
                 .seen(Words.count(Int(passes), "pass", "passes"), in: facts.file(.fullScans)).seen(reasons)
         }
         let isHidden = facts.guests.contains { $0.isHidden && $0.isMergeable == nil }
-        var check = question.warn(
+        var result = check.warn(
             "nothing is merged after \(passes) passes",
             remedy: reasons.isEmpty
                 ? "let guests of the same system run for a while; where they have nothing in common, ksmctl stop"
                 : howToOffer
         ).seen(Words.count(Int(saved.count), "page"), in: facts.file(.pagesSharing)).seen(reasons)
         if let unshared = facts.ksm.pagesUnshared, unshared > 0 {
-            check = check.seen(
+            result = result.seen(
                 "\(facts.amount(pages: Pages(unshared))) was compared and is like no other",
                 in: facts.file(.pagesUnshared))
         } else if facts.ksm.pagesVolatile ?? 0 == 0 {
-            check = check.seen("no memory is offered to KSM", in: facts.paths.ksm)
+            result = result.seen("no memory is offered to KSM", in: facts.paths.ksm)
         }
-        return isHidden ? check.seen("what guests offer to KSM only root can see in full") : check
+        return isHidden ? result.seen("what guests offer to KSM only root can see in full") : result
     }
 
     private static let howToOffer =
@@ -104,14 +112,14 @@ extension Question {
 
     // MARK: Balloon
 
-    static let balloon = Question("balloon", "Balloon") { question, facts in
-        if let reason = facts.whyNoGuests { return question.skip(reason) }
+    static let balloon = Check("balloon", "Balloon") { check, facts in
+        if let reason = facts.whyNoGuests { return check.skip(reason) }
         let known = facts.guests.filter { $0.balloon != nil }
-        guard !known.isEmpty else { return question.skip("no guest's command line tells of one") }
+        guard !known.isEmpty else { return check.skip("no guest's command line names one") }
         let without = known.filter { $0.balloon == GuestDetails.Balloon.none }
         let manual = known.filter { $0.balloon == .manual }
         guard !without.isEmpty || !manual.isEmpty else {
-            return question.ok("all that can be told deflate by themselves")
+            return check.ok("all that are known deflate by themselves")
                 .seen("\(known.count) of \(Words.count(facts.guests.count, "guest"))")
         }
         var evidence: [String] = []
@@ -129,7 +137,7 @@ extension Question {
             manual.isEmpty
                 ? nil : "\(Words.count(manual.count, "guest's stays", "guests' stay")) inflated when memory runs out",
         ].compactMap { $0 }
-        return question.warn(
+        return check.warn(
             found.joined(separator: ", "),
             remedy: "QEMU: \(remedies.joined(separator: "; ")); libvirt: <memballoon model='virtio' autodeflate='on'/>"
         ).seen(evidence)
@@ -137,18 +145,18 @@ extension Question {
 
     // MARK: CPUs
 
-    static let vcpus = Question("vcpus", "vCPUs") { question, facts in
-        if let reason = facts.whyNoGuests { return question.skip(reason) }
-        guard let cpus = facts.topology.cpus else { return question.skip("the host's CPUs cannot be counted") }
+    static let vcpus = Check("vcpus", "vCPUs") { check, facts in
+        if let reason = facts.whyNoGuests { return check.skip(reason) }
+        guard let cpus = facts.topology.cpus else { return check.skip("the host's CPUs cannot be counted") }
         let known = facts.guests.filter { $0.vcpus != nil }
-        guard !known.isEmpty else { return question.skip("no guest's command line tells of them") }
+        guard !known.isEmpty else { return check.skip("no guest's command line names them") }
         let large = known.filter { $0.vcpus ?? 0 > cpus }
         let host = "the host has \(Words.count(cpus, "CPU"))"
         guard !large.isEmpty else {
-            return question.ok("no guest has more than the host has CPUs").seen(host, in: facts.paths.onlineCPUs)
+            return check.ok("no guest has more than the host has CPUs").seen(host, in: facts.paths.onlineCPUs)
         }
         // A virtual CPU that holds a lock waits for one that does not run: no load makes up for that.
-        return question.warn(
+        return check.warn(
             "\(Words.count(large.count, "guest has", "guests have")) more than the host has CPUs",
             remedy: "give no guest more than \(Words.count(cpus, "vCPU")): its CPUs wait for one another"
         ).seen(large.map { "\($0.name) (\($0.pid)) has \($0.vcpus ?? 0)" }).seen(host, in: facts.paths.onlineCPUs)

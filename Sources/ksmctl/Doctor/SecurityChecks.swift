@@ -2,20 +2,20 @@ import HostInspection
 import HostKernel
 import KSMPolicy
 
-/// What merging tells one guest of another.
-extension Question {
-    static let securityQuestions = [owners]
+/// What merging shows one guest of another.
+extension Check {
+    static let securityChecks = [owners]
 
-    static let owners = Question("owners", "Owners") { question, facts in
-        if let reason = facts.whyNoGuests { return question.skip(reason) }
+    static let owners = Check("owners", "Owners") { check, facts in
+        if let reason = facts.whyNoGuests { return check.skip(reason) }
         // Where only root sees what is merged, those that may be merged count.
         let sharing = facts.guests.filter { guest in
             guest.merged.map { $0 > .zero } ?? (guest.isMergeable != false && facts.ksm.savedPages ?? .zero > .zero)
         }
-        guard !sharing.isEmpty else { return question.ok("no guest has merged pages") }
+        guard !sharing.isEmpty else { return check.ok("no guest has merged pages") }
         var users: [UInt32] = []
         for user in sharing.compactMap({ $0.user }) where !users.contains(user) { users.append(user) }
-        guard !users.isEmpty else { return question.skip("whose the guests are cannot be told") }
+        guard !users.isEmpty else { return check.skip("whose the guests are is not known") }
         let who = users.sorted().map { user in
             let own = sharing.filter { $0.user == user }
             let merged = own.reduce(KiB.zero) { $0 + ($1.merged ?? .zero) }
@@ -24,12 +24,12 @@ extension Question {
                 + ": \(Words.list(own))"
         }
         guard users.count > 1 else {
-            let check = question.ok("guests that share pages run as one user").seen(who)
+            let result = check.ok("guests that share pages run as one user").seen(who)
             // libvirt runs all guests as one user, so that says little of who owns them.
             return sharing.count < 2
-                ? check : check.seen("a manager of guests may run those of several owners as one user")
+                ? result : result.seen("a manager of guests may run those of several owners as one user")
         }
-        return question.warn(
+        return check.warn(
             "guests of \(users.count) users share pages",
             remedy: "keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's "
                 + "<memoryBacking>; or switch merging off: ksmctl unmerge"

@@ -4,12 +4,12 @@ import KSMAnalysis
 import KSMPolicy
 
 /// Where memory goes when merged pages come apart, and whether it is short now.
-extension Question {
-    static let swapQuestions = [swapSize, swapOnZram, compressedSwap, rotationalSwap, pressure]
+extension Check {
+    static let swapChecks = [swapSize, swapOnZram, compressedSwap, rotationalSwap, pressure]
 
-    static let swapSize = Question("swap-size", "Swap") { question, facts in
-        if let reason = facts.whyNoGuests { return question.skip(reason) }
-        guard let swaps = facts.swaps else { return question.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+    static let swapSize = Check("swap-size", "Swap") { check, facts in
+        if let reason = facts.whyNoGuests { return check.skip(reason) }
+        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         let swap = swaps.reduce(KiB.zero) { $0 + $1.size }
         let disk = SwapRoom(swaps).usable
         // What a guest holds is the least that it may have.
@@ -17,96 +17,102 @@ extension Question {
         let guessed = facts.guests.filter { $0.configured == nil }
         let need = OvercommitPlan(.rhel7, host: .init(ram: facts.total), groups: [GuestGroup(memory: guests)])
         let isShort = guests > facts.total + disk
-        func answered(_ check: Check) -> Check {
-            var check = check.seen("guests may have \(guests)")
+        func answered(_ result: CheckResult) -> CheckResult {
+            var result = result.seen("guests may have \(guests)")
                 .seen("\(facts.total) of memory", in: facts.paths.meminfo)
                 .seen("\(swap) of swap" + (disk < swap ? ", \(disk) of it on disk" : ""), in: facts.paths.swaps)
             if need.neededSwap > .zero {
-                check = check.seen(
+                result = result.seen(
                     "needed: guests + \(need.system) for the host's own programs + \(need.systemSwap) to spare - memory = "
                         + "\(need.neededSwap)")
             }
             if !guessed.isEmpty {
-                check = check.seen("counted with what they hold now: \(Words.list(guessed))")
+                result = result.seen("counted with what they hold now: \(Words.list(guessed))")
             }
-            return check
+            return result
         }
         // What zram holds is in memory still.
         let remedy = "add \(KiB(need.neededSwap.count - disk.count)) of swap on disk, or run fewer guests"
         if isShort {
             return answered(
-                question.fail(
+                check.fail(
                     "guests may have more than memory and swap on disk together",
                     remedy: "\(remedy): the kernel ends some when all use what they may have"))
         }
         if disk < need.neededSwap {
             return answered(
-                question.warn(
+                check.warn(
                     "\(disk) on disk is less than the \(need.neededSwap) needed if nothing is merged", remedy: remedy))
         }
-        return answered(question.ok(need.neededSwap == .zero ? "none is needed: the guests fit" : "\(disk) is enough"))
+        guard facts.unreadableGuests.isEmpty else {
+            return answered(
+                check.skip(
+                    "enough for the guests that could be read; \(Words.count(facts.unreadableGuests.count, "other")) may need "
+                        + "more"))
+        }
+        return answered(check.ok(need.neededSwap == .zero ? "none is needed: the guests fit" : "\(disk) is enough"))
     }
 
-    static let swapOnZram = Question("swap-on-zram", "Swap on disk") { question, facts in
-        guard let swaps = facts.swaps else { return question.skip("the swap cannot be seen: \(facts.paths.swaps)") }
-        guard !swaps.isEmpty else { return question.skip("there is no swap").seen("none", in: facts.paths.swaps) }
+    static let swapOnZram = Check("swap-on-zram", "Swap on disk") { check, facts in
+        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+        guard !swaps.isEmpty else { return check.skip("there is no swap").seen("none", in: facts.paths.swaps) }
         guard swaps.allSatisfy({ $0.isZram }) else {
             let disk = swaps.filter { !$0.isZram }.reduce(KiB.zero) { $0 + $1.size }
-            return question.ok("\(disk)").seen(swaps.map(described), in: facts.paths.swaps)
+            return check.ok("\(disk)").seen(swaps.map(described), in: facts.paths.swaps)
         }
-        return question.warn(
+        return check.warn(
             "none: all swap is zram, which compresses memory and frees none beyond that",
             remedy: "add swap on disk with a lower priority: merged pages that guests write to need memory that "
                 + "compresses less than they did"
         ).seen(swaps.map(described), in: facts.paths.swaps)
     }
 
-    static let compressedSwap = Question("compressed-swap", "Compressed swap") { question, facts in
-        guard let swaps = facts.swaps else { return question.skip("the swap cannot be seen: \(facts.paths.swaps)") }
-        guard !swaps.isEmpty else { return question.skip("there is no swap") }
+    static let compressedSwap = Check("compressed-swap", "Compressed swap") { check, facts in
+        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+        guard !swaps.isEmpty else { return check.skip("there is no swap") }
         let zram = swaps.filter { $0.isZram }
         let hasDisk = zram.count < swaps.count
-        guard hasDisk else { return question.skip("all of it is zram, see Swap on disk") }
+        guard hasDisk else { return check.skip("all of it is zram, see Swap on disk") }
         if let zswap = facts.zswap, zswap.isEnabled {
             let most = zswap.mostPercent.map { "at most \($0) % of memory" } ?? "a part of memory"
-            return question.warn(
+            return check.warn(
                 "zswap keeps swapped pages in memory, where KSM cannot merge them",
                 remedy: "count its pool as used memory, or echo N > \(facts.paths.zswap)/enabled"
             ).seen("it is on and takes \(most)", in: facts.paths.zswap)
         }
         guard zram.isEmpty else {
-            return question.warn(
+            return check.warn(
                 "zram keeps swapped pages in memory, where KSM cannot merge them",
                 remedy: "count what it takes as used memory, or swapoff \(Words.list(zram.map { $0.path }))"
             ).seen(zram.map(described), in: facts.paths.swaps)
         }
-        return question.ok("neither zram nor zswap").seen(
+        return check.ok("neither zram nor zswap").seen(
             facts.zswap == nil ? "this kernel has no zswap" : "zswap is off", in: facts.paths.zswap)
     }
 
-    static let rotationalSwap = Question("rotational-swap", "Swap speed") { question, facts in
-        guard let swaps = facts.swaps else { return question.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+    static let rotationalSwap = Check("rotational-swap", "Swap speed") { check, facts in
+        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         let disks = swaps.filter { !$0.isZram }
-        guard !disks.isEmpty else { return question.skip("there is no swap on disk") }
+        guard !disks.isEmpty else { return check.skip("there is no swap on disk") }
         let slow = disks.filter { $0.isRotational == true }
         let unknown = disks.filter { $0.isRotational == nil }
         guard slow.isEmpty else {
-            return question.warn(
+            return check.warn(
                 "a disk that turns: a guest that swaps waits 10 ms for a page",
                 remedy: "move swap to a solid-state disk. A virtual disk may only say that it turns: then echo 0 > "
                     + "\(facts.paths.blockDevices)/DISK/queue/rotational"
             ).seen(slow.map(described), in: facts.paths.swaps)
         }
         if unknown.count == disks.count {
-            return question.skip("what it lies on cannot be told").seen(unknown.map(described), in: facts.paths.swaps)
+            return check.skip("what it lies on is not known").seen(unknown.map(described), in: facts.paths.swaps)
         }
-        return question.ok("no disk that turns").seen(disks.map(described), in: facts.paths.swaps)
+        return check.ok("no disk that turns").seen(disks.map(described), in: facts.paths.swaps)
     }
 
     private static func described(_ swap: SwapDevice) -> String {
         var text = "\(swap.path): \(swap.size), \(swap.used) in use"
         if let zram = swap.zram { text += "; \(zram.held) are kept in \(zram.taken) of memory" }
-        if swap.isRotational == nil, !swap.isZram { text += "; what it lies on cannot be told" }
+        if swap.isRotational == nil, !swap.isZram { text += "; what it lies on is not known" }
         return text
     }
 
@@ -114,30 +120,30 @@ extension Question {
 
     /// In percent of ten seconds in which some task waited for memory. A host with enough of it shows 0. The daemon
     /// decides at once from 15 % within two seconds on (KSM_PRESSURE=); a third of that over a time five times as long
-    /// is no moment's business any more.
+    /// is no peak any more.
     private static let muchSome = 5.0
     /// In percent of ten seconds in which every task that had work waited for memory: a tenth of the time is lost.
     private static let muchFull = 10.0
 
-    static let pressure = Question("pressure", "Memory pressure") { question, facts in
+    static let pressure = Check("pressure", "Memory pressure") { check, facts in
         guard let pressure = facts.pressure else {
-            return question.skip("this kernel does not tell: CONFIG_PSI is not there, or psi=0")
+            return check.skip("this kernel does not say: CONFIG_PSI is not there, or psi=0")
         }
         let shares = "some avg10=\(Amount.tenths(pressure.some)) full avg10=\(Amount.tenths(pressure.full))"
         let remedy =
-            "run fewer guests or smaller ones; ksmctl guests tells what each holds, ksmctl explain what KSM does"
+            "run fewer guests or smaller ones; ksmctl guests shows what each holds, ksmctl explain what KSM does"
         if pressure.full > muchFull {
-            return question.fail(
+            return check.fail(
                 "all tasks wait for memory \(Amount.tenths(pressure.full)) % of the time", remedy: remedy
             )
             .seen(shares, in: facts.paths.memoryPressure)
         }
         if pressure.some > muchSome {
-            return question.warn(
+            return check.warn(
                 "some task waits for memory \(Amount.tenths(pressure.some)) % of the time", remedy: remedy
             )
             .seen(shares, in: facts.paths.memoryPressure)
         }
-        return question.ok(pressure.some == 0 ? "none" : "little").seen(shares, in: facts.paths.memoryPressure)
+        return check.ok(pressure.some == 0 ? "none" : "little").seen(shares, in: facts.paths.memoryPressure)
     }
 }

@@ -1,0 +1,107 @@
+package import HostKernel
+internal import KSMPolicy
+
+/// A line that has something write one of KSM's files at boot or by the clock.
+package struct BootWriter: Equatable, Sendable {
+    /// The file that holds it.
+    package var path: String
+    /// The line, without what is around it.
+    package var line: String
+    /// The name of KSM's file; `nil` where the line names their folder only.
+    package var file: String?
+
+    package init(path: String, line: String, file: String?) {
+        self.path = path
+        self.line = line
+        self.file = file
+    }
+}
+
+extension BootWriter {
+    /// Looks where administrators put such lines: sysfs.conf, tmpfiles.d, rc.local, cron, qemu-kvm, and units of systemd that are
+    /// enabled. Those of this project do not count.
+    package static func find(_ paths: HostPaths) -> [BootWriter] {
+        var files = [paths.sysfsSettings] + listing(paths.sysfsSettingsFolder) { $0.hasSuffix(".conf") }
+        files += firstOfEachName(paths.temporaryFilesFolders) { $0.hasSuffix(".conf") }
+        files += paths.bootScripts + [paths.cronTable] + listing(paths.cronTablesFolder) { !$0.hasPrefix(".") }
+        return files.flatMap { lines(of: $0) { _ in true } } + qemuSettings(paths)
+            + units(paths).flatMap { lines(of: $0) { $0.hasPrefix("Exec") } }
+    }
+
+    /// Debian's and Ubuntu's qemu-kvm.service writes `run` and `sleep_millisecs` by these.
+    private static func qemuSettings(_ paths: HostPaths) -> [BootWriter] {
+        guard let text = (try? HostFile.readText(paths.qemuSettings)) ?? nil else { return [] }
+        var parser = AssignmentParser()
+        parser.read(text, from: paths.qemuSettings)
+        return parser.assignments.compactMap { assignment in
+            let file: KSMFile
+            switch assignment.name {
+            case "KSM_ENABLED": file = .run
+            case "SLEEP_MILLISECS": file = .sleepMilliseconds
+            default: return nil
+            }
+            let line = "\(assignment.name)=\(assignment.value)"
+            return BootWriter(path: paths.qemuSettings, line: line, file: file.name)
+        }
+    }
+
+    // MARK: Lines
+
+    private static func lines(of path: String, _ counts: (Substring) -> Bool) -> [BootWriter] {
+        // Most hosts have none of these files, and most of the files say nothing of KSM.
+        guard let bytes = (try? HostFile.readText(path)) ?? nil, bytes.contains(UInt8(ascii: "k")) else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let line = line.drop { $0 == " " || $0 == "\t" }
+            guard line.first != "#", line.first != ";", counts(line), let name = line.firstRange(of: "kernel/mm/ksm")
+            else {
+                return nil
+            }
+            let rest = line[name.upperBound...]
+            let file = rest.hasPrefix("/") ? rest.dropFirst().prefix { $0.isLetter || $0 == "_" } : ""
+            return BootWriter(path: path, line: String(line), file: file.isEmpty ? nil : String(file))
+        }
+    }
+
+    // MARK: Files
+
+    private static func listing(_ folder: String, _ counts: (String) -> Bool) -> [String] {
+        ((try? FolderListing.names(in: folder)) ?? []).filter(counts).sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// A file of one folder hides those of its name in the folders behind.
+    private static func firstOfEachName(_ folders: [String], _ counts: (String) -> Bool) -> [String] {
+        var seen: Set<String> = []
+        return folders.flatMap { folder in
+            listing(folder, counts).filter { seen.insert(String($0.dropFirst(folder.count + 1))).inserted }
+        }
+    }
+
+    /// The units that systemd starts by itself, with their drop-ins.
+    private static func units(_ paths: HostPaths) -> [String] {
+        let own = ["ksm.service", "ksmtuned.service"]
+        let wanted = paths.allUnitFolders.flatMap { folder in
+            listing(folder) { $0.hasSuffix(".wants") || $0.hasSuffix(".requires") }
+                .flatMap { (try? FolderListing.names(in: $0)) ?? [] }
+        }
+        // A timer or a path starts the service of its name.
+        let started = Set(wanted.flatMap { name in [name, name.prefix { $0 != "." } + ".service"] })
+        let services = firstOfEachName(paths.allUnitFolders) { name in
+            name.hasSuffix(".service") && !own.contains(name) && isStarted(name, started)
+        }
+        var seen: Set<String> = []
+        let dropIns = paths.allUnitFolders.flatMap { folder in
+            listing(folder) { $0.hasSuffix(".service.d") && isStarted(String($0.dropLast(2)), started) }
+                .flatMap { listing($0) { $0.hasSuffix(".conf") } }
+                .filter { seen.insert(String($0.dropFirst(folder.count))).inserted }
+        }
+        return services + dropIns
+    }
+
+    /// `name@.service` is started as `name@instance.service`.
+    private static func isStarted(_ name: String, _ started: Set<String>) -> Bool {
+        if started.contains(name) { return true }
+        guard let at = name.firstIndex(of: "@") else { return false }
+        let prefix = name[...at]
+        return started.contains { $0.hasPrefix(prefix) && $0.hasSuffix(".service") }
+    }
+}

@@ -1,0 +1,227 @@
+import HostInspection
+import HostKernel
+import KSMPolicy
+
+/// The daemon, its configuration, and who else writes KSM's files.
+extension Check {
+    static let daemonChecks = [configuration, daemon, decisions, knobs, otherWriters]
+
+    static let configuration = Check("configuration", "Configuration") { check, facts in
+        let remedy = "correct it, see ksmctl check-config, then ksmctl reload"
+        let errors = facts.diagnostics.filter { $0.severity == .error }
+        let found = facts.diagnostics.map { "\($0)" }
+        if !errors.isEmpty {
+            return check.fail(
+                "\(Words.count(errors.count, "error")): the daemon does not take it", remedy: remedy
+            ).seen(found)
+        }
+        guard found.isEmpty else {
+            return check.warn("\(Words.count(found.count, "warning"))", remedy: remedy).seen(found)
+        }
+        return check.ok("no problem found").seen(
+            "policy \(facts.configuration.policy.word)", in: facts.paths.configuration)
+    }
+
+    // MARK: The daemon
+
+    static let daemon = Check("daemon", "Daemon") { check, facts in
+        guard facts.ksm.isPresent else { return check.skip("there is no KSM to tune") }
+        if let failure = facts.daemonFailure {
+            let finding = "whether it runs is not known"
+            let result =
+                failure.isDenied && !facts.isRoot
+                ? check.skip(finding, remedy: "run it as root")
+                : check.warn(finding, remedy: "restart it: systemctl restart ksmtuned")
+            return result.seen("\(failure)")
+        }
+        let pidFile = facts.paths.place(facts.configuration.pidFile)
+        if case .running(let pid) = facts.daemon {
+            return check.ok("ksmtuned runs").seen("process \(pid) holds its lock", in: pidFile)
+        }
+        if let other = facts.processes.writers.first(where: { $0.comm == OtherWriter.ksmtuned.rawValue }) {
+            return check.warn(
+                "another ksmtuned runs, which does not hold this one's lock",
+                remedy: "see Other writers; or set PIDFILE= in \(facts.paths.configuration) as that one has it"
+            ).seen("process \(other.pid)").seen("nobody holds the daemon's lock", in: pidFile)
+        }
+        let unmask = facts.maskedUnits.isEmpty ? "" : "systemctl unmask ksm ksmtuned && "
+        let others = facts.otherUsers
+        // A daemon that does not count them would switch off what works for them.
+        let start =
+            (others.isEmpty ? "" : "first have it count KSM's other users, see there; then ")
+            + "\(unmask)systemctl enable --now ksmtuned"
+        let result: CheckResult
+        switch (facts.ksm.isScanning, facts.ksm.advisorMode) {
+        case (true, .scanTime):
+            result = check.warn("not running; the kernel's advisor alone sets KSM's pace", remedy: start)
+        case (true, _) where !others.isEmpty && facts.processes.machines.isEmpty:
+            let who = Words.count(others.count, "other process", "other processes")
+            result = check.ok("not running, and no guest needs it: KSM scans for \(who)")
+        case (true, _):
+            result = check.fail(
+                "not running, while KSM scans and nobody watches", remedy: "\(start), or stop KSM: ksmctl stop")
+        default: result = check.warn("not running, and KSM does not scan", remedy: start)
+        }
+        return facts.maskedUnits.reduce(result) { $0.seen("masked: systemd does not start it", in: $1) }
+            .seen("nobody holds the daemon's lock", in: pidFile)
+            .seen(facts.ksm.run.map { "\($0)" } ?? "it cannot be read", in: facts.file(.run))
+    }
+
+    // MARK: Its decisions
+
+    /// At a decision this number of intervals late the daemon hangs. It decides once an interval, and a
+    /// reading of many guests by KSM_PS_METRIC=pss can take seconds.
+    private static let lateIntervals = 3
+    /// For intervals so short that a busy host makes it late.
+    private static let leastLateness = Duration.seconds(30)
+
+    static let decisions = Check("decisions", "Decisions") { check, facts in
+        guard case .running(let pid) = facts.daemon else { return check.skip("ksmtuned does not run") }
+        let source = facts.paths.state
+        guard let state = facts.state, state.pid == pid else {
+            return check.warn(
+                "the daemon publishes none of its decisions",
+                remedy: "see journalctl -u ksmtuned for why it cannot write there"
+            ).seen(facts.state.map { "of process \($0.pid)" } ?? "it is not there, or cannot be read", in: source)
+        }
+        guard let last = state.last else {
+            return check.skip("none yet; the first comes after KSM_MONITOR_INTERVAL=").seen(
+                "no decision", in: source)
+        }
+        let age = facts.now - last.time
+        let interval = last.interval ?? .zero
+        let text =
+            age < .zero
+            ? "the last one is of a time to come: the clock was set back"
+            : "the last one is \(Amount.duration(age)) old"
+        // What is due in a year is not due at all.
+        let isDue = interval > .zero && interval < .seconds(365 * 86400)
+        guard isDue, age > max(interval * lateIntervals, leastLateness) else {
+            return check.ok(text).seen("\(last.decision.policy.word): \(last.sentence)", in: source)
+        }
+        return check.fail(
+            "\(text), and one was due after \(Amount.duration(interval)): the daemon hangs",
+            remedy: "systemctl restart ksmtuned; journalctl -u ksmtuned shows what came before"
+        ).seen("\(last.decision.policy.word): \(last.sentence)", in: source)
+    }
+
+    // MARK: Knobs
+
+    static let knobs = Check("knobs", "Knobs") { check, facts in
+        guard facts.isRunning else { return check.skip("ksmtuned does not run") }
+        guard facts.state?.last != nil else { return check.skip("the daemon has published no decision") }
+        let overwritten = facts.overwrittenKnobs
+        let unset = facts.unsetKnobs
+        if !overwritten.isEmpty {
+            return check.warn(
+                "something else writes KSM's files",
+                remedy: "find it: virsh node-memory-tune, TuneD, a script; journalctl -u ksmtuned shows each time. "
+                    + "The daemon's next decision writes its own values again"
+            ).seen(overwritten + unset, in: facts.paths.ksm)
+        }
+        guard unset.isEmpty else {
+            return check.warn(
+                "not all are as configured",
+                remedy:
+                    "ksmctl reload writes them; merge_across_nodes and max_page_sharing change only while nothing is "
+                    + "merged: KSM_ALLOW_UNMERGE=yes lets the daemon unmerge for them"
+            ).seen(unset, in: facts.paths.ksm)
+        }
+        return check.ok("as the daemon wrote them").seen("compared with the last decision", in: facts.paths.state)
+    }
+
+    // MARK: Other writers
+
+    static let otherWriters = Check("other-writers", "Other writers") { check, facts in
+        var names: [String] = []
+        var found: [String] = []
+        var harmless: [String] = []
+        var remedies: [String] = []
+        func add(_ name: String, _ deed: String, remedy: String) {
+            if !names.contains(name) { names.append(name) }
+            if !remedies.contains(remedy) { remedies.append(remedy) }
+            found.append(deed)
+        }
+        for process in facts.processes.writers where !facts.isOwn(process) {
+            guard let writer = OtherWriter(rawValue: process.comm) else { continue }
+            let who = "\(process.comm) runs (process \(process.pid))"
+            guard writer == .tuned else {
+                add(writer.rawValue, "\(who): \(writer.deed)", remedy: writer.remedy)
+                continue
+            }
+            let profile = facts.tuned.map { "profile \($0.name)" } ?? "without a profile"
+            if let mention = facts.tuned?.mention {
+                add(writer.rawValue, "\(who), \(profile), which names KSM in \(mention)", remedy: writer.remedy)
+            } else {
+                harmless.append("\(who), \(profile), which does not name KSM")
+            }
+        }
+        for writer in facts.bootWriters {
+            guard facts.isOfDaemon(writer) else {
+                harmless.append("\(writer.path): \(writer.line), which the daemon leaves alone")
+                continue
+            }
+            guard facts.isRunning || facts.otherUsers.isEmpty else {
+                harmless.append("\(writer.path): \(writer.line), which serves KSM's other users")
+                continue
+            }
+            add(
+                "\(writer.path) at boot", "\(writer.path): \(writer.line)",
+                remedy: writer.file == KSMFile.run.name && writer.path == facts.paths.qemuSettings
+                    ? "set KSM_ENABLED=0 in \(writer.path)"
+                    : "remove the line from \(writer.path): the daemon sets it by its configuration")
+        }
+        if facts.advisorInterferes {
+            add(
+                "the kernel's advisor", "advisor_mode is scan-time: the kernel's advisor changes pages_to_scan",
+                remedy: "echo none > \(facts.file(.advisorMode)), or set KSM_POLICY=advisor")
+        }
+        if found.isEmpty, let failure = facts.processesFailure {
+            return check.skip("the processes cannot be seen: \(failure)")
+        }
+        guard !found.isEmpty else { return check.ok("none found").seen(harmless) }
+        return check.warn(names.joined(separator: ", "), remedy: remedies.joined(separator: "; "))
+            .seen(found + harmless)
+    }
+}
+
+extension DoctorFacts {
+    /// Whether a process is the daemon itself, or a child that it has a slow write done by.
+    func isOwn(_ process: ProcessSurvey.Process) -> Bool {
+        guard case .running(let pid) = daemon else { return false }
+        return process.pid == pid || process.parent == pid
+    }
+
+    /// Whether a line writes a file that the daemon writes too, or names none that is known.
+    func isOfDaemon(_ writer: BootWriter) -> Bool {
+        guard let name = writer.file else { return true }
+        if let knob = Knob.allCases.first(where: { $0.file.name == name }) { return configuration.wanted(knob) != nil }
+        let own: [KSMFile] = [.run, .pagesToScan, .sleepMilliseconds, .advisorMode]
+        return own.contains { $0.name == name } || name.hasPrefix("advisor_")
+    }
+
+    /// While another policy scans, the advisor must be off. While nothing is scanned it changes nothing, and the daemon
+    /// switches it off when it begins.
+    var advisorInterferes: Bool {
+        guard isRunning, ksm.advisorMode == .scanTime, let decision = state?.last?.decision else { return false }
+        return decision.policy != .advisor && decision.action == .scan
+    }
+
+    /// Knobs that hold something else than the daemon's last decision says.
+    var overwrittenKnobs: [String] {
+        guard isRunning, let decision = state?.last?.decision else { return [] }
+        return ksm.differences(from: decision).map { $0.text }
+    }
+
+    /// Knobs that hold something else than the configuration asks for.
+    var unsetKnobs: [String] {
+        let present: [(Knob, Int64?)] = [
+            (.mergeAcrossNodes, ksm.mergeAcrossNodes), (.maxPageSharing, ksm.maxPageSharing),
+            (.useZeroPages, ksm.useZeroPages), (.smartScan, ksm.smartScan),
+        ]
+        return present.compactMap { knob, present in
+            guard let present, let wanted = configuration.wanted(knob), present != wanted else { return nil }
+            return "\(knob.file.name) is \(present), \(knob.setting.name)= asks for \(wanted)"
+        }
+    }
+}

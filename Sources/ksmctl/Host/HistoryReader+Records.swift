@@ -1,0 +1,29 @@
+import HostKernel
+import KSMPolicy
+
+extension HistoryReader {
+    /// The daemon's past decisions, at least one.
+    ///
+    /// - Parameter alternative: What else the user can do where there are none.
+    /// - Throws: ``Refusal`` with status 69 where there is no history yet, 65 where the file is another thing.
+    static func records(_ paths: HostPaths, alternative: String = "") throws -> [HistoryRecord] {
+        let records: [HistoryRecord]?
+        do throws(KernelFileError) {
+            records = try read(paths.history)
+        } catch {
+            guard error.operation == .understand else { throw error }
+            throw Refusal(
+                "\(error): a daemon of this version renames it and begins a new one (systemctl restart ksmtuned)", .data
+            )
+        }
+        guard let records, !records.isEmpty else {
+            let what =
+                records == nil
+                ? "there is no history in \(paths.history)" : "the history in \(paths.history) has no record yet"
+            throw Refusal(
+                "\(what): the daemon keeps one, a record for each decision; start it (systemctl start ksmtuned)"
+                    + alternative, .unavailable)
+        }
+        return records
+    }
+}

@@ -1,0 +1,43 @@
+import HostInspection
+import HostKernel
+import KSMPolicy
+
+/// A knob that holds something else than the daemon's last decision says.
+struct KnobDifference: Equatable {
+    var file: KSMFile
+    var present: Int64
+    var decided: Int64
+
+    var text: String { "\(file.name) is \(present), the daemon wrote \(decided)" }
+}
+
+extension KSMSnapshot {
+    /// Set while memory goes offline, for as long as ksmd pauses. `KSM_RUN_OFFLINE` of the kernel
+    private static let offline: Int64 = 4
+
+    /// `run` as it was written.
+    var mode: Int64? { run.map { $0 & ~Self.offline } }
+
+    /// Whether ksmd scans, or will go on as soon as memory is offline.
+    var isScanning: Bool { mode == 1 }
+
+    /// The knobs that hold something else than a decision says: those that it wrote.
+    func differences(from decision: Decision) -> [KnobDifference] {
+        let isScan = decision.action == .scan
+        var found: [KnobDifference] = []
+        if let run, let mode, mode != (isScan ? 1 : 0) {
+            found.append(KnobDifference(file: .run, present: run, decided: isScan ? 1 : 0))
+        }
+        // The adaptive policy's change ten times a second and are published less often; the advisor's are the kernel's.
+        guard isScan, decision.policy == .classic else { return found }
+        for (file, present, decided) in [
+            (KSMFile.pagesToScan, pagesToScan, decision.pagesToScan),
+            (.sleepMilliseconds, sleepMilliseconds, decision.sleepMilliseconds),
+        ] {
+            if let present, present != decided {
+                found.append(KnobDifference(file: file, present: present, decided: decided))
+            }
+        }
+        return found
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Charts
+import Glibc
+import HostKernel
+import KSMPolicy
+
+/// Standard output and standard error.
+enum Output {
+    /// - Throws: ``Refusal`` where the text could not be written as a whole. That a reader has gone, as in
+    ///   `ksmctl history | head`, is success.
+    static func write(_ text: String) throws {
+        do throws(KernelFileError) {
+            try StandardStream.output.write(text)
+        } catch {
+            if error.isBrokenPipe { throw ExitCode.success }
+            throw Refusal("\(error)", .output)
+        }
+    }
+
+    /// Writes a file that the user named, in the place of what it held.
+    static func write(_ text: String, to file: String) throws {
+        do throws(KernelFileError) {
+            let descriptor = try FileDescriptor(opening: file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644, for: .create)
+            try descriptor.writeAll(text.utf8.span, path: file)
+        } catch {
+            throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
+        }
+    }
+
+    /// Says something on standard error, in one line.
+    static func warn(_ text: String) {
+        try? StandardStream.error.write("ksmctl: \(text.printable)\n")
+    }
+
+    /// Below a report, a line each.
+    static func notes(_ notes: [String], _ style: Style) -> String {
+        notes.map { style.warning("Note:") + " \($0.printable)\n" }.joined()
+    }
+
+    /// Says on standard error what is wrong with a file, each with its place.
+    static func report(_ diagnostics: [Diagnostic]) {
+        for diagnostic in diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
+    }
+}

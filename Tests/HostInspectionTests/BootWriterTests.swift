@@ -1,0 +1,72 @@
+import Foundation
+import HostFixtures
+import HostInspection
+import Testing
+
+@Suite struct BootWriterTests {
+    private static func found(_ host: FakeHost) -> [String] {
+        BootWriter.find(host.paths).map { "\($0.path.dropFirst(host.root.path.count)): \($0.file ?? "?")" }
+    }
+
+    @Test func `A host has none`() {
+        #expect(Self.found(FakeHost()) == [])
+    }
+
+    @Test func `Settings of sysfs, temporary files, scripts and tables of cron`() {
+        let host = FakeHost()
+        host.write(
+            "# kernel/mm/ksm/run = 0\nkernel/mm/ksm/run = 1\nmode kernel/mm/ksm/run = 0644\n", to: "etc/sysfs.conf")
+        host.write("  kernel/mm/ksm/pages_to_scan=500\n", to: "etc/sysfs.d/ksm.conf")
+        host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.d/ksm.conf.old")
+        host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "usr/lib/tmpfiles.d/ksm.conf")
+        host.write("w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5\n", to: "etc/tmpfiles.d/more.conf")
+        host.write("#!/bin/sh\necho 1 >/sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
+        host.write("@reboot root cd /sys/kernel/mm/ksm && echo 1 > run\n", to: "etc/cron.d/ksm")
+        host.write("# kernel/mm/ksm is not written here\n", to: "etc/crontab")
+        #expect(
+            Self.found(host) == [
+                "/etc/sysfs.conf: run", "/etc/sysfs.conf: run", "/etc/sysfs.d/ksm.conf: pages_to_scan",
+                "/etc/tmpfiles.d/more.conf: sleep_millisecs", "/usr/lib/tmpfiles.d/ksm.conf: run", "/etc/rc.local: run",
+                "/etc/cron.d/ksm: ?",
+            ])
+        #expect(BootWriter.find(host.paths)[3].line == "w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5")
+    }
+
+    @Test func `A file of an administrator hides the package's of the same name`() {
+        let host = FakeHost()
+        host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "usr/lib/tmpfiles.d/ksm.conf")
+        host.write("", to: "etc/tmpfiles.d/ksm.conf")
+        #expect(Self.found(host) == [])
+    }
+
+    @Test func `Units that are started, with their timers and drop-ins`() {
+        let host = FakeHost()
+        let text = "[Service]\nExecStart=/bin/sh -c 'echo 1 > /sys/kernel/mm/ksm/run'\n"
+        for name in ["merge.service", "idle.service", "timed.service", "each@.service"] {
+            host.write(text, to: "usr/lib/systemd/system/\(name)")
+        }
+        host.write("[Unit]\nConditionPathExists=/sys/kernel/mm/ksm/run\n", to: "usr/lib/systemd/system/other.service")
+        host.write(text, to: "usr/lib/systemd/system/ksm.service")
+        host.write(text, to: "etc/systemd/system/other.service.d/ksm.conf")
+        for name in ["merge.service", "timed.timer", "each@1.service", "other.service", "ksm.service"] {
+            host.createFolder("etc/systemd/system/multi-user.target.wants")
+            host.link("etc/systemd/system/multi-user.target.wants/\(name)", to: "/nowhere")
+        }
+        #expect(
+            Self.found(host) == [
+                "/usr/lib/systemd/system/each@.service: run", "/usr/lib/systemd/system/merge.service: run",
+                "/usr/lib/systemd/system/timed.service: run", "/etc/systemd/system/other.service.d/ksm.conf: run",
+            ])
+        // A mask hides what the package brought.
+        host.link("etc/systemd/system/merge.service", to: "/dev/null")
+        #expect(!Self.found(host).contains { $0.contains("merge") })
+    }
+
+    @Test func `Files that are no text and folders in their place say nothing`() {
+        let host = FakeHost()
+        host.write("\u{0}\u{1}kernel\n", to: "etc/sysfs.conf")
+        host.createFolder("etc/rc.local")
+        host.makePipe("etc/crontab")
+        #expect(Self.found(host) == [])
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import HostFixtures
+import KSMPolicy
+import Testing
+
+@testable import ksmctl
+
+/// What every command of ksmctl does with its output.
+@Suite struct OutputTests {
+    /// A host with something to show by every command.
+    private static func host(guest name: String = "web", swap: String = "/dev/nvme0n1p3") -> FakeHost {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.setProcess(
+            101, comm: "qemu-kvm", resident: 262_144,
+            commandLine: ["/usr/bin/qemu-system-x86_64", "-accel", "kvm", "-m", "4096", "-smp", "200", "-name", name])
+        host.setKSMStat(101, merging: 1000)
+        host.setKSM(["pages_sharing": 1000])
+        host.write("KSM_THRES_COEF=30\n", to: "other.conf")
+        host.write("KSM_THRES_COEF=25\n", to: "etc/ksmtuned.conf")
+        host.setSwaps(["\(swap) partition 8388604 0 -2"])
+        host.writeHistory(HistoryRecord.day.suffix(20))
+        return host
+    }
+
+    private static let commands = [
+        ["status"], ["explain"], ["guests"], ["doctor"], ["history"], ["history", "--csv"], ["plot"],
+        ["plot", "--svg", "-"], ["plan"], ["simulate", "--config", "ROOT/other.conf"], ["show-config"],
+        ["check-config"], ["status", "--json"], ["--help"], ["--version"], ["help", "plan"],
+    ]
+
+    @Test(arguments: commands)
+    func `Output that cannot be written is status 74 and a word on standard error`(_ words: [String]) async throws {
+        let host = Self.host()
+        let root = words[0].hasPrefix("-") || words[0] == "help" ? [] : [host.rootOption]
+        let outcome = try await Program.ksmctl.run(words.map { host.filled($0) } + root, output: "/dev/full")
+        #expect(outcome.status == 74)
+        #expect(outcome.error.hasSuffix("ksmctl: cannot write standard output: No space left on device\n"))
+    }
+
+    @Test(arguments: [["plot"], ["simulate", "--config", "ROOT/other.conf"]])
+    func `A picture that cannot be written is status 74, too`(_ words: [String]) async throws {
+        let host = Self.host()
+        let outcome = try await Program.ksmctl.run(
+            words.map { host.filled($0) } + ["--svg", "/dev/full", host.rootOption])
+        #expect(outcome.status == 74)
+        #expect(outcome.error == "ksmctl: cannot write /dev/full: No space left on device\n")
+    }
+
+    // MARK: Texts from outside
+
+    /// An escape, a command of C1, a mark that turns the line around, and a line break.
+    private static let hostile = "\u{1B}[31m\u{9B}2J\u{202E}\u{2028}\nFORGED\u{85}"
+
+    private static func hostileHost() throws -> (FakeHost, FakeDaemon) {
+        let host = host(guest: hostile, swap: "/dev/\\033[2J\u{9B}x")
+        host.configure("KSM_GUEST_PATTERN='\(hostile.replacing("\n", with: ""))|^qemu'\nKSM_THRES_COEF=\u{9B}x\n")
+        host.write("'\(hostile)'=1\nKSM_\u{9B}=2\n", to: "other.conf")
+        host.setProcess(7, comm: "tuned", resident: 1, commandLine: ["/usr/sbin/tuned"])
+        host.addTunedProfile("a\u{9B}\u{202E}b", "[sysfs]\n/sys/kernel/mm/ksm/run=2\n")
+        host.useTunedProfile("a\u{9B}\u{202E}b")
+        host.setProcess(8, comm: "v\u{9B}\u{202E}m", resident: 1, commandLine: ["/opt/vmm/worker"])
+        host.addMachine(to: 8)
+        let policy = try ClassicPolicy(Configuration(), total: KiB(1 << 24))
+        let decision = policy.decide(MemorySample(free: .zero, committed: KiB(1 << 23)), previous: 0)
+        let daemon = host.startDaemon(decision: decision, guests: 3)
+        let state = try #require(host.read("run/ksmtuned/state"))
+        host.write(
+            state.replacing(#/SENTENCE=.*/#, with: "SENTENCE='\(hostile.replacing("\n", with: ""))'"),
+            to: "run/ksmtuned/state")
+        return (host, daemon)
+    }
+
+    @Test func `No text from outside reaches the terminal as it is`() async throws {
+        let (host, daemon) = try Self.hostileHost()
+        let forms: [[String]] = [
+            ["status"], ["explain"], ["guests"], ["guests", "--limits"], ["doctor", "-v"], ["plan"], ["show-config"],
+            ["check-config"], ["reload"], ["simulate", "--config", "ROOT/other.conf"],
+            ["simulate", "--config", "/nowhere/\(Self.hostile)"],
+            ["simulate", "--config", "ROOT/other.conf", "--trace", "/nowhere/\(Self.hostile)"],
+            ["status", "--json"], ["guests", "--json"], ["doctor", "--json"], ["plan", "--json"],
+            ["show-config", "--json"],
+        ]
+        for words in forms {
+            let outcome = try await Program.ksmctl.run(words.map { host.filled($0) } + [host.rootOption])
+            for text in [outcome.output, outcome.error] {
+                let shown = text.unicodeScalars.filter { $0.isInvisible && $0 != "\n" }.map {
+                    $0.escaped(asASCII: true)
+                }
+                #expect(shown.isEmpty, "\(words): \(shown)")
+                #expect(!text.contains("\nFORGED"), "\(words) shows a line that a name has forged")
+            }
+        }
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `JSON keeps a text as it is`() async throws {
+        let (host, daemon) = try Self.hostileHost()
+        let outcome = try await Program.ksmctl.run(["status", "--json", host.rootOption])
+        let whole = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+        let decision = whole?["decision"] as? [String: Any]
+        #expect(decision?["sentence"] as? String == Self.hostile.replacing("\n", with: ""))
+        withExtendedLifetime(daemon) {}
+    }
+}
