@@ -79,7 +79,8 @@ def need_idle_ksm():
             if read(f'/proc/{pid}/comm') != 'ksmtuned\n' or os.readlink(f'/proc/{pid}/ns/pid') != mine:
                 continue
             # One that works on a tree of plain files, or that writes nothing, does no harm.
-            if not {'--root', '--dry-run'} & set(read(f'/proc/{pid}/cmdline').split('\0')):
+            words = read(f'/proc/{pid}/cmdline').split('\0')
+            if not {'--root', '--dry-run'} & {word.partition('=')[0] for word in words}:
                 raise Missing(f'another ksmtuned runs here, process {pid}')
         except (FileNotFoundError, ProcessLookupError):
             pass
