@@ -1,21 +1,37 @@
 """ksmctl on a host with real guests: every number that it shows is compared with what /proc and sysfs say.
 
 Two Linux machines in QEMU, and a third one that must not be merged, are booted once for all tests here; the daemon runs
-on this host's own KSM until they are merged. The tests behind `without_daemon` come last, and end it.
+on this host's own KSM until they are merged. Then one is swapped out in part, one gets a balloon, and one a DIMM. The
+tests behind `without_daemon` come last, and end it.
 
-They need root, QEMU, 2 GiB of available memory, and a host on which neither KSM nor another ksmtuned is in use.
+They need root, QEMU, 3 GiB of available memory, and a host on which neither KSM nor another ksmtuned is in use.
 """
-import json, os, re, signal, subprocess
+import contextlib, json, os, re, signal, subprocess
 import pytest
 from shared.kernel import MIB, PAGE, cpu_time, kept_aside, ksm, meminfo, need_memory, pid_of_ksmd, read
-from shared.machines import build_image, qemu, write_initrd
-from shared.needs import need, need_programs
+from shared.machines import Monitor, add_module, build_image, qemu, write_initrd
+from shared.needs import Missing, need, need_programs
 from shared.processes import wait_for
+from shared.swapping import MemoryGroup, swap_file
 from shared.tested import HISTORY, TestStage, state
 
 LIMIT = 240                             # seconds to boot and to merge; QEMU emulates where there is no virtualization
 NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 NAMES = ('alpha', 'beta', 'gamma')
+DIMM = 1024                             # MiB: what was added shows when a guest holds half a GiB more than at its start
+FILLED = 512                            # MiB
+# What a machine runs: all have the balloon's driver; one waits for more memory than it has, and writes to it.
+PAYLOAD = f'''
+[ ! -f virtio_balloon.ko ] || ./insmod ./virtio_balloon.ko
+echo ready
+if grep -q fill_what_comes /proc/cmdline; then
+    read -r _ before _ < /proc/meminfo
+    until read -r _ now _ < /proc/meminfo && [ "$now" -gt $((before + {DIMM} * 1000)) ]; do sleep 1; done
+    mkdir /tmp/filled && mount -t tmpfs -o size={FILLED + 1}M tmpfs /tmp/filled
+    fallocate -l {FILLED}M /tmp/filled/zeros && echo filled
+fi
+exec sleep infinity
+'''
 
 
 class Host(TestStage):
@@ -31,13 +47,48 @@ class Host(TestStage):
     def json(self, *words, **settings):
         return json.loads(self.ksmctl(*words, '--json', **settings))
 
-    def boot(self, name, *options, merge='on', memory=384):
+    def boot(self, name, *options, merge='on', memory=384, slots='', append='', before=None):
         """A guest as libvirt would run it."""
-        log = self.folder / f'{name}.log'
-        machine = self.start(qemu(self.image, self.folder / 'initrd', [log, None], '-name', f'guest={name},debug-threads=on',
-                                  *options, merge=merge, memory=f'size={memory * 1024}k'), stdout=subprocess.DEVNULL)
-        machine.log, machine.name = log, name
+        log, monitor = self.folder / f'{name}.log', self.folder / f'{name}.monitor'
+        command = qemu(self.image, self.folder / 'initrd', [log, None], '-name', f'guest={name},debug-threads=on', *options,
+                       '-qmp', f'unix:{monitor},server=on,wait=off', merge=merge, memory=f'size={memory * 1024}k{slots}',
+                       append=append)
+        machine = self.start(command, before, stdout=subprocess.DEVNULL)
+        machine.log, machine.name, machine.monitor, machine.memory = log, name, monitor, memory
         return machine
+
+    @contextlib.contextmanager
+    def optional(self, name):
+        """What only one of the tests needs, which is skipped without."""
+        try:
+            yield
+        except Missing as missing:
+            self.missing[name] = str(missing)
+
+    def need(self, name):
+        need(name not in self.missing, self.missing.get(name))
+
+    @contextlib.contextmanager
+    def awake(self, name):
+        """A machine runs on, and its monitor answers."""
+        machine = self.machine(name)
+        machine.send_signal(signal.SIGCONT)
+        with contextlib.closing(Monitor(machine.monitor)) as monitor:
+            yield machine, monitor
+
+    def compared_with_proc(self, name):
+        """What `guests` says of a machine that stands still, and /proc/PID/status in bytes, which did not change
+        meanwhile: the kernel may swap and merge at any time."""
+        def same():
+            before = status(self.machine(name).pid)
+            _, told = self.compared()
+            return before == status(self.machine(name).pid) and (told[name], before)
+        return wait_for(f'a moment in which the memory of {name} stays as it is', same)
+
+    def row(self, name, *options):
+        """Cells of the table by their titles."""
+        titles, *rows = [re.split(' {2,}', line.strip()) for line in self.ksmctl('guests', *options).splitlines()]
+        return dict(zip(titles, next(row for row in rows if row[1:2] == [name])))
 
     def compared(self):
         """What `guests` says of each machine by its name, while all of them stand still."""
@@ -57,9 +108,27 @@ class Host(TestStage):
         return next(machine for machine in self.machines if machine.name == name)
 
 
-def booted(machine):
+def booted(machine, word='ready'):
     assert machine.poll() is None, f'the machine {machine.name} ended with {machine.returncode}'
-    return machine.log.exists() and 'ready' in read(machine.log)
+    return machine.log.exists() and word in read(machine.log)
+
+
+def status(pid):
+    """The amounts of memory of /proc/PID/status in bytes."""
+    return {name: int(kib) * 1024 for name, kib in re.findall(r'(?m)^(Vm\w+):\s+(\d+) kB$', read(f'/proc/{pid}/status'))}
+
+
+def resident_in(pid, mib):
+    """Bytes of the mapping of that size, which is a machine's memory: of the rest of QEMU a balloon takes nothing."""
+    maps = re.findall(r'(?m)^Size:\s+(\d+) kB$(?:\n\w.*$)*?\nRss:\s+(\d+) kB$', read(f'/proc/{pid}/smaps'))
+    return max(int(rss) * 1024 for size, rss in maps if int(size) == mib * 1024)
+
+
+def shows(cell, amount):
+    """Whether a cell of a table is this amount of bytes, rounded."""
+    number, unit = re.fullmatch(r'([\d.]+) ([KMG])iB\+?', cell).groups()
+    step = 1024 ** ('KMG'.index(unit) + 1)
+    return abs(float(number) * step - amount) <= (.1 * step if '.' in number else step)
 
 
 def saved():
@@ -69,17 +138,26 @@ def saved():
 @pytest.fixture(scope='module')
 def host(own_ksm, programs):
     need_programs('setpriv:util-linux')
-    need_memory(2048)
+    need_memory(3072)
     programs.ksmctl
     image, _ = build_image()
-    with kept_aside(HISTORY), Host.new(programs) as host:
-        host.image = image
+    with kept_aside(HISTORY), contextlib.ExitStack() as behind, Host.new(programs) as host:
+        host.image, host.missing = image, {}
         payload = host.folder / 'stage/payload'
         payload.mkdir(parents=True)
-        (payload / 'test').write_text('echo ready\nexec sleep infinity\n')
+        (payload / 'test').write_text(PAYLOAD)
+        with host.optional('driver'):
+            add_module('virtio_balloon', image, payload)
         write_initrd(host.folder / 'initrd', image, host.folder / 'stage')
-        alpha = host.boot('alpha', '-device', 'virtio-balloon-pci,deflate-on-oom=on')
-        host.machines = [alpha, host.boot('beta'), host.boot('gamma', merge='off', memory=256)]
+        host.group = None
+        with host.optional('group'):
+            host.group = behind.enter_context(MemoryGroup.new())
+        alpha = host.boot('alpha', '-device', 'virtio-balloon-pci,deflate-on-oom=on', memory=768)
+        beta = host.boot('beta', before=host.group and host.group.join)
+        # Where it can get memory above 4 GiB, the kernel would set 64 MiB aside for devices that cannot reach it.
+        gamma = host.boot('gamma', merge='off', memory=256, slots=f',slots=1,maxmem={256 + DIMM}M',
+                          append='fill_what_comes swiotlb=noforce')
+        host.machines = [alpha, beta, gamma]
         host.running = host.daemon('KSM_POLICY=adaptive\nKSM_ON_EXIT=keep\n')
         wait_for('the boot of three machines', lambda: all(map(booted, host.machines)), LIMIT, pause=.2)
 
@@ -131,7 +209,8 @@ def test_guests_shows_of_a_machine_what_proc_says(stage, name):
 
 def test_guests_shows_memory_balloon_and_why_a_machine_is_not_merged(stage):
     _, told = stage.compared()
-    assert told['alpha']['configured_bytes'] == 384 * MIB
+    assert told['alpha']['configured_bytes'] == 768 * MIB
+    assert told['beta']['configured_bytes'] == 384 * MIB
     assert told['alpha']['balloon'] == 'autodeflate'
     assert told['beta']['balloon'] == 'none'
     assert told['alpha']['mergeable'] and told['beta']['mergeable']
@@ -204,10 +283,103 @@ def test_the_history_has_records(stage):
     assert len(stage.json('history')['records']) > 2
 
 
-def test_plan_counts_the_guests_by_their_command_lines(stage):
+def test_plan_counts_the_guests_by_their_command_lines_and_no_less_than_they_hold(stage):
     stage.need_no_other_guests()
+    _, told = stage.compared()
+    planned = stage.json('plan', status=(0, 1, 2))['guests']
+    counted = {group['name']: group['memory_bytes'] for group in planned['groups']}
+    assert counted == {name: told[name]['needed_bytes'] for name in NAMES}
+    for machine in stage.machines:
+        proc = status(machine.pid)
+        assert counted[machine.name] == max(machine.memory * MIB, proc['VmRSS'] + proc['VmSwap']), machine.name
+    assert planned['memory_bytes'] == sum(counted.values())
+
+
+# --- A machine that is swapped out in part, one with a balloon, one with a DIMM ----------------------------------------
+
+@pytest.fixture
+def beta_swapped(stage):
+    """64 MiB of it at least."""
+    stage.need('group')
+    stage.compared()
+    pid = stage.machine('beta').pid
+    with swap_file(512), stage.group.limited(lambda: status(pid)['VmSwap'] > 64 * MIB):
+        yield int(read(stage.group.limit_file))
+
+
+def test_guests_shows_of_a_swapped_machine_what_proc_says_and_its_limit(stage, beta_swapped):
+    guest, proc = stage.compared_with_proc('beta')
+    assert guest['swapped_bytes'] == proc['VmSwap'] > 64 * MIB
+    assert guest['resident_bytes'] == proc['VmRSS']
+    assert guest['configured_bytes'] == 384 * MIB
+    assert guest['needed_bytes'] == max(384 * MIB, proc['VmRSS'] + proc['VmSwap'])
+    row = stage.row('beta')
+    assert shows(row['SWAPPED'], proc['VmSwap']) and shows(row['RESIDENT'], proc['VmRSS']), row
+
+    assert guest['cgroup']['memory_max_bytes'] == beta_swapped < 384 * MIB
+    assert guest['cgroup']['needed_bytes'] > 384 * MIB, 'what it needs beside a limit below it'
+    row = stage.row('beta', '--limits')
+    assert shows(row['MEM.MAX'], beta_swapped) and shows(row['MEMORY'], 384 * MIB), row
+    notes = stage.json('guests', '--limits')['notes']
+    assert any('beta' in note and stage.group.limit_file in note for note in notes), notes
+    print(stage.ksmctl('guests'), stage.ksmctl('guests', '--limits'), sep='')
+
+
+def test_guests_adds_up_what_is_swapped(stage, beta_swapped):
+    stage.compared_with_proc('beta')
+    report, told = stage.compared()
+    assert report['totals']['swapped_bytes'] == sum(guest['swapped_bytes'] for guest in report['guests'])
+    assert told['alpha']['swapped_bytes'] + told['beta']['swapped_bytes'] + told['gamma']['swapped_bytes'] > 64 * MIB
+
+
+def test_guests_shows_what_a_balloon_took(stage):
+    stage.need('driver')
+    whole, left = 768 * MIB, 192 * MIB
+    before, proc = stage.compared_with_proc('alpha')
+    assert before['ballooned_bytes'] == whole - proc['VmRSS'] - proc['VmSwap'] > 0, 'what it never used'
+    with stage.awake('alpha') as (machine, monitor):
+        assert monitor('query-balloon')['actual'] == whole
+        monitor('balloon', value=left)
+        wait_for('an inflated balloon', lambda: monitor('query-balloon')['actual'] == left, LIMIT, pause=.1)
+    after, proc = stage.compared_with_proc('alpha')
+    assert after['balloon'] == 'autodeflate'
+    assert after['configured_bytes'] == after['needed_bytes'] == whole, 'it can have it all back'
+    assert after['resident_bytes'] == proc['VmRSS']
+    assert after['ballooned_bytes'] == whole - proc['VmRSS'] - proc['VmSwap'] > before['ballooned_bytes']
+    resident = resident_in(machine.pid, 768)
+    assert resident <= left, 'the balloon took all but that'
+    assert after['ballooned_bytes'] >= whole - left - (proc['VmRSS'] - resident), 'all but what QEMU has beside'
+    print(stage.ksmctl('guests'))
+
+
+@pytest.fixture(scope='module')
+def gamma_grown(host):
+    """It got a DIMM while it ran, and uses it. QEMU's own account of its memory."""
+    with host.awake('gamma') as (machine, monitor):
+        monitor('object-add', **{'qom-type': 'memory-backend-ram', 'id': 'plugged', 'size': DIMM * MIB})
+        monitor('device_add', driver='pc-dimm', id='dimm', memdev='plugged')
+        wait_for('a guest that uses its new memory', lambda: booted(machine, 'filled'), LIMIT, pause=.2)
+        return monitor('query-memory-size-summary')
+
+
+def test_guests_shows_that_a_machine_has_grown_by_a_DIMM(stage, gamma_grown):
+    assert gamma_grown == {'base-memory': 256 * MIB, 'plugged-memory': DIMM * MIB}
+    guest, proc = stage.compared_with_proc('gamma')
+    assert guest['configured_bytes'] == gamma_grown['base-memory'], 'what it was started with'
+    assert guest['resident_bytes'] == proc['VmRSS']
+    assert guest['needed_bytes'] == proc['VmRSS'] + proc['VmSwap'] > (256 + 512) * MIB
+    assert guest['has_grown']
+    assert stage.row('gamma')['MEMORY'].endswith('+'), 'the table shows it'
+    _, told = stage.compared()
+    assert not told['alpha']['has_grown'] and not told['beta']['has_grown']
+    print(stage.ksmctl('guests'))
+
+
+def test_plan_counts_a_machine_that_has_grown_with_what_it_holds(stage, gamma_grown):
+    guest, _ = stage.compared_with_proc('gamma')
     planned = stage.json('plan', status=(0, 1, 2))
-    assert str((384 + 384 + 256) * MIB) in json.dumps(planned)
+    group = next(group for group in planned['guests']['groups'] if group['name'] == 'gamma')
+    assert group['memory_bytes'] == guest['needed_bytes'] and group['outgrown_bytes'] == 256 * MIB, group
 
 
 # --- Without the daemon --------------------------------------------------------------------------------------------

@@ -5,5 +5,6 @@
     processes   programs that are started, waited for, and ended whatever happens
     tested      the programs under test, fake guests, a running daemon
     machines    virtual machines: the image, QEMU
+    swapping    a cgroup with a limit, and a swap file, for a program that is partly swapped out
     original    the script that this project replaces, fetched for a run
 """

@@ -1,8 +1,9 @@
 """Virtual machines: an image made from Debian's packages, and QEMU."""
-import os, pathlib, re, shutil, subprocess
+import json, lzma, os, pathlib, re, shutil, socket, subprocess
 from .kernel import read
-from .needs import Missing, need_programs, need_x86
-from .processes import capture
+from .needs import Missing, need, need_programs, need_x86
+from .packages import unpacked
+from .processes import LIMIT, capture
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
@@ -48,6 +49,22 @@ def write_initrd(path, image, folder):
         f.write(archive(folder))
 
 
+def add_module(name, image, folder):
+    """A module of the image's kernel as folder/NAME.ko, and what loads it as folder/insmod, from Debian's packages."""
+    package, _, version = read(image / 'stamp').split()[0].partition('=')
+    kept = image / f'{name}-{version}.ko'
+    if not kept.exists():
+        debs = list(image.glob(f'debs/{package}_{version.replace(":", "%3a")}_*.deb'))
+        need(debs, f'the package {package} is no more there, which has the module {name}')
+        with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', debs[0]], stdout=subprocess.PIPE) as tree:
+            packed = subprocess.run(['tar', '-xO', '--wildcards', f'*/{name}.ko.xz'], stdin=tree.stdout, capture_output=True)
+        need(packed.returncode == 0, f'the package {package} has no module {name}')
+        kept.write_bytes(lzma.decompress(packed.stdout))
+    shutil.copy(kept, folder / f'{name}.ko')
+    kmod = unpacked('kmod', image / 'kmod', image / 'debs')
+    shutil.copy(next(path for path in (kmod / 'bin/kmod', kmod / 'usr/bin/kmod') if path.exists()), folder / 'insmod')
+
+
 def has_virtualization():
     """Whether a stock kernel runs in KVM here: /dev/kvm alone proves little, without vmx or svm it cannot."""
     return bool(re.search(r'\b(vmx|svm)\b', read('/proc/cpuinfo'))) and os.access('/dev/kvm', os.R_OK | os.W_OK)
@@ -66,3 +83,29 @@ def qemu(image, initrd, serial, *options, program=None, merge='on', memory='512'
             '-cpu', 'host,arch-capabilities=off' if hard else 'max', '-smp', processors, '-m', memory, '-nodefaults',
             '-no-user-config', '-display', 'none', '-no-reboot', *options, '-kernel', image / 'vmlinux',
             '-initrd', initrd, '-append', words.strip(), *ports]
+
+
+class Monitor:
+    """QEMU's machine protocol, on a socket that `-qmp` names."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(LIMIT)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile()
+        self.lines.readline()                                   # its greeting
+        self('qmp_capabilities')
+
+    def __call__(self, command, **arguments):
+        """What the command returns."""
+        self.socket.sendall(json.dumps({'execute': command, 'arguments': arguments}).encode())
+        for line in self.lines:
+            answer = json.loads(line)
+            assert 'error' not in answer, f'{command}: {answer["error"]["desc"]}'
+            if 'return' in answer:
+                return answer['return']
+        raise AssertionError(f'{command}: the monitor is gone')
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
