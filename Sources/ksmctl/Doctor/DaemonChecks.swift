@@ -84,12 +84,12 @@ extension Check {
                 remedy: "see journalctl -u ksmtuned for why it cannot write there"
             ).seen(facts.state.map { "of process \($0.pid)" } ?? "it is not there, or cannot be read", in: source)
         }
-        guard let last = state.last else {
+        guard let last = state.report else {
             return check.skip("none yet; the first comes after KSM_MONITOR_INTERVAL=").seen(
                 "no decision", in: source)
         }
         let age = facts.now - last.time
-        let interval = last.interval ?? .zero
+        let interval = last.pause ?? .zero
         let text =
             age < .zero
             ? "the last one is of a time to come: the clock was set back"
@@ -109,7 +109,7 @@ extension Check {
 
     static let knobs = Check("knobs", "Knobs") { check, facts in
         guard facts.isRunning else { return check.skip("ksmtuned does not run") }
-        guard facts.state?.last != nil else { return check.skip("the daemon has published no decision") }
+        guard facts.state?.report != nil else { return check.skip("the daemon has published no decision") }
         let overwritten = facts.overwrittenKnobs
         let unset = facts.unsetKnobs
         if !overwritten.isEmpty {
@@ -203,13 +203,13 @@ extension DoctorFacts {
     /// While another policy scans, the advisor must be off. While nothing is scanned it changes nothing, and the daemon
     /// switches it off when it begins.
     var advisorInterferes: Bool {
-        guard isRunning, ksm.advisorMode == .scanTime, let decision = state?.last?.decision else { return false }
+        guard isRunning, ksm.advisorMode == .scanTime, let decision = state?.report?.decision else { return false }
         return decision.policy != .advisor && decision.action == .scan
     }
 
     /// Knobs that hold something else than the daemon's last decision says.
     var overwrittenKnobs: [String] {
-        guard isRunning, let decision = state?.last?.decision else { return [] }
+        guard isRunning, let decision = state?.report?.decision else { return [] }
         return ksm.differences(from: decision).map { $0.text }
     }
 

@@ -19,7 +19,7 @@ struct DoctorFacts {
     var daemon = RunningDaemon.none
     /// Why it is not known whether the daemon runs.
     var daemonFailure: KernelFileError?
-    var state: PublishedState?
+    var state: StateRecord?
     var processes = ProcessSurvey()
     var processesFailure: KernelFileError?
     var tuned: TunedProfile?

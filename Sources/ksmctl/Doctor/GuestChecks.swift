@@ -40,7 +40,7 @@ extension Check {
             "process \($0.pid), \($0.comm)\($0.hasMachine == true ? ", holds a virtual machine" : "")"
         }
         // The kernel announces machines, so that a running daemon counts some without a guest's name.
-        if let guests = facts.state?.last?.guests, facts.isRunning, guests >= Int64(processes.machines.count) {
+        if let guests = facts.state?.report?.guests, facts.isRunning, guests >= Int64(processes.machines.count) {
             return check.ok("all of them").seen(who)
                 .seen("the daemon counts \(guests) guests: the kernel announced them", in: facts.paths.state)
         }

@@ -170,7 +170,7 @@ extension Check {
         let configuration = facts.configuration
         let allowed: Double
         let setting: String
-        switch facts.state?.last?.decision.policy ?? configuration.policy {
+        switch facts.state?.report?.decision.policy ?? configuration.policy {
         case .adaptive:
             allowed = configuration.ksmdShare(cpus: facts.topology.cpus ?? 1)
             setting = "KSM_CPU_MAX"

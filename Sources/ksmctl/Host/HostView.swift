@@ -22,7 +22,7 @@ struct HostView {
     private(set) var ksm: KSMSnapshot
     let daemon: RunningDaemon
     /// What the running daemon published last; `nil` where none runs, or it published nothing yet.
-    private(set) var state: PublishedState?
+    private(set) var state: StateRecord?
     /// Why it is not known whether the daemon runs.
     let daemonFailure: KernelFileError?
 
@@ -45,12 +45,12 @@ struct HostView {
         }
         self.daemon = daemon
         daemonFailure = failure
-        state = daemon == .none ? nil : PublishedState.read(paths)
+        state = daemon == .none ? nil : StateRecord.read(paths)
         lookAgainAtKnobs()
     }
 
     /// Knobs that hold something else than the daemon's last decision says.
-    var differences: [KnobDifference] { state?.last.map { ksm.differences(from: $0.decision) } ?? [] }
+    var differences: [KnobDifference] { state?.report.map { ksm.differences(from: $0.decision) } ?? [] }
 
     /// The daemon may have written between the look at the knobs and the one at what it published. Only a difference
     /// that stays is another's.
@@ -59,7 +59,7 @@ struct HostView {
         for _ in 0..<3 where !differences.isEmpty {
             usleep(200_000)
             ksm = KSMSnapshot(paths)
-            state = PublishedState.read(paths)
+            state = StateRecord.read(paths)
         }
     }
 

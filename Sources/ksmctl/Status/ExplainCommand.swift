@@ -45,7 +45,7 @@ struct ExplainReport: Report {
     init(_ view: HostView, now: WallTime) throws {
         let decision: Decision
         let guests: Int64
-        if let last = view.state?.last {
+        if let last = view.state?.report {
             (decision, guests, isFromDaemon) = (last.decision, last.guests, true)
             sentence = last.sentence
             ageSeconds = max(now - last.time, .zero).seconds

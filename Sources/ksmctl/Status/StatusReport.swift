@@ -110,7 +110,7 @@ struct DecisionReport: Encodable {
     var pagesToScan: Int64
     var sleepMillisecs: Int64
 
-    init(_ last: PublishedState.LastDecision, now: WallTime) {
+    init(_ last: StateRecord.Report, now: WallTime) {
         let decision = last.decision
         policy = decision.policy.word
         action = decision.action.word
@@ -119,7 +119,7 @@ struct DecisionReport: Encodable {
         let age = max(now - last.time, .zero)
         ageSeconds = age.seconds
         // An interval of centuries is for ever.
-        let interval = last.interval.flatMap { $0 < .seconds(1_000_000_000) ? $0 : nil }
+        let interval = last.pause.flatMap { $0 < .seconds(1_000_000_000) ? $0 : nil }
         intervalSeconds = interval?.seconds
         nextSeconds = decision.policy == .adaptive ? nil : interval.map { max($0 - age, .zero).seconds }
         guests = last.guests
@@ -142,7 +142,7 @@ extension StatusReport {
         case .none: daemon = Daemon(isRunning: false)
         }
         timeSeconds = now.secondsSince1970
-        decision = host.state?.last.map { DecisionReport($0, now: now) }
+        decision = host.state?.report.map { DecisionReport($0, now: now) }
         memory = Memory(
             totalBytes: host.memory.total?.bytes, availableBytes: host.memory.available?.bytes,
             freeBytes: host.memory.missingLine(for: host.configuration.freeMetric) == nil
@@ -179,13 +179,13 @@ extension StatusReport {
         if let failure = host.ksm.failure { notes.append("\(failure)") }
         if host.daemon == .none {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
-        } else if host.state?.last == nil {
+        } else if host.state?.report == nil {
             notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
         }
         notes += host.differences.map {
             "\($0.text): something else wrote it since, or the daemon could not; its next decision writes its own value"
         }
-        if host.ksm.mode == 2, let last = host.state?.last?.decision, host.differences.contains(where: { $0.file == .run }) {
+        if host.ksm.mode == 2, let last = host.state?.report?.decision, host.differences.contains(where: { $0.file == .run }) {
             notes.append(
                 "what was merged has its own copies again"
                     + (last.policy == .adaptive && last.action == .stop
