@@ -91,7 +91,8 @@ import Testing
 
     @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
     func `A daemon that would switch off what works for containers is not advised`() throws {
-        let facts = try DoctorFacts(Self.containers().paths)
+        let host = Self.containers()
+        let facts = try DoctorFacts(host.paths)
         let daemon = try Self.check("daemon", facts)
         #expect(daemon.verdict == .ok)
         #expect(daemon.finding == "not running, and no guest needs it: KSM scans for 20 other processes")
@@ -334,7 +335,7 @@ import Testing
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
                     OK    KSM's users       none: no process offers memory
-                          0 processes offer memory
+                          no process that is no guest offers memory
                     OK    Profit            KSM saves 1.0 MiB more than it takes
                           ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes: what is merged less the kernel's own records of all pages
                     OK    Huge pages        only for those who ask
