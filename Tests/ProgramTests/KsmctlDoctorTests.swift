@@ -106,6 +106,17 @@ import Testing
         #expect(!DoctorReport(facts).checks.contains { $0.remedy?.contains("enable --now") == true })
     }
 
+    @Test func `Where guests need a daemon too, it is first to count the others`() throws {
+        var facts = DoctorFacts.healthy
+        facts.daemon = .none
+        facts.others = [KSMProcess(pid: 601, comm: "java", merged: KiB(4000))]
+        let remedy = try #require(try Self.check("daemon", facts).remedy)
+        #expect(remedy.hasPrefix("first have it count KSM's other users: set KSM_GUEST_PATTERN='"))
+        #expect(
+            remedy.contains(
+                "KSM_POLICY=adaptive wherever it pays; then systemctl enable --now ksmtuned, or stop KSM: ksmctl stop"))
+    }
+
     @Test func `A daemon that does not count them is given the pattern that does`() throws {
         let host = Self.containers()
         let daemon = host.startDaemon()
