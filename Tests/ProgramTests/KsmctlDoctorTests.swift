@@ -91,7 +91,8 @@ import Testing
 
     @Test(.enabled(if: getpagesize() == 4096, "the figures are of a host with pages of 4 KiB"))
     func `A daemon that would switch off what works for containers is not advised`() throws {
-        let facts = try DoctorFacts(Self.containers().paths)
+        let host = Self.containers()
+        let facts = try DoctorFacts(host.paths)
         let daemon = try Self.check("daemon", facts)
         #expect(daemon.verdict == .ok)
         #expect(daemon.finding == "not running, and no guest needs it: KSM scans for 20 other processes")
@@ -103,6 +104,17 @@ import Testing
                 "java: 20 processes (601, 602, 603, 604, 605, 606, 607, 608 and 12 more) of app.service, 1.9 GiB merged"
             ])
         #expect(!DoctorReport(facts).checks.contains { $0.remedy?.contains("enable --now") == true })
+    }
+
+    @Test func `Where guests need a daemon too, it is first to count the others`() throws {
+        var facts = DoctorFacts.healthy
+        facts.daemon = .none
+        facts.others = [KSMProcess(pid: 601, comm: "java", merged: KiB(4000))]
+        let remedy = try #require(try Self.check("daemon", facts).remedy)
+        #expect(remedy.hasPrefix("first have it count KSM's other users: set KSM_GUEST_PATTERN='"))
+        #expect(
+            remedy.contains(
+                "KSM_POLICY=adaptive wherever it pays; then systemctl enable --now ksmtuned, or stop KSM: ksmctl stop"))
     }
 
     @Test func `A daemon that does not count them is given the pattern that does`() throws {
@@ -334,7 +346,7 @@ import Testing
                     SKIP  Balloon           no guest runs
                     SKIP  vCPUs             no guest runs
                     OK    KSM's users       none: no process offers memory
-                          0 processes offer memory
+                          no process that is no guest offers memory
                     OK    Profit            KSM saves 1.0 MiB more than it takes
                           ROOT/sys/kernel/mm/ksm/general_profit: 1048576 bytes: what is merged less the kernel's own records of all pages
                     OK    Huge pages        only for those who ask

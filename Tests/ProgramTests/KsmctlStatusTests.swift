@@ -170,6 +170,7 @@ import Testing
         let odd = try Self.report(host)
         #expect(odd.disagreement?.run == 8)
         #expect(odd.text(.plain).contains("Knobs: run 8, "))
+        #expect(odd.notes.contains("run is 8, which means nothing known; it is taken for 0"))
         withExtendedLifetime(daemon) {}
     }
 

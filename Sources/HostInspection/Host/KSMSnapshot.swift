@@ -45,7 +45,7 @@ package struct KSMSnapshot: Equatable, Sendable {
             }
         }
         func value(_ file: KSMFile) -> Int64? {
-            read(file) { () throws(KernelFileError) in try directory.read(file) }
+            read(file) { () throws(KernelFileError) in try directory.readAsIs(file) }
         }
         run = value(.run)
         pagesToScan = value(.pagesToScan)

@@ -18,13 +18,18 @@ package struct KSMDirectory: KSMControl {
     }
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
+        let value = try readAsIs(file)
+        // While memory is taken offline the kernel adds 4 to what it shows.
+        return file == .run ? value.map { $0 & 3 } : value
+    }
+
+    /// The same with all that `run` holds, for those who show it.
+    package func readAsIs(_ file: KSMFile) throws(KernelFileError) -> Int64? {
         guard let text = try readText(file) else { return nil }
         let isNegative = text.first == UInt8(ascii: "-")
         guard let number = DecimalField(text.span, at: isNegative ? 1 : 0) else {
             throw KernelFileError(.understand, path(file), errno: 0, detail: "it holds no number")
         }
-        // While memory is taken offline the kernel adds 4 to what it shows.
-        if file == .run { return number.value & 3 }
         return isNegative ? -number.value : number.value
     }
 

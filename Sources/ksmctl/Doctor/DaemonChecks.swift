@@ -48,7 +48,7 @@ extension Check {
         let others = facts.otherUsers
         // A daemon that does not count them would switch off what works for them.
         let start =
-            (others.isEmpty ? "" : "first have it count KSM's other users, see there; then ")
+            (facts.othersRemedy.map { "first have it count KSM's other users: \($0); then " } ?? "")
             + "\(unmask)systemctl enable --now ksmtuned"
         let result: CheckResult
         switch (facts.ksm.isScanning, facts.ksm.advisorMode) {

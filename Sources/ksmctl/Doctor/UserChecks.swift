@@ -25,7 +25,7 @@ extension Check {
             let result = result.seen(facts.described(others))
             return facts.hiddenOthers == 0 ? result : result.seen("what \(hidden) may offer only root can see")
         }
-        let remedy = facts.patternRemedy(for: others.map { $0.comm }) + facts.whenScanned
+        let remedy = facts.othersRemedy ?? ""
         guard facts.isRunning else {
             if facts.ksm.isScanning { return answered(check.ok("\(who) memory, and KSM scans for them")) }
             return answered(
@@ -90,10 +90,17 @@ extension DoctorFacts {
         }
     }
 
+    /// Has the daemon count KSM's other users; `nil` where there are none.
+    var othersRemedy: String? {
+        let others = otherUsers
+        return others.isEmpty ? nil : patternRemedy(for: others.map { $0.comm }) + whenScanned
+    }
+
     /// Has the daemon count processes of these names beside those that it counts.
     func patternRemedy(for comms: [String]) -> String {
         let pattern = GuestPattern.counting(comms, beside: configuration)
-        return "set KSM_GUEST_PATTERN='\(pattern)' in \(paths.configuration), then ksmctl reload"
+        let reload = isRunning ? ", then ksmctl reload" : ""
+        return "set KSM_GUEST_PATTERN='\(pattern)' in \(paths.configuration)\(reload)"
     }
 
     /// Behind that: to be counted is not yet to be scanned.

@@ -15,8 +15,16 @@ extension KSMSnapshot {
     /// Set while memory goes offline, for as long as ksmd pauses. `KSM_RUN_OFFLINE` of the kernel
     private static let offline: Int64 = 4
 
-    /// `run` as it was written.
-    var mode: Int64? { run.map { $0 & ~Self.offline } }
+    /// `run` as it was written, and as the daemon understands it.
+    var mode: Int64? { run.map { $0 & 3 } }
+
+    /// What `run` holds beside what was written to it; `nil` where that is all.
+    var oddity: String? {
+        guard let run, let mode, run != mode else { return nil }
+        return run == mode | Self.offline
+            ? "run is \(run): memory goes offline, and ksmd pauses until that is done"
+            : "run is \(run), which means nothing known; it is taken for \(mode)"
+    }
 
     /// Whether ksmd scans, or will go on as soon as memory is offline.
     var isScanning: Bool { mode == 1 }

@@ -191,9 +191,7 @@ extension StatusReport {
                     + (last.policy == .adaptive && last.action == .stop
                         ? ", and the adaptive policy, which rests, merges it again only when a scan pays" : ""))
         }
-        if let run = host.ksm.run, run != host.ksm.mode {
-            notes.append("run is \(run): memory goes offline, and ksmd pauses until that is done")
-        }
+        if let oddity = host.ksm.oddity { notes.append(oddity) }
         if !host.loaded.isUsable {
             notes.append("the configuration has errors; see ksmctl check-config")
         }
