@@ -80,7 +80,7 @@ import Testing
     @Test func `The text is assignments only`() {
         var state = StateRecord(pid: 1)
         state.report = report(decision)
-        var parser = AssignmentParser()
+        var parser = AssignmentParser(knowsSettings: false)
         parser.read(state.text, from: "state")
         #expect(parser.diagnostics.isEmpty)
     }

@@ -31,7 +31,7 @@ extension BootWriter {
     /// Debian's and Ubuntu's qemu-kvm.service writes `run` and `sleep_millisecs` by these.
     private static func qemuSettings(_ paths: HostPaths) -> [BootWriter] {
         guard let text = (try? HostFile.readText(paths.qemuSettings)) ?? nil else { return [] }
-        var parser = AssignmentParser()
+        var parser = AssignmentParser(knowsSettings: false)
         parser.read(text, from: paths.qemuSettings)
         return parser.assignments.compactMap { assignment in
             let file: KSMFile

@@ -9,9 +9,14 @@ package struct AssignmentParser {
     package private(set) var assignments: [Assignment] = []
     package private(set) var diagnostics: [Diagnostic] = []
     private var variables: [String: String] = [:]
+    private let knowsSettings: Bool
 
-    /// - Parameter environment: The names that count below the files, as a shell's environment does.
-    package init(environment: [Assignment] = []) {
+    /// - Parameters:
+    ///   - environment: The names that count below the files, as a shell's environment does.
+    ///   - knowsSettings: Whether names are those of ``Setting``, so that one that looks like it and is none is
+    ///     warned of. Other files have names of their own.
+    package init(environment: [Assignment] = [], knowsSettings: Bool = true) {
+        self.knowsSettings = knowsSettings
         for assignment in environment {
             variables[assignment.name] = assignment.value
         }
@@ -82,7 +87,7 @@ package struct AssignmentParser {
     private mutating func commit(_ pending: inout [Assignment]) {
         for assignment in pending {
             variables[assignment.name] = assignment.value
-            if let misnomer = Misnomer(assignment.name) {
+            if knowsSettings, let misnomer = Misnomer(assignment.name) {
                 diagnostics.append(
                     Diagnostic(
                         .warning, at: assignment.origin, "\(assignment.name) \(misnomer.message)", hint: misnomer.hint))

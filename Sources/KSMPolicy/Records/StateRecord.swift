@@ -247,7 +247,7 @@ extension StateRecord {
         private var words: [String: String] = [:]
 
         init(_ text: [UInt8]) {
-            var parser = AssignmentParser()
+            var parser = AssignmentParser(knowsSettings: false)
             parser.read(text, from: "state")
             for assignment in parser.assignments { words[assignment.name] = assignment.value }
         }
