@@ -144,7 +144,8 @@ import Testing
         facts.guests[1].profit = Bytes(1)
         facts.others = [
             KSMProcess(pid: 601, comm: "java", merged: .zero, items: Pages(200_000), profit: Bytes(-12_800_000)),
-            KSMProcess(pid: 602, comm: "redis", merged: KiB(400_000), items: Pages(100_000), profit: Bytes(403_200_000)),
+            KSMProcess(
+                pid: 602, comm: "redis", merged: KiB(400_000), items: Pages(100_000), profit: Bytes(403_200_000)),
         ]
         facts.others[0].unit = "app.service"
         let result = try Self.check("profit", facts)
@@ -157,7 +158,8 @@ import Testing
             ])
         #expect(
             result.remedy?.hasPrefix(
-                "leave out those that lose: libvirt: <nosharepages/> in <memoryBacking>; MemoryKSM=no of app.service; or")
+                "leave out those that lose: libvirt: <nosharepages/> in <memoryBacking>; MemoryKSM=no of app.service; or"
+            )
                 == true)
     }
 
@@ -183,13 +185,14 @@ import Testing
         let result = try Self.check("other-writers", DoctorFacts(host.paths))
         #expect(result.verdict == .warn)
         #expect(
-            result.evidence.map { $0.text } == [
-                "ROOT/etc/sysfs.conf: kernel/mm/ksm/run = 1",
-                "ROOT/etc/sysfs.d/pages.conf: kernel/mm/ksm/pages_to_scan = 500",
-                "ROOT/run/tmpfiles.d/ksm.conf: w /sys/kernel/mm/ksm/run - - - - 1",
-                "ROOT/etc/rc.local: echo 1 > /sys/kernel/mm/ksm/run", "ROOT/etc/default/qemu-kvm: KSM_ENABLED=AUTO",
-                "ROOT/etc/default/qemu-kvm: SLEEP_MILLISECS=200",
-            ].map { host.filled($0) })
+            result.evidence.map { $0.text }
+                == [
+                    "ROOT/etc/sysfs.conf: kernel/mm/ksm/run = 1",
+                    "ROOT/etc/sysfs.d/pages.conf: kernel/mm/ksm/pages_to_scan = 500",
+                    "ROOT/run/tmpfiles.d/ksm.conf: w /sys/kernel/mm/ksm/run - - - - 1",
+                    "ROOT/etc/rc.local: echo 1 > /sys/kernel/mm/ksm/run", "ROOT/etc/default/qemu-kvm: KSM_ENABLED=AUTO",
+                    "ROOT/etc/default/qemu-kvm: SLEEP_MILLISECS=200",
+                ].map { host.filled($0) })
     }
 
     @Test func `What a guest is called cannot forge a line`() throws {

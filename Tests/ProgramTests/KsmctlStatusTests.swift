@@ -131,7 +131,8 @@ import Testing
         host.setKSM(["run": 0])
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
         let text = try Self.report(host).text(.plain)
-        #expect(text.hasPrefix("○ KSM is not scanning, against the daemon's decision: run is 0, which the daemon did not"))
+        #expect(
+            text.hasPrefix("○ KSM is not scanning, against the daemon's decision: run is 0, which the daemon did not"))
         #expect(text.contains("  Writer: not known: virsh node-memory-tune, ksmctl, a script or a person\n"))
         #expect(!text.contains("Reason:"))
         withExtendedLifetime(daemon) {}
@@ -147,7 +148,9 @@ import Testing
         let daemon = host.startDaemon(decision: decision, guests: 1)
         let report = try Self.report(host)
         #expect(report.state == "unmerged")
-        #expect(report.text(.plain).hasPrefix("○ KSM is stopped and everything unmerged: run is 2, which the daemon did not"))
+        #expect(
+            report.text(.plain).hasPrefix(
+                "○ KSM is stopped and everything unmerged: run is 2, which the daemon did not"))
         #expect(report.notes.contains { $0.hasPrefix("run is 2, the daemon wrote 0: something else wrote it since") })
         #expect(
             report.notes.contains(

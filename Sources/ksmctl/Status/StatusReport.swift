@@ -185,7 +185,9 @@ extension StatusReport {
         notes += host.differences.map {
             "\($0.text): something else wrote it since, or the daemon could not; its next decision writes its own value"
         }
-        if host.ksm.mode == 2, let last = host.state?.report?.decision, host.differences.contains(where: { $0.file == .run }) {
+        if host.ksm.mode == 2, let last = host.state?.report?.decision,
+            host.differences.contains(where: { $0.file == .run })
+        {
             notes.append(
                 "what was merged has its own copies again"
                     + (last.policy == .adaptive && last.action == .stop
