@@ -295,7 +295,7 @@ def test_plan_counts_the_guests_by_their_command_lines_and_no_less_than_they_hol
     assert planned['memory_bytes'] == sum(counted.values())
 
 
-# --- A machine that is swapped out in part, one with a balloon, one with a DIMM ----------------------------------------
+# --- A machine that is swapped out in part, one with a balloon, one with a DIMM ------------------------------------
 
 @pytest.fixture
 def beta_swapped(stage):
