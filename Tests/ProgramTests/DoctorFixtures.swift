@@ -67,6 +67,7 @@ extension DoctorFacts {
         facts.hugePages = HugePages(mode: .madvise, emptyPages: 511, sharedPages: 256)
         facts.topology = HostTopology(cpus: 4, memoryNodes: 1)
         facts.swaps = [disk()]
+        facts.swappiness = 60
         facts.zswap = Zswap(isEnabled: false, mostPercent: 20)
         facts.pressure = MemoryPressure(some: 0, full: 0)
         facts.remember(cpu: 15_000_000_000)
@@ -84,6 +85,8 @@ extension DoctorFacts {
         guest.vcpus = 2
         guest.balloon = .autodeflate
         guest.isMergeable = true
+        guest.swapped = .zero
+        guest.limits = GuestLimits(path: "/machine.slice/\(name).scope")
         return guest
     }
 
@@ -101,6 +104,7 @@ extension DoctorFacts {
     static var zram: SwapDevice {
         var swap = SwapDevice(path: "/dev/zram0", size: KiB(8 * gibibyte), used: KiB(gibibyte))
         swap.isRotational = false
+        swap.backing = .zram
         swap.zram = ZramUse(held: KiB(gibibyte), taken: KiB(gibibyte / 4))
         return swap
     }
@@ -138,7 +142,67 @@ extension DoctorFacts {
 }
 
 extension DoctorFixture {
-    static let all: [DoctorFixture] = kernel + daemon + guests + swap + security
+    static let all: [DoctorFixture] = kernel + daemon + guests + memory + swap + security
+
+    private static let memory: [DoctorFixture] = [
+        DoctorFixture(
+            "swapped-guests", .warn, "a fifth of what they hold",
+            on: { $0.guests[0].swapped = KiB(DoctorFacts.gibibyte) },
+            off: { $0.guests[0].swapped = KiB(DoctorFacts.gibibyte / 10) }),
+        DoctorFixture(
+            "swapped-guests", .warn, "while the classic rule rests",
+            on: {
+                $0.guests[0].swapped = KiB(DoctorFacts.gibibyte)
+                $0.publish(.classic, .stop)
+            }),
+        DoctorFixture("swapped-guests", .skip, "not known", on: { $0.guests = [GuestDetails(pid: 1, comm: "kvm")] }),
+
+        DoctorFixture(
+            "limits", .warn, "below the guest and its monitor",
+            on: {
+                $0.guests[0].limits?.memoryLimits = [
+                    GuestLimits.MemoryLimit(file: "/sys/fs/cgroup/a/memory.max", amount: Bytes(KiB(4 << 20)))
+                ]
+            },
+            off: {
+                $0.guests[0].limits?.memoryLimits = [
+                    GuestLimits.MemoryLimit(file: "/sys/fs/cgroup/a/memory.max", amount: Bytes(KiB(5 << 20)))
+                ]
+            }),
+        DoctorFixture("limits", .warn, "processes that were ended", on: { $0.guests[0].limits?.oomKills = 1 }),
+        DoctorFixture(
+            "limits", .skip, "no cgroup",
+            on: { facts in for i in facts.guests.indices { facts.guests[i].limits = nil } }),
+
+        DoctorFixture(
+            "huge-page-pool", .warn, "idle",
+            on: { $0.hugePagePool = HugePagePool(size: KiB(4 << 20), idle: KiB(1 << 20)) },
+            off: { $0.hugePagePool = HugePagePool(size: KiB(4 << 20), idle: .zero) }),
+        DoctorFixture(
+            "huge-page-pool", .warn, "so large that the threshold is most of the rest",
+            on: { $0.hugePagePool = HugePagePool(size: KiB(12 << 20), idle: .zero) }),
+
+        DoctorFixture(
+            "file-cache", .warn, "that makes free memory short",
+            on: { $0.cache = ZFSCache(size: KiB(6 << 20), least: KiB(1 << 20), most: KiB(6 << 20)) },
+            off: { $0.cache = ZFSCache(size: KiB(1 << 20), least: KiB(1 << 20), most: KiB(6 << 20)) }),
+        DoctorFixture(
+            "file-cache", .warn, "that may leave guests no room",
+            on: { $0.cache = ZFSCache(size: KiB(1 << 20), least: KiB(1 << 20), most: KiB(10 << 20)) }),
+
+        DoctorFixture(
+            "swap-backing", .warn, "a volume of ZFS", on: { $0.swaps?[0].backing = .zfsVolume },
+            off: { $0.swaps = [DoctorFacts.disk(), DoctorFacts.zram] }),
+        DoctorFixture("swap-backing", .skip, "swap that cannot be seen", on: { $0.swaps = nil }),
+
+        DoctorFixture(
+            "swappiness", .warn, "0, and guests need swap",
+            on: {
+                $0.swappiness = 0
+                $0.guests[0].configured = KiB(12 << 20)
+            }, off: { $0.swappiness = 0 }),
+        DoctorFixture("swappiness", .skip, "not known", on: { $0.swappiness = nil }),
+    ]
 
     private static let kernel: [DoctorFixture] = [
         DoctorFixture("ksm", .fail, "the kernel has none", on: { $0.ksm.run = nil }),

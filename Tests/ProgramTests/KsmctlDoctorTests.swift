@@ -248,13 +248,19 @@ import Testing
                 OK    NUMA              one node
                 OK    Sharing limit     a page has at most 256 users
                 SKIP  ksmd's CPU time   no record of the last hour to count from; the running daemon writes them
+                OK    Swapped guests    none
+                OK    Guests' limits    none is below what its guests need
+                OK    Huge-page pool    none
+                OK    ZFS's cache       ZFS is not loaded
                 FAIL  Swap              guests may have more than memory and swap on disk together
                       guests may have 25.0 GiB
                       /proc/meminfo: 16.0 GiB of memory
-                      /proc/swaps: 8.0 GiB of swap
+                      /proc/swaps: 8.0 GiB of swap that can be counted on
                       needed: guests + 4.0 GiB for the host's own programs + 4.0 GiB to spare - memory = 17.0 GiB
                       Remedy: add 9.0 GiB of swap on disk, or run fewer guests: the kernel ends some when all use what they may have
                 OK    Swap on disk      8.0 GiB
+                OK    Swap's backing    as far as is known, disks
+                OK    Swappiness        60
                 OK    Compressed swap   neither zram nor zswap
                 OK    Swap speed        no disk that turns
                 OK    Memory pressure   none
@@ -264,7 +270,7 @@ import Testing
                       a write to a merged page takes longer than to another, so that a guest can learn whether another one holds a page that it knows: a version of a program, a file, parts of an address or a key
                       Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>; or switch merging off: ksmctl unmerge
 
-                23 checks: 15 ok, 4 warnings, 1 failure, 3 skipped
+                29 checks: 21 ok, 4 warnings, 1 failure, 3 skipped
 
                 """)
         #expect(report.status == 2)
@@ -309,14 +315,20 @@ import Testing
                     OK    NUMA              one node
                     OK    Sharing limit     a page has at most 256 users
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
+                    SKIP  Swapped guests    no guest runs
+                    SKIP  Guests' limits    no guest runs
+                    OK    Huge-page pool    none
+                    OK    ZFS's cache       ZFS is not loaded
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
+                    OK    Swap's backing    as far as is known, disks
+                    SKIP  Swappiness        this kernel does not say
                     OK    Compressed swap   neither zram nor zswap
                     OK    Swap speed        no disk that turns
                     OK    Memory pressure   none
                     SKIP  Owners            no guest runs
 
-                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
+                    29 checks: 17 ok, 1 warning, 0 failures, 11 skipped
 
                     """))
     }
@@ -361,9 +373,15 @@ import Testing
                           ROOT/sys/kernel/mm/ksm: stable_node_dups is 0, stable_node_chains 0: 0 KiB of copies beside 0 KiB saved
                           ROOT/sys/kernel/mm/ksm/max_page_sharing: 256; the kernel's default is 256
                     SKIP  ksmd's CPU time   ksmd cannot be seen among the processes
+                    SKIP  Swapped guests    no guest runs
+                    SKIP  Guests' limits    no guest runs
+                    OK    Huge-page pool    none
+                    OK    ZFS's cache       ZFS is not loaded
                     SKIP  Swap              no guest runs
                     OK    Swap on disk      7.9 GiB
                           ROOT/proc/swaps: /dev/nvme0n1p3: 7.9 GiB, 0 KiB in use
+                    OK    Swap's backing    as far as is known, disks
+                    SKIP  Swappiness        this kernel does not say
                     OK    Compressed swap   neither zram nor zswap
                           ROOT/sys/module/zswap/parameters: zswap is off
                     OK    Swap speed        no disk that turns
@@ -372,7 +390,7 @@ import Testing
                           ROOT/proc/pressure/memory: some avg10=0.0 full avg10=0.0
                     SKIP  Owners            no guest runs
 
-                    23 checks: 14 ok, 1 warning, 0 failures, 8 skipped
+                    29 checks: 17 ok, 1 warning, 0 failures, 11 skipped
 
                     """))
     }

@@ -80,7 +80,7 @@ extension Transcript {
         host.setGuest(18562, resident: 130_586, "\(qemu) -m 384 -name beta")
         host.setGuest(18563, resident: 132_020, "\(qemu) -m 256 -name gamma -machine q35,mem-merge=off")
         host.setKSMStat(18561, merging: 35_495, profit: 142_501_888)
-        host.setKSMStat(18562, merging: 35_805, profit: 143_760_000)
+        host.setKSMStat(18562, merging: 35_805, profit: 143_765_000)
         host.setKSMStat(18563, items: 0, offersAny: false)
         let details = try GuestReader.read(host.paths, Configuration())
         return GuestsReport(details, users: { _ in "root" }, sortedBy: .pid).text(.plain)

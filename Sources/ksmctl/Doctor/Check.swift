@@ -29,5 +29,6 @@ struct Check: Sendable {
     }
 
     static let all: [Check] =
-        [ksm, readable] + daemonChecks + guestChecks + userChecks + kernelChecks + swapChecks + securityChecks
+        [ksm, readable] + daemonChecks + guestChecks + userChecks + kernelChecks + memoryChecks + swapChecks
+        + securityChecks
 }

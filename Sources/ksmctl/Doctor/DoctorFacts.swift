@@ -29,6 +29,8 @@ struct DoctorFacts {
     var maskedUnits: [String] = []
     var guests: [GuestDetails] = []
     var guestsFailure: KernelFileError?
+    /// What could not be seen of the guests, as sentences without a full stop.
+    var unseen: [String] = []
     /// Guests that are there and could not be read, and processes that may be some.
     var unreadableGuests: [GuestList.Unreadable] = []
     /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
@@ -37,6 +39,9 @@ struct DoctorFacts {
     var hugePages: HugePages?
     var topology = HostTopology()
     var swaps: [SwapDevice]?
+    var hugePagePool: HugePagePool?
+    var cache: ZFSCache?
+    var swappiness: Int64?
     var zswap: Zswap?
     var pressure: MemoryPressure?
     /// Files that are there and could not be read: what they hold is not known, whatever `nil` above says.
@@ -81,6 +86,7 @@ struct DoctorFacts {
             let list = try GuestReader.read(paths, configuration)
             guests = list.guests
             unreadableGuests = list.unreadable
+            unseen = list.unseen
             others = list.others
             hiddenOthers = list.hiddenOthers
         } catch {
@@ -93,6 +99,9 @@ struct DoctorFacts {
         topology.cpus = see { () throws(KernelFileError) in try CPUList.online(paths) }.map { Int($0) }
         topology.memoryNodes = see { () throws(KernelFileError) in try CPUList.memoryNodes(paths) }.map { Int($0) }
         swaps = see { () throws(KernelFileError) in try SwapDevice.all(paths) }
+        hugePagePool = see { () throws(KernelFileError) in try HugePagePool.read(paths) }
+        cache = see { () throws(KernelFileError) in try ZFSCache.read(paths) }
+        swappiness = see { () throws(KernelFileError) in try Swappiness.read(paths) }
         zswap = see { () throws(KernelFileError) in try Zswap.read(paths) }
         pressure = see { () throws(KernelFileError) in try MemoryPressure.read(paths) }
         earlier = Self.earlier(paths, now: self.now)

@@ -69,7 +69,10 @@ extension Check {
         if excluded.count == facts.guests.count {
             return check.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
         }
-        let offered = "\(facts.guests.count - excluded.count) of \(Words.count(facts.guests.count, "guest"))"
+        let unknown = facts.guests.filter { $0.isMergeable == nil }
+        let offered =
+            "\(facts.guests.count - excluded.count - unknown.count) of \(Words.count(facts.guests.count, "guest"))"
+            + (unknown.isEmpty ? "" : " (of \(unknown.count) it is not known)")
         guard let passes = facts.ksm.fullScans, let saved = facts.ksm.savedPages else {
             return check.skip("KSM's counters cannot be read").seen(reasons)
         }

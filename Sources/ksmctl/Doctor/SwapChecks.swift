@@ -5,52 +5,80 @@ import KSMPolicy
 
 /// Where memory goes when merged pages come apart, and whether it is short now.
 extension Check {
-    static let swapChecks = [swapSize, swapOnZram, compressedSwap, rotationalSwap, pressure]
+    static let swapChecks = [swapSize, swapOnZram, swapBacking, swappiness, compressedSwap, rotationalSwap, pressure]
 
+    /// The verdict of `ksmctl plan`, so that the two never contradict each other.
     static let swapSize = Check("swap-size", "Swap") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
-        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
-        let swap = swaps.reduce(KiB.zero) { $0 + $1.size }
-        let disk = SwapRoom(swaps).usable
-        // What a guest holds is the least that it may have.
-        let guests = facts.guests.reduce(KiB.zero) { $0 + ($1.configured ?? $1.resident ?? .zero) }
-        let guessed = facts.guests.filter { $0.configured == nil }
-        let need = OvercommitPlan(.rhel7, host: .init(ram: facts.total), groups: [GuestGroup(memory: guests)])
-        let isShort = guests > facts.total + disk
+        guard facts.swaps != nil else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+        let plan = facts.plan
+        let swap = plan.host.swap ?? .zero
+        let inHugePages = plan.guestHugePages > .zero ? ", and \(plan.guestHugePages) in huge pages" : ""
         func answered(_ result: CheckResult) -> CheckResult {
-            var result = result.seen("guests may have \(guests)")
-                .seen("\(facts.total) of memory", in: facts.paths.meminfo)
-                .seen("\(swap) of swap" + (disk < swap ? ", \(disk) of it on disk" : ""), in: facts.paths.swaps)
-            if need.neededSwap > .zero {
+            var result = result.seen("guests may have \(plan.guestMemory)\(inHugePages)")
+                .seen("\(plan.ram) of memory", in: facts.paths.meminfo)
+                .seen("\(swap) of swap that can be counted on", in: facts.paths.swaps)
+            if plan.neededSwap > .zero {
+                let cache = plan.cache > .zero ? " + \(plan.cache) for ZFS's cache" : ""
                 result = result.seen(
-                    "needed: guests + \(need.system) for the host's own programs + \(need.systemSwap) to spare - memory = "
-                        + "\(need.neededSwap)")
+                    "needed: guests + \(plan.system) for the host's own programs\(cache) + \(plan.systemSwap) to spare - "
+                        + "memory = \(plan.neededSwap)")
             }
-            if !guessed.isEmpty {
-                result = result.seen("counted with what they hold now: \(Words.list(guessed))")
-            }
-            return result
+            return result.seen(plan.findings.filter { $0.kind.isOfMemory }.map { $0.text })
         }
-        // What zram holds is in memory still.
-        let remedy = "add \(KiB(need.neededSwap.count - disk.count)) of swap on disk, or run fewer guests"
-        if isShort {
+        let remedy =
+            plan.missingRAM > .zero
+            ? "run fewer of the guests that cannot be swapped: "
+                + GuestRemedy.text(.unlock, facts.guests.filter { $0.unswappable > .zero })
+            : "add \(plan.missingText) of swap on disk, or run fewer guests"
+        switch plan.verdict {
+        case .forcedShutdowns:
             return answered(
                 check.fail(
-                    "guests may have more than memory and swap on disk together",
+                    plan.unswappable > plan.usableRAM
+                        ? "\(plan.unswappable) of guests cannot go to swap, and there are \(plan.usableRAM) of memory"
+                        : "guests may have more than memory and swap on disk together",
                     remedy: "\(remedy): the kernel ends some when all use what they may have"))
-        }
-        if disk < need.neededSwap {
+        case .tooSmall:
             return answered(
                 check.warn(
-                    "\(disk) on disk is less than the \(need.neededSwap) needed if nothing is merged", remedy: remedy))
-        }
-        guard facts.unreadableGuests.isEmpty else {
+                    plan.missingRAM > .zero
+                        ? "what cannot go to swap leaves the host too little memory"
+                        : "\(swap) on disk is less than the \(plan.neededText) needed if nothing is merged",
+                    remedy: remedy))
+        case .incomplete:
+            return answered(check.skip("enough for the guests that could be seen; there are others"))
+        case .notCompared: return answered(check.skip("how much swap there is is not known"))
+        case .enough:
             return answered(
-                check.skip(
-                    "enough for the guests that could be read; \(Words.count(facts.unreadableGuests.count, "other")) may need "
-                        + "more"))
+                check.ok(plan.neededSwap == .zero ? "none is needed: the guests fit" : "\(swap) is enough"))
         }
-        return answered(check.ok(need.neededSwap == .zero ? "none is needed: the guests fit" : "\(disk) is enough"))
+    }
+
+    /// Swap that may take no page when it is needed most.
+    static let swapBacking = Check("swap-backing", "Swap's backing") { check, facts in
+        guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
+        let doubtful = swaps.filter { $0.backing.hindrance != nil }
+        guard !doubtful.isEmpty else {
+            return check.ok(swaps.isEmpty ? "there is no swap" : "as far as is known, disks")
+        }
+        return check.warn(
+            "\(doubtful.sum { $0.size }) may take no page when memory is short",
+            remedy: "put swap on a partition of a disk; on ZFS, btrfs and networks it can hang when it is needed"
+        ).seen(doubtful.map { "\($0.path) lies \($0.backing.hindrance ?? "")" }, in: facts.paths.swaps)
+    }
+
+    static let swappiness = Check("swappiness", "Swappiness") { check, facts in
+        guard let swappiness = facts.swappiness else { return check.skip("this kernel does not say") }
+        let source = facts.paths.swappiness
+        let plan = facts.plan
+        guard swappiness == 0, plan.neededSwap > .zero, plan.host.swap ?? .zero > .zero else {
+            return check.ok("\(swappiness)").seen("vm.swappiness is \(swappiness)", in: source)
+        }
+        return check.warn(
+            "0: the kernel swaps only when it is about to end a program, and the guests need \(plan.neededText) of swap",
+            remedy: "sysctl vm.swappiness=1, or more; and write it to /etc/sysctl.d"
+        ).seen("vm.swappiness is 0", in: source)
     }
 
     static let swapOnZram = Check("swap-on-zram", "Swap on disk") { check, facts in
@@ -145,5 +173,17 @@ extension Check {
             .seen(shares, in: facts.paths.memoryPressure)
         }
         return check.ok(pressure.some == 0 ? "none" : "little").seen(shares, in: facts.paths.memoryPressure)
+    }
+}
+
+extension OvercommitFinding.Kind {
+    /// Whether it is about memory and swap; others are about CPUs, or how to plan.
+    fileprivate var isOfMemory: Bool {
+        switch self {
+        case .noGuests, .unknownVCPUs, .moreVCPUsThanCPUs, .tooManyVCPUs, .overcommittedSMP, .tooLittleSwap,
+            .forcedShutdowns:
+            false
+        default: true
+        }
     }
 }

@@ -72,6 +72,47 @@ struct ExplainReport: Report {
         let explanation = Explanation(decision, view.configuration, guests: guests)
         steps = explanation.steps.map { Step(name: $0.name, text: $0.text) }
         opposite = explanation.opposite
+        steps = Self.steps(steps, with: Self.elsewhere(view))
+    }
+
+    /// Memory that the rule does not see, or sees as what it is not, each to stand behind the step of a name.
+    private static func elsewhere(_ view: HostView) -> [(behind: String, step: Step)] {
+        var found: [(String, Step)] = []
+        if let pool = (try? HugePagePool.read(view.paths)) ?? nil, pool.size > .zero {
+            found.append(
+                (
+                    "threshold",
+                    Step(
+                        name: "huge pages",
+                        text:
+                            "\(pool.size) of the total are pools of huge pages, of which KSM_THRES_COEF takes its share "
+                            + "too, though nothing there can be merged or is free for others")
+                ))
+        }
+        if let cache = (try? ZFSCache.read(view.paths)) ?? nil {
+            let spare = (cache.size - cache.least).nonNegative
+            found.append(
+                (
+                    "free",
+                    Step(
+                        name: "ZFS's cache",
+                        text: "\(cache.size), which does not count as free, though ZFS would give back \(spare) of it")
+                ))
+        }
+        let list = try? GuestReader.read(view.paths, view.configuration)
+        let swapped = (list?.guests ?? []).sum { $0.swapped ?? .zero }
+        if swapped > .zero {
+            found.append(
+                (
+                    "committed",
+                    Step(name: "swapped", text: "guests have \(swapped) in swap, which does not count as committed")
+                ))
+        }
+        return found
+    }
+
+    private static func steps(_ steps: [Step], with more: [(behind: String, step: Step)]) -> [Step] {
+        steps.flatMap { step in [step] + more.filter { $0.behind == step.name }.map { $0.step } }
     }
 
     /// What the daemon would decide now if it started.
