@@ -18,8 +18,14 @@ package struct Explanation: Equatable, Sendable {
     package var followsConfiguration = true
 
     package init(_ decision: Decision, _ configuration: Configuration, guests: Int64) {
-        let free = configuration.freeMetric == .cached ? "MemFree + Buffers + Cached" : "MemAvailable"
-        add("total", "\(decision.total) (MemTotal)")
+        let free =
+            switch configuration.freeMetric {
+            case .cached: "MemFree + Buffers + Cached"
+            case .available: "MemAvailable"
+            case .availableAndCache: "MemAvailable, and what ZFS's cache can give back"
+            }
+        let since = configuration.profile.readsTotalOnce ? ", as of the start or the last reload" : ""
+        add("total", "\(decision.total) (MemTotal\(since))")
         explainThreshold(decision, configuration)
         if decision.policy == .adaptive, configuration.adaptiveStart == .always {
             steps[steps.count - 1].text += " (by KSM_ADAPTIVE_START=always it is not asked)"

@@ -53,9 +53,25 @@ struct Applier<Control: KSMControl> {
         var present = KnobValues(paceOf: control, failures: &failures)
         note(batch: present.pagesToScan)
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
+        if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
         for notice in foreign.check(present) { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
         if traits.writesOnlyChanges, foreign.differs(present) { foreign.expected = KnobValues() }
+    }
+
+    /// A policy that rests has no reason to write 0 over the 2 of an operator who had everything unmerged: that is left
+    /// until the next scan begins.
+    private mutating func leaveUnmerged(
+        _ present: KnobValues, _ decision: Decision, _ observer: inout some StepObserver & ~Copyable
+    ) {
+        switch (foreign.expected.run, present.run) {
+        case (0, 2) where decision.action == .stop:
+            foreign.expected.run = 2
+            observer.report(.leftUnmerged)
+        // Whoever had it unmerged may take that back.
+        case (2, 0): foreign.expected.run = 0
+        default: break
+        }
     }
 
     /// - Parameter pages: What `pages_to_scan` holds.
@@ -121,7 +137,8 @@ struct Applier<Control: KSMControl> {
     }
 
     private mutating func write(run: Int64, onlyIfChanged: Bool) throws(KernelFileError) {
-        if onlyIfChanged, foreign.expected.run == run { return }
+        let isStopped = run == 0 && foreign.expected.run == 2
+        if onlyIfChanged, isStopped || foreign.expected.run == run { return }
         try write(run: run)
     }
 

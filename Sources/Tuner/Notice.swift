@@ -20,6 +20,10 @@ package enum Notice: Equatable, Sendable {
     case restartedAdvisor(pages: Int64, start: Int64)
     /// The kernel has not yet taken the last write to `run`, so there is no decision this time.
     case stillWriting
+    /// The host has more memory, or less, than when the threshold was computed.
+    case memoryChanged(from: KiB, ClassicPolicy)
+    /// Something else unmerged everything while the adaptive policy rests, and it stays so until the next scan.
+    case leftUnmerged
     /// Unmerging would need more memory than there is.
     case unmergeDoesNotFit(needed: KiB, available: KiB)
     /// A knob was given another value.
@@ -72,6 +76,11 @@ extension Notice: CustomStringConvertible {
             "the kernel's advisor had fallen to \(pages) pages, started it anew from \(start)"
         case .stillWriting:
             "the kernel has not finished the scan that the last write to run waits for, deciding again after it"
+        case .memoryChanged(let before, let policy):
+            "this host has \(policy.total) of memory now, and had \(before): the threshold is \(policy.threshold), "
+                + "the sleep \(policy.sleepMilliseconds) ms"
+        case .leftUnmerged:
+            "something else unmerged everything (run 2): it stays so until the next scan begins"
         case .unmergeDoesNotFit(let needed, let available):
             "unmerging needs \(needed), and only \(available) of memory and swap are free: "
                 + "stopping the scan, the pages stay merged"

@@ -15,8 +15,9 @@ struct Sampler: ~Copyable {
     private var metricCondition = Condition(.metric)
     private var countersCondition = Condition(.counters)
 
-    /// What could be had without swapping when memory was last read.
+    /// What could be had without swapping when memory was last read, and all that there was.
     private(set) var available: KiB?
+    private(set) var total: KiB?
     /// Whether the operator asked for a decision, and whether the kernel announced memory pressure, since the last one.
     var isRequested = false
     var isUnderPressure = false
@@ -148,6 +149,7 @@ struct Sampler: ~Copyable {
         do throws(KernelFileError) {
             info = try memory.read(for: configuration.freeMetric)
             available = info?.available
+            total = info?.total
         } catch {
             failure = error
         }

@@ -18,6 +18,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// The pages per scan that the classic rule decided last.
     private var pagesToScan: Int64 = 0
     private var hasReportedNoAdvisor = false
+    /// The host's memory when it was last reported.
+    private var reportedTotal: KiB
 
     /// - Parameters:
     ///   - configuration: A configuration that fits this host.
@@ -28,6 +30,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         foundKnobs: KnobSettings = KnobSettings()
     ) throws(KernelFileError) {
         self.configuration = configuration
+        reportedTotal = policy.total
         self.policy = Policy(configuration, classic: policy, cpus: Host.cpus, pageSize: Host.pageSize)
         sampler = try Sampler(paths, configuration)
         applier = Applier(control)
@@ -46,6 +49,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package mutating func adopt(_ configuration: Configuration, _ policy: ClassicPolicy) throws(KernelFileError) {
         try sampler.adopt(configuration)
         self.configuration = configuration
+        reportedTotal = policy.total
         self.policy.adopt(configuration, classic: policy, cpus: Host.cpus, pageSize: Host.pageSize)
         knobs.adopt(configuration)
     }
@@ -86,6 +90,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             var sample = sampler.take(
                 policy.needs(at: now), total: policy.classic.total, at: now, control, &observer)
         else { return nil }
+        followMemory(&observer)
         if policy.kind == .advisor, sample.advisor == nil, !hasReportedNoAdvisor {
             observer.report(.noAdvisor)
             hasReportedNoAdvisor = true
@@ -98,6 +103,23 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         applier.apply(decision, &knobs, &observer)
         observer.didApply(decision, guests: sample.guests)
         return (decision, sample.guests)
+    }
+
+    /// Memory can be added to a host that runs: then threshold and sleep follow.
+    private mutating func followMemory(_ observer: inout some StepObserver & ~Copyable) {
+        let before = policy.classic
+        guard !configuration.profile.readsTotalOnce, let total = sampler.total, total > .zero, total != before.total
+        else { return }
+        let scaled = configuration.scaled(to: total)
+        // Where the settings' arithmetic does not fit that much, what counted before goes on to count.
+        guard let classic = try? ClassicPolicy(scaled, total: total) else { return }
+        configuration = scaled
+        policy.adopt(scaled, classic: classic, cpus: Host.cpus, pageSize: Host.pageSize)
+        // A balloon or a hot-plugged device moves it in small steps, of which not each is worth a line.
+        let change = KiB(Int64(clamping: (total - reportedTotal).count.magnitude))
+        guard change * 100 >= reportedTotal else { return }
+        observer.report(.memoryChanged(from: reportedTotal, classic))
+        reportedTotal = total
     }
 
     /// Takes the result of ``pending``, once it is there.

@@ -28,6 +28,8 @@ enum MessageID: String, CaseIterable {
     case knobChanged = "623e7f78ce9f4d7298970f1ed64edb75"
     /// There was no room to unmerge, or a knob that needs it waits.
     case unmergeRefused = "934f3338adc747a0b2d7b5d6e4b9ed5b"
+    /// The host's memory is another than before, and the threshold with it.
+    case memoryChanged = "c4bc99331e7b4e5d931581fbdb18ad36"
     /// The daemon cannot do its work here.
     case refusedToStart = "91b1f149d49047e3a8f9c941b3757918"
     /// The daemon ended in order.

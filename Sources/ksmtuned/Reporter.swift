@@ -51,6 +51,12 @@ struct Reporter: StepObserver, ~Copyable {
         case .recovered: log.write(.notice, .recovered, notice.description)
         case .foreignWrite: log.write(.notice, .foreignWrite, notice.description)
         case .displacedAdvisor, .restartedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
+        case .memoryChanged(_, let policy):
+            log.write(.notice, .memoryChanged, notice.description)
+            if isDebugging {
+                for line in DebugLines.header(policy, announcing: nil) { debugLog.write(line, nil, log) }
+            }
+        case .leftUnmerged: log.write(.notice, .foreignWrite, notice.description)
         case .stillWriting: log.write(.notice, .failed, notice.description)
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
         case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)

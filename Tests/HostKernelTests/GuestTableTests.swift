@@ -127,6 +127,22 @@ import Testing
         #expect(table.measure(by: .unmerged).committed == .zero)
     }
 
+    @Test func `what is in swap counts with the resident memory, and without its line the guest counts by rsz`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        host.write("Name:\tkvm\nVmRSS:\t 4000 kB\nVmSwap:\t 7000 kB\n", to: "proc/10/status")
+        var table = try table(host)
+        try table.refresh()
+        let resident = Pages(1000).kibibytes(of: Host.pageSize)
+        #expect(table.measure(by: .residentAndSwap).committed == resident + KiB(7000))
+        #expect(table.measure(by: .rsz).committed == resident)
+        host.write("Name:\tVmSwap:\t5\n", to: "proc/10/status")
+        let sum = table.measure(by: .residentAndSwap)
+        #expect(sum.committed == resident)
+        #expect(sum.guests == 1)
+        #expect(sum.fallback?.description == "cannot understand \(host.path("proc/10/status")): it has no VmSwap line")
+    }
+
     @Test(arguments: ["", "x", "5", "5 ", "5 x", "99999999999999999999 1 0"])
     func `a statm that makes no sense counts nothing`(text: String) throws {
         let host = FakeHost()

@@ -55,6 +55,32 @@ import Testing
         #expect(error?.description.contains("has no \(name) line") == true)
     }
 
+    @Test func `what the cache of ZFS can give back is free by the metric that says so`() throws {
+        let host = FakeHost()
+        func free(_ metric: FreeMetric) throws -> KiB { try MemoryReader(host.paths).read(for: metric).free(by: metric) }
+        let available = try free(.available)
+        #expect(try free(.availableAndCache) == available)
+        host.write(
+            "13 1 0x01 3 816 1 2\nname type data\nsize 4 42627000320\nc_min 4 2684000256\nc_max 4 43486000000\n",
+            to: "proc/spl/kstat/zfs/arcstats")
+        #expect(try free(.available) == available)
+        #expect(try free(.availableAndCache) == available + KiB((42_627_000_320 - 2_684_000_256) / 1024))
+        // Below its minimum it gives nothing back.
+        host.write("size 4 1024\nc_min 4 4096\nc_max 4 8192\n", to: "proc/spl/kstat/zfs/arcstats")
+        #expect(try free(.availableAndCache) == available)
+    }
+
+    @Test(arguments: ["", "size 4\n", "size 4 -5\n", "size 4 99999999999999999999\n", "sizes 4 5\n"])
+    func `a cache of ZFS that cannot be understood is no decision`(text: String) throws {
+        let host = FakeHost()
+        host.write(text, to: "proc/spl/kstat/zfs/arcstats")
+        let error = #expect(throws: KernelFileError.self) {
+            _ = try MemoryReader(host.paths).read(for: .availableAndCache)
+        }
+        #expect(error?.description.hasSuffix("arcstats: it has no size") == true)
+        #expect(throws: Never.self) { _ = try MemoryReader(host.paths).read(for: .available) }
+    }
+
     @Test func `a file without a total is refused`() {
         let host = FakeHost()
         host.write("MemTotal: 0 kB\n", to: "proc/meminfo")

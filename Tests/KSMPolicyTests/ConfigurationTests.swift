@@ -141,7 +141,7 @@ import Testing
         #expect(!Reading("DEBUG=1\nDEBUG=\n").configuration.isDebugging)
     }
 
-    @Test(arguments: [("rsz", GuestMetric.rsz), ("rss", .rsz), ("pss", .pss), ("unmerged", .unmerged)])
+    @Test(arguments: [("rsz", GuestMetric.rsz), ("rss", .rsz), ("pss", .pss), ("unmerged", .unmerged), ("rsz+swap", .residentAndSwap)])
     func `The words of KSM_PS_METRIC`(_ word: String, _ metric: GuestMetric) {
         #expect(Reading("KSM_PS_METRIC=\(word)").configuration.guestMetric == metric)
     }
@@ -427,12 +427,12 @@ import Testing
         Refused(
             text: "KSM_PS_METRIC=uss",
             messages: [
-                "f:1:1: error: KSM_PS_METRIC=uss is not one of its values; write rsz, pss, unmerged"
+                "f:1:1: error: KSM_PS_METRIC=uss is not one of its values; write rsz, pss, unmerged, rsz+swap"
             ]),
         Refused(
             text: "KSM_FREE_METRIC=free",
             messages: [
-                "f:1:1: error: KSM_FREE_METRIC=free is not one of its values; write cached, available"
+                "f:1:1: error: KSM_FREE_METRIC=free is not one of its values; write cached, available, available+arc"
             ]),
         Refused(
             text: "KSM_FIRST_DECISION=now",

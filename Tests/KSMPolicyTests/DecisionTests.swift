@@ -98,3 +98,15 @@ private func decide(committed: Int64, free: Int64, previous: Int64) throws -> De
         #expect(Decision.Reason.easing.word == "easing")
     }
 }
+
+@Suite struct OtherPoliciesDebugLinesTests {
+    @Test(arguments: [PolicyKind.adaptive, .advisor])
+    func `Only the classic policy prints the original's relation`(_ kind: PolicyKind) throws {
+        for (committed, free) in [(0, 1_000_000), (15_000_000, 4_000_000), (1_000_000, 9_000_000)] as [(Int64, Int64)] {
+            var decision = try decide(committed: committed, free: free, previous: 300)
+            decision.policy = kind
+            #expect(DebugLines.beforeWriting(decision) == ["committed \(committed) free \(free)"])
+            #expect(DebugLines.afterWriting(decision) == "\(kind.word): \(decision.sentence)")
+        }
+    }
+}

@@ -82,6 +82,8 @@ import Testing
         state.report = report(decision)
         var parser = AssignmentParser(knowsSettings: false)
         parser.read(state.text, from: "state")
-        #expect(parser.diagnostics.isEmpty)
+        // Names of this file may be misnomers in a configuration, of which that is warned.
+        #expect(parser.diagnostics.allSatisfy { $0.severity == .warning })
+        #expect(parser.assignments.count == lines(state).count)
     }
 }

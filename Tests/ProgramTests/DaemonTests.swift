@@ -78,12 +78,19 @@ import Testing
         #expect(!host.exists("var/run/ksmtune.pid"))
     }
 
-    @Test func `MemTotal is read once, as the original did`() async throws {
+    @Test(arguments: [("upstream", "16777216", 0), ("", "33554432", 1)])
+    func `Memory that is added counts at the next decision, but with a variant of the original`(
+        _ profile: String, _ total: String, _ messages: Int
+    ) async throws {
         let host = FakeHost()
-        let daemon = try await RunningDaemon(host)
-        host.setMemory(total: 1_000_000, free: 8_000_000)
-        try await daemon.decide()
-        #expect(host.state["TOTAL_KIB"] == "16777216")
+        let daemon = try await RunningDaemon(host, "KSM_PROFILE=\(profile)\n")
+        host.setMemory(total: 33_554_432, free: 8_000_000)
+        for _ in 0..<2 { try await daemon.decide() }
+        #expect(host.state["TOTAL_KIB"] == total)
+        #expect(
+            daemon.messages(with: "this host has 32.0 GiB of memory now, and had 16.0 GiB: the threshold is 6.3 GiB")
+                .count == messages)
+        #expect(daemon.messages.count { $0 == "thres 6710886" } == messages)
         #expect(try await daemon.end() == 0)
     }
 

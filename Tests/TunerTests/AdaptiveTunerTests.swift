@@ -81,6 +81,50 @@ private struct Notices: StepObserver {
         #expect(notices.all == [.foreignWrite(.run, expected: 1, found: 0)])
     }
 
+    @Test func `everything that was unmerged by another hand at rest stays so until the next scan, with one notice`()
+        throws
+    {
+        var tuner = try tuner()
+        var notices = Notices()
+        var now: Int64 = 0
+        func step() {
+            now += 6
+            _ = tuner.step(at: Instant(nanoseconds: now * Self.second), &notices)
+        }
+        step()
+        #expect(tuner.control.values[.run] == 0)
+        tuner.control.values[.run] = 2
+        for _ in 0..<5 { step() }
+        #expect(tuner.control.values[.run] == 2)
+        #expect(notices.all == [.leftUnmerged])
+        // Whoever takes it back is no news.
+        tuner.control.values[.run] = 0
+        for _ in 0..<2 { step() }
+        tuner.control.values[.run] = 2
+        for _ in 0..<2 { step() }
+        #expect(notices.all == [.leftUnmerged, .leftUnmerged])
+        startGuest()
+        for _ in 0..<3 { step() }
+        #expect(tuner.control.values[.run] == 1)
+        #expect(notices.all.count == 2)
+        // While ksmd scans it is a foreign write as any other.
+        tuner.control.values[.run] = 2
+        step()
+        #expect(tuner.control.values[.run] == 1)
+        #expect(notices.all.last == .foreignWrite(.run, expected: 1, found: 2))
+    }
+
+    @Test(arguments: [PolicyKind.classic, .advisor])
+    func `the other policies write their own value over a 2`(_ kind: PolicyKind) throws {
+        var tuner = try tuner { $0.policy = kind }
+        var notices = Notices()
+        _ = tuner.step(at: 0, &notices)
+        tuner.control.values[.run] = 2
+        _ = tuner.step(at: Instant(nanoseconds: 60 * Self.second), &notices)
+        #expect(tuner.control.values[.run] == 0)
+        #expect(notices.all.last == .foreignWrite(.run, expected: 0, found: 2))
+    }
+
     @Test func `the advisor is displaced, and told of once`() throws {
         startGuest()
         var control = RecordingControl()

@@ -184,6 +184,78 @@ private struct Recorder: StepObserver {
         #expect(tuner.step(at: 0, &recorder)?.decision.pagesToScan == 301)
     }
 
+    // MARK: Memory that comes and goes
+
+    @Test func `Memory that is added counts at the next decision, with threshold and sleep`() throws {
+        var tuner = try tuner { $0.sleepMilliseconds = 100 }
+        var recorder = Recorder()
+        // Enough for 16 GiB, and too little for 64.
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        #expect(tuner.step(at: 0, &recorder)?.decision.action == .stop)
+        host.setMemory(total: 4 * Self.total, free: Self.total / 2)
+        let decision = try #require(tuner.step(at: 0, &recorder)?.decision)
+        #expect(decision.reason == .shortage)
+        #expect(decision.total == KiB(4 * Self.total))
+        #expect(decision.threshold == KiB(4 * Self.total / 5))
+        #expect(decision.sleepMilliseconds == 25)
+        let policy = tuner.policy.classic
+        #expect(recorder.notices == [.memoryChanged(from: KiB(Self.total), policy)])
+        _ = tuner.step(at: 0, &recorder)
+        #expect(recorder.notices.count == 1)
+        // Taken away again.
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        #expect(tuner.step(at: 0, &recorder)?.decision.threshold == KiB(Self.total / 5))
+    }
+
+    @Test(arguments: [Profile.upstream, .debian, .proxmox])
+    func `A variant of the original goes on by the memory of the start`(_ profile: Profile) throws {
+        var tuner = try tuner { $0.profile = profile }
+        var recorder = Recorder()
+        host.setMemory(total: 4 * Self.total, free: Self.total / 2)
+        #expect(tuner.step(at: 0, &recorder)?.decision.total == KiB(Self.total))
+        #expect(recorder.notices.isEmpty)
+    }
+
+    @Test func `The scaled profile's share follows the memory, one that was set does not`() throws {
+        for isSet in [false, true] {
+            var tuner = try tuner {
+                $0.profile = .scaled
+                $0.scalesThreshold = !isSet
+                $0.scalesSleep = !isSet
+                $0.thresholdPercent = 50
+                $0.sleepMilliseconds = 80
+            }
+            var recorder = Recorder()
+            host.setMemory(total: 4 * Self.total, free: Self.total * 3)
+            let decision = try #require(tuner.step(at: 0, &recorder)?.decision)
+            #expect(decision.threshold == KiB(4 * Self.total * (isSet ? 50 : 30) / 100))
+            #expect(tuner.policy.classic.sleepMilliseconds == (isSet ? 20 : 10))
+        }
+    }
+
+    @Test func `A little memory more or less is followed without a word, until it sums up`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        for step in 1...Int64(12) {
+            let total: Int64 = Self.total + step * Self.total / 1000
+            host.setMemory(total: total, free: total / 2)
+            #expect(tuner.step(at: 0, &recorder)?.decision.total == KiB(total))
+        }
+        #expect(recorder.notices.count == 1)
+    }
+
+    @Test func `By every policy`() throws {
+        for kind in PolicyKind.allCases {
+            var tuner = try tuner { $0.policy = kind }
+            var recorder = Recorder()
+            host.setMemory(total: Self.total, free: Self.total / 2)
+            _ = tuner.step(at: 0, &recorder)
+            host.setMemory(total: 2 * Self.total, free: Self.total / 2)
+            for second: Int64 in 1...5 { _ = tuner.step(at: Instant(nanoseconds: second * 1_000_000_000), &recorder) }
+            #expect(tuner.policy.classic.total == KiB(2 * Self.total), "\(kind)")
+        }
+    }
+
     // MARK: The end
 
     private static let found = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33, advisorMode: AdvisorMode.none)

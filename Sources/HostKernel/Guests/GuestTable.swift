@@ -219,13 +219,16 @@ package struct GuestTable: ~Copyable {
         for guest in guests {
             guard case .resident(let resident) = read(guest) else { continue }
             var held = resident.kibibytes(of: Host.pageSize)
-            if metric != .rsz {
-                do throws(KernelFileError) {
-                    held = try metric == .pss ? proportional(guest) : unmerged(guest, resident: resident)
-                } catch {
-                    if error.isVanished && !ProcessFile.exists(listing.folderNumber, guest.pid) { continue }
-                    sum.fallback = sum.fallback ?? error
+            do throws(KernelFileError) {
+                switch metric {
+                case .rsz: break
+                case .pss: held = try number("Pss", in: "smaps_rollup", of: guest)
+                case .unmerged: held = try unmerged(guest, resident: resident)
+                case .residentAndSwap: held += try number("VmSwap", in: "status", of: guest)
                 }
+            } catch {
+                if error.isVanished && !ProcessFile.exists(listing.folderNumber, guest.pid) { continue }
+                sum.fallback = sum.fallback ?? error
             }
             sum.committed = sum.committed + held
             sum.guests += 1
@@ -283,21 +286,17 @@ package struct GuestTable: ~Copyable {
         }
     }
 
-    /// `Pss:` of `smaps_rollup`. The kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and
-    /// shows it only to who may trace the guest.
-    private func proportional(_ guest: Guest) throws(KernelFileError) -> KiB {
-        let path = "\(proc)/\(guest.pid)/smaps_rollup"
+    /// A line of one of the guest's files, in KiB.
+    ///
+    /// `Pss` of `smaps_rollup`: the kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows
+    /// it only to who may trace the guest. `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
+    private func number(_ line: StaticString, in file: String, of guest: Guest) throws(KernelFileError) -> KiB {
+        let path = "\(proc)/\(guest.pid)/\(file)"
         let text = try HostFile.read(path)
-        var start = 0
-        while start < text.count {
-            let line = text[start...].prefix { $0 != UInt8(ascii: "\n") }
-            if line.starts(with: "Pss:".utf8) {
-                let blanks = line.dropFirst(4).prefix { $0.isBlank }.count
-                if let field = DecimalField(text.span, at: start + 4 + blanks) { return KiB(field.value) }
-            }
-            start = line.endIndex + 1
+        guard let number = NamedNumber.find(line: line, in: text.span) else {
+            throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(line) line")
         }
-        throw KernelFileError(.understand, path, errno: 0, detail: "it has no Pss line")
+        return KiB(number)
     }
 
     /// Resident less `ksm_merging_pages`, which the kernel shows to the guest's owner only.

@@ -1,4 +1,3 @@
-internal import Glibc
 package import KSMPolicy
 
 /// The lines of `/proc/meminfo` that matter here; see proc(5).
@@ -14,6 +13,8 @@ package struct MemoryInfo: Equatable, Sendable {
     /// What zswap's compressed pages take, and what they were before. 5.19
     package var zswap: KiB?
     package var zswapped: KiB?
+    /// What ZFS's cache can give back, which is in none of the lines; `nil` where that was not read, or there is none.
+    package var reclaimableCache: KiB?
 
     package init() {}
 
@@ -23,17 +24,9 @@ package struct MemoryInfo: Equatable, Sendable {
     package init(parsing text: Span<UInt8>) {
         var lineStart = 0
         while lineStart < text.count {
-            let end = Self.lineEnd(text, from: lineStart)
+            let end = LineEnd.find(text, from: lineStart)
             read(line: text.extracting(lineStart..<end))
             lineStart = end + 1
-        }
-    }
-
-    private static func lineEnd(_ text: Span<UInt8>, from start: Int) -> Int {
-        unsafe text.withUnsafeBytes { text in
-            // memchr(3) looks at a vector of bytes at a time.
-            guard let end = unsafe memchr(text.baseAddress! + start, 10, text.count - start) else { return text.count }
-            return unsafe UnsafeRawPointer(end) - text.baseAddress!
         }
     }
 
@@ -75,6 +68,7 @@ extension MemoryInfo {
         switch metric {
         case .cached: (free ?? .zero) + (buffers ?? .zero) + (cached ?? .zero)
         case .available: available ?? .zero
+        case .availableAndCache: (available ?? .zero) + (reclaimableCache ?? .zero)
         }
     }
 
@@ -83,7 +77,7 @@ extension MemoryInfo {
         switch metric {
         case .cached:
             free == nil ? "MemFree" : buffers == nil ? "Buffers" : cached == nil ? "Cached" : nil
-        case .available:
+        case .available, .availableAndCache:
             available == nil ? "MemAvailable" : nil
         }
     }

@@ -3,11 +3,14 @@ package import KSMPolicy
 /// Reads the host's memory.
 package struct MemoryReader {
     private let file: KernelFile
+    private let cache: KernelFile
 
     package init(_ paths: HostPaths) {
         file = KernelFile(paths.meminfo, isHeld: !paths.isStandIn)
+        cache = KernelFile(paths.zfsCache, isHeld: !paths.isStandIn)
     }
 
+    /// The lines of `/proc/meminfo`, without ZFS's cache.
     package func read() throws(KernelFileError) -> MemoryInfo {
         let text = try file.read(limit: 16384)
         return MemoryInfo(parsing: text.span)
@@ -26,9 +29,11 @@ package struct MemoryReader {
 
     /// The host's memory.
     ///
-    /// - Throws: ``KernelFileError`` also for a file without a line that the metric needs.
+    /// - Throws: ``KernelFileError`` also for a file without a line that the metric needs, and for one of ZFS that is
+    ///   there and cannot be read.
     package func read(for metric: FreeMetric) throws(KernelFileError) -> MemoryInfo {
-        let memory = try read()
+        var memory = try read()
+        if metric == .availableAndCache { memory.reclaimableCache = try ZFSCache.read(cache)?.reclaimable }
         if let missing = memory.missingLine(for: metric) {
             throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no \(missing) line with a number")
         }

@@ -14,6 +14,10 @@ package enum Profile: String, Choice {
 
     package var word: String { rawValue }
 
+    /// Whether the host's memory counts as it was at the start, as with the variants of the original. Else it is what
+    /// each decision reads: memory can be added to a host that runs.
+    package var readsTotalOnce: Bool { self == .upstream || self == .debian || self == .proxmox }
+
     /// The profile that recognises guests as this one does.
     package var guests: Profile { self == .scaled ? .union : self }
 }
@@ -26,6 +30,8 @@ package enum GuestMetric: String, Choice {
     case pss
     /// Resident size less the pages that KSM merged.
     case unmerged
+    /// Resident size and what of it is in swap.
+    case residentAndSwap = "rsz+swap"
 
     package var word: String { rawValue }
 }
@@ -36,6 +42,8 @@ package enum FreeMetric: String, Choice {
     case cached
     /// MemAvailable.
     case available
+    /// MemAvailable, and what ZFS's cache can give back.
+    case availableAndCache = "available+arc"
 
     package var word: String { rawValue }
 }

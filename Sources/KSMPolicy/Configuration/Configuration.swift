@@ -58,5 +58,19 @@ package struct Configuration: Equatable, Sendable {
     /// Whether everything may be unmerged for a knob that the kernel changes only then.
     package var allowsUnmerge = false
 
+    /// Whether the threshold's share and the sleep are those of ``Profile/scaled``, which follow the host's memory, and
+    /// were not set.
+    package var scalesThreshold = false
+    package var scalesSleep = false
+
     package init() {}
+
+    /// The same settings on a host that has this much memory now.
+    package func scaled(to total: KiB) -> Configuration {
+        let defaults = Defaults(.scaled, total: total)
+        var scaled = self
+        if scalesThreshold, let percent = Int64(defaults[.thresholdPercent]) { scaled.thresholdPercent = percent }
+        if scalesSleep, let sleep = Int64(defaults[.sleepMilliseconds]) { scaled.sleepMilliseconds = sleep }
+        return scaled
+    }
 }

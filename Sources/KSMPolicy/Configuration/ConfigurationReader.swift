@@ -20,6 +20,8 @@ extension Configuration {
         isDebugging = !values[.debug].text.isEmpty
         pidFile = reader.path(.pidFile) ?? Setting.pidFile.defaultText
         profile = reader.choice(.profile, Profile.union)
+        scalesThreshold = values[.thresholdPercent].origin == .profile(.scaled)
+        scalesSleep = values[.sleepMilliseconds].origin == .profile(.scaled)
         guestPattern = values[.guestPattern].text.isEmpty ? nil : values[.guestPattern].text
         guestMetric = reader.choice(.guestMetric, GuestMetric.rsz, synonyms: ["rss": .rsz])
         freeMetric = reader.choice(.freeMetric, FreeMetric.cached)

@@ -1,5 +1,8 @@
 /// The original's debug lines, word for word: scripts and people look for them.
 ///
+/// The relations are those of the classic rule, and only it prints them: another policy says in its own sentence what
+/// it compared.
+///
 /// The wording is an interface, and so is the order between lines and writes to the kernel: the sample and the
 /// comparison come before the writes, and the line that names what was done comes after them.
 package enum DebugLines {
@@ -19,7 +22,7 @@ package enum DebugLines {
     package static func beforeWriting(_ decision: Decision) -> [String] {
         let free = decision.memory.free.count
         var lines = ["committed \(decision.memory.committed.count) free \(free)"]
-        guard decision.action == .scan else { return lines }
+        guard decision.action == .scan, decision.policy == .classic else { return lines }
         // Said on every start path, even where free memory alone decided and the relation is false.
         lines.append("\(decision.committedWithThreshold.count) > \(decision.total.count), start ksm")
         let isShort = decision.reason == .shortage
@@ -52,7 +55,8 @@ package enum DebugLines {
 
     /// After the kernel was written to.
     package static func afterWriting(_ decision: Decision) -> String {
-        switch decision.action {
+        guard decision.policy == .classic else { return "\(decision.policy.word): \(decision.sentence)" }
+        return switch decision.action {
         case .stop:
             "\(decision.committedWithThreshold.count) < \(decision.total.count) "
                 + "and free > \(decision.threshold.count), stop ksm"

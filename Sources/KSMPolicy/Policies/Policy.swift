@@ -126,6 +126,8 @@ extension PolicyKind {
         package var writesOnlyChanges: Bool
         /// Whether the kernel's advisor sets the pace, and changes `pages_to_scan` itself.
         package var leavesPaceToKernel: Bool
+        /// Whether it leaves an operator's 2 in `run` while it rests. The original writes 0 at each decision.
+        package var leavesUnmerged: Bool
     }
 
     package var traits: Traits {
@@ -133,15 +135,15 @@ extension PolicyKind {
         case .classic:
             Traits(
                 code: 0, isPacedByItself: false, reported: nil, recorded: nil, canBeReplayed: true,
-                writesOnlyChanges: false, leavesPaceToKernel: false)
+                writesOnlyChanges: false, leavesPaceToKernel: false, leavesUnmerged: false)
         case .adaptive:
             Traits(
                 code: 1, isPacedByItself: true, reported: Self.often, recorded: Self.seldom, canBeReplayed: false,
-                writesOnlyChanges: true, leavesPaceToKernel: false)
+                writesOnlyChanges: true, leavesPaceToKernel: false, leavesUnmerged: true)
         case .advisor:
             Traits(
                 code: 2, isPacedByItself: true, reported: Self.often, recorded: Self.seldom, canBeReplayed: true,
-                writesOnlyChanges: false, leavesPaceToKernel: true)
+                writesOnlyChanges: false, leavesPaceToKernel: true, leavesUnmerged: false)
         }
     }
 

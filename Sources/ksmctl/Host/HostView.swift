@@ -30,11 +30,15 @@ struct HostView {
     init(_ paths: HostPaths) throws {
         self.paths = paths
         do throws(KernelFileError) {
-            memory = try MemoryReader(paths).read()
+            var memory = try MemoryReader(paths).read()
+            loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
+            if loaded.configuration.freeMetric == .availableAndCache {
+                memory.reclaimableCache = try ZFSCache.read(paths)?.reclaimable
+            }
+            self.memory = memory
         } catch {
             throw Refusal("\(error)", .unavailable)
         }
-        loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
         ksm = KSMSnapshot(paths)
         var daemon = RunningDaemon.none
         var failure: KernelFileError?

@@ -182,8 +182,12 @@ extension StatusReport {
         } else if host.state?.report == nil {
             notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
         }
-        notes += host.differences.map {
-            "\($0.text): something else wrote it since, or the daemon could not; its next decision writes its own value"
+        notes += host.differences.map { difference in
+            let next =
+                difference.file == .run && host.ksm.mode == 2 && host.state?.last?.decision.policy == .adaptive
+                ? "it stays so until the adaptive policy begins its next scan"
+                : "its next decision writes its own value"
+            return "\(difference.text): something else wrote it since, or the daemon could not; \(next)"
         }
         if host.ksm.mode == 2, let last = host.state?.report?.decision,
             host.differences.contains(where: { $0.file == .run })
