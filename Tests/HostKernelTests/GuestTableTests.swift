@@ -127,7 +127,8 @@ import Testing
         #expect(table.measure(by: .unmerged).committed == .zero)
     }
 
-    @Test func `what is in swap counts with the resident memory, and without its line the guest counts by rsz`() throws {
+    @Test func `what is in swap counts with the resident memory, and without its line the guest counts by rsz`() throws
+    {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 1000)
         host.write("Name:\tkvm\nVmRSS:\t 4000 kB\nVmSwap:\t 7000 kB\n", to: "proc/10/status")

@@ -57,7 +57,9 @@ import Testing
 
     @Test func `what the cache of ZFS can give back is free by the metric that says so`() throws {
         let host = FakeHost()
-        func free(_ metric: FreeMetric) throws -> KiB { try MemoryReader(host.paths).read(for: metric).free(by: metric) }
+        func free(_ metric: FreeMetric) throws -> KiB {
+            try MemoryReader(host.paths).read(for: metric).free(by: metric)
+        }
         let available = try free(.available)
         #expect(try free(.availableAndCache) == available)
         host.write(

@@ -24,7 +24,8 @@ import Testing
 }
 
 @Suite struct PressureTriggerTests {
-    private static let threshold = PressureThreshold(.some, stall: .microseconds(150_000), window: .microseconds(1_000_000))
+    private static let threshold = PressureThreshold(
+        .some, stall: .microseconds(150_000), window: .microseconds(1_000_000))
     private static let file = HostPaths().memoryPressure
 
     /// A waiter blocks signals for good, and this thread goes on to other tests.

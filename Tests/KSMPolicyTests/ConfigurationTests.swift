@@ -141,7 +141,9 @@ import Testing
         #expect(!Reading("DEBUG=1\nDEBUG=\n").configuration.isDebugging)
     }
 
-    @Test(arguments: [("rsz", GuestMetric.rsz), ("rss", .rsz), ("pss", .pss), ("unmerged", .unmerged), ("rsz+swap", .residentAndSwap)])
+    @Test(arguments: [
+        ("rsz", GuestMetric.rsz), ("rss", .rsz), ("pss", .pss), ("unmerged", .unmerged), ("rsz+swap", .residentAndSwap),
+    ])
     func `The words of KSM_PS_METRIC`(_ word: String, _ metric: GuestMetric) {
         #expect(Reading("KSM_PS_METRIC=\(word)").configuration.guestMetric == metric)
     }

@@ -82,7 +82,8 @@ private struct Reader: StepObserver {
 
     @Test(arguments: [
         Run(policy: .classic, metric: .rsz, freeMetric: .available), Run(policy: .classic, metric: .pss),
-        Run(policy: .classic, metric: .unmerged), Run(policy: .classic, metric: .residentAndSwap, freeMetric: .availableAndCache),
+        Run(policy: .classic, metric: .unmerged),
+        Run(policy: .classic, metric: .residentAndSwap, freeMetric: .availableAndCache),
         Run(policy: .adaptive), Run(policy: .advisor),
     ])
     func `No number in any file ends a tick`(_ run: Run) throws {

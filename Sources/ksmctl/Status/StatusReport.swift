@@ -184,7 +184,7 @@ extension StatusReport {
         }
         notes += host.differences.map { difference in
             let next =
-                difference.file == .run && host.ksm.mode == 2 && host.state?.last?.decision.policy == .adaptive
+                difference.file == .run && host.ksm.mode == 2 && host.state?.report?.decision.policy == .adaptive
                 ? "it stays so until the adaptive policy begins its next scan"
                 : "its next decision writes its own value"
             return "\(difference.text): something else wrote it since, or the daemon could not; \(next)"
