@@ -27,6 +27,10 @@ class Case:
         self.environment = {}
         self.text = write_configuration(r, values, self.environment)
         self.states = write_states(r, self.total, self.threshold, ticks)
+        if any(state.startswith('total=') for state in self.states[1:]):
+            # Where memory is added the daemon follows it, but for the profiles that are exactly a variant's. The
+            # original does not know the name.
+            self.environment['KSM_PROFILE'] = 'debian'
 
     def describe(self):
         text = ''.join(f'    | {line}\n' for line in self.text.split('\n'))
