@@ -123,6 +123,22 @@ int linux_child_result(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+static int argument_count;
+static char **argument_vector;
+
+/* The C library hands what the kernel put on the stack to every constructor. Other ways to it depend on /proc, or on
+ * where the environment lies, which any library may have moved by then. */
+__attribute__((constructor)) static void keep_arguments(int count, char **vector, char **environment) {
+    (void)environment;
+    argument_count = count;
+    argument_vector = vector;
+}
+
+const char *const *linux_arguments(int *count) {
+    *count = argument_count;
+    return (const char *const *)argument_vector;
+}
+
 const char *const *linux_environment(void) {
     return (const char *const *)environ;
 }

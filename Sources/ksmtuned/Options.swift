@@ -18,8 +18,10 @@ struct Options: Equatable {
     var isDebugging = false
 
     /// What is wrong with a command line.
-    struct Refusal: Error, Equatable {
+    struct Refusal: Error, Equatable, CustomStringConvertible {
         var message: String
+
+        var description: String { message }
     }
 
     init() {}

@@ -6,10 +6,10 @@ let version = "0.1.0"
 
 func main() -> ExitStatus {
     let options: Options
-    do throws(Options.Refusal) {
-        options = try Options(parsing: Array(CommandLine.arguments.dropFirst()))
+    do {
+        options = try Options(parsing: Array(try ProgramArguments.read().dropFirst()))
     } catch {
-        try? StandardStream.error.write("ksmtuned: \(error.message); see ksmtuned --help\n")
+        try? StandardStream.error.write("ksmtuned: \(error); see ksmtuned --help\n")
         return .usage
     }
     switch options.task {

@@ -48,6 +48,26 @@ import Testing
         #expect(outcome.error == test.error)
     }
 
+    /// The runtime looks for the arguments in /proc. A daemon that took none for an empty command line would act on the
+    /// real host, whatever it was told; so the host's KSM is hidden, too.
+    @Test(.enabled(if: geteuid() == 0, "only root may hide /proc"))
+    func `No option is lost where /proc is empty`() async throws {
+        let hidden =
+            "/bin/mount -t tmpfs none /sys/kernel/mm/ksm 2> /dev/null; /bin/mount -t tmpfs none /proc && exec \"$0\" --version"
+        let outcome = try await Program(path: "/usr/bin/unshare")
+            .run(["--mount", "/bin/sh", "-c", hidden, Program.ksmtuned.url.path])
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "ksmtuned 0.1.0\n")
+    }
+
+    @Test func `Where not even the program's name is there, nothing is done`() async throws {
+        let outcome = try await Program(path: "/bin/bash")
+            .run(["-c", "exec -a '' \"$0\" --version", Program.ksmtuned.url.path])
+        #expect(outcome.status == 64)
+        #expect(outcome.output == "")
+        #expect(outcome.error.contains("the command line is empty"))
+    }
+
     @Test(arguments: ["--help", "-h"])
     func `The help goes to standard output`(_ option: String) async throws {
         let outcome = try await Program.ksmtuned.run([option])

@@ -34,6 +34,9 @@ int linux_write_in_child(const char *path, const char *text, pid_t *child);
 /* Takes the child's result: 0, the errno of its failure, or minus the signal that ended it. */
 int linux_child_result(pid_t child);
 
+/* The process's arguments with its name, as the kernel gave them to it, NULL at their end. *count receives how many. */
+const char *const *linux_arguments(int *count);
+
 /* The process's environment, NULL at its end. */
 const char *const *linux_environment(void);
 
