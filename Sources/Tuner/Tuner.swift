@@ -151,9 +151,4 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         record.saved = record.counters?.saved.kibibytes(of: Host.pageSize)
         return record
     }
-
-    /// Gives `smart_scan` the value that a policy wants until it says otherwise; `nil` for what was found.
-    package mutating func overrideSmartScan(_ wanted: Bool?) throws(KernelFileError) {
-        try applier.override(smartScan: wanted, &knobs)
-    }
 }

@@ -2,7 +2,15 @@ import HostFixtures
 import HostKernel
 import KSMPolicy
 import Testing
-import Tuner
+
+@testable import Tuner
+
+extension Tuner {
+    /// What the policy wants of `smart_scan` until it says otherwise; `nil` for what was found.
+    fileprivate mutating func overrideSmartScan(_ wanted: Bool?) throws(KernelFileError) {
+        try applier.override(smartScan: wanted, &knobs)
+    }
+}
 
 /// Remembers what is told.
 private struct Listener: StepObserver {

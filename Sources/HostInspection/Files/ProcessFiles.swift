@@ -27,9 +27,7 @@ struct ProcessFiles {
 
     /// The process's own name, without the kernel's line break; the name may hold others.
     func comm(_ pid: Int32) throws(KernelFileError) -> [UInt8]? {
-        guard var comm = try read(pid, "comm", limit: 64) else { return nil }
-        if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
-        return comm
+        try read(pid, "comm", limit: 64).map { ProcessFile.name($0) }
     }
 
     /// How long a process has lived; `nil` where that cannot be told.
@@ -75,17 +73,7 @@ struct ProcessFiles {
     private func hasGuestCommandLine(_ pid: Int32) throws(KernelFileError) -> Bool {
         let path = path(pid, "cmdline")
         do throws(KernelFileError) {
-            let file = try FileDescriptor(opening: path, O_RDONLY, for: .read)
-            var matcher = CommandLineMatcher()
-            // The first piece is enough for nearly every process, and a line may be megabytes long.
-            var piece = [UInt8](repeating: 0, count: 256)
-            while matcher.verdict == .undecided {
-                let got = unsafe Glibc.read(file.number, &piece, piece.count)
-                guard got >= 0 else { throw KernelFileError(.read, path, errno: errno) }
-                if got == 0 { return false }
-                matcher.feed(piece.span.extracting(first: got))
-            }
-            return matcher.verdict == .matches
+            return try CommandLineMatcher.matches(FileDescriptor(opening: path, O_RDONLY, for: .read), path: path)
         } catch {
             if error.isVanished { return false }
             throw error

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HostKernel
 internal import KSMPolicy
 
@@ -14,8 +13,7 @@ enum SmallFile {
             while bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
             return String(decoding: bytes, as: UTF8.self)
         } catch {
-            // What is switched off at boot may have its file all the same: /proc/pressure with psi=0.
-            if error.isMissing || error.errno == EOPNOTSUPP { return nil }
+            if error.isAbsent { return nil }
             throw error
         }
     }

@@ -30,13 +30,7 @@ package struct CompressedMemory: Equatable, Sendable {
     ///
     /// - Throws: ``KernelFileError`` for the first device that cannot be read.
     package static func zram(_ paths: HostPaths) throws(KernelFileError) -> CompressedMemory? {
-        var names: [String] = []
-        do throws(KernelFileError) {
-            names = try FolderListing.names(in: paths.block)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
-        }
+        guard let names = try FolderListing.namesIfThere(in: paths.block) else { return nil }
         var sum: CompressedMemory?
         for name in names where isZRAM(name) {
             guard let device = try CompressedMemory(zramFolder: "\(paths.block)/\(name)") else { continue }

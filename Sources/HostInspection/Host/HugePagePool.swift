@@ -35,13 +35,7 @@ package struct HugePagePool: Equatable, Sendable {
 
     /// Those of each size, by folders `hugepages-2048kB`.
     private static func pools(_ paths: HostPaths) throws(KernelFileError) -> HugePagePool? {
-        var names: [String] = []
-        do throws(KernelFileError) {
-            names = try FolderListing.names(in: paths.hugePagePools)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
-        }
+        guard let names = try FolderListing.namesIfThere(in: paths.hugePagePools) else { return nil }
         var sum = HugePagePool(size: .zero, idle: .zero)
         for name in names where name.hasPrefix("hugepages-") && name.hasSuffix("kB") {
             guard let size = Int64(name.dropFirst(10).dropLast(2)) else { continue }

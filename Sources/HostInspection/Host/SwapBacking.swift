@@ -33,12 +33,7 @@ enum SwapBacking {
     }
 
     private static func parts(_ folder: String) throws(KernelFileError) -> [String] {
-        do throws(KernelFileError) {
-            return try FolderListing.names(in: folder).sorted()
-        } catch {
-            if error.isMissing { return [] }
-            throw error
-        }
+        try FolderListing.namesIfThere(in: folder)?.sorted() ?? []
     }
 
     private static func isNumbered(_ name: String, _ kind: String) -> Bool {

@@ -191,7 +191,7 @@ extension SourceNotice: CustomStringConvertible {
         case .noMachineEvents(let error):
             "\(error), so guests that start or end are seen at the next decision, not at once"
         case .noPressure(let error):
-            error.isMissing || error.isUnsupported
+            error.isAbsent
                 ? "this kernel has no pressure stall information at \(error.path) (CONFIG_PSI, psi=1), "
                     + "so memory pressure is seen at the next decision, not at once"
                 : "\(error), so memory pressure is seen at the next decision, not at once"

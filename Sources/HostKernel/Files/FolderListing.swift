@@ -22,4 +22,9 @@ package enum FolderListing {
         guard errno == 0 else { throw KernelFileError(.list, path, errno: errno) }
         return names
     }
+
+    /// - Returns: As ``names(in:)``; `nil` where the folder is missing.
+    package static func namesIfThere(in path: String) throws(KernelFileError) -> [String]? {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in try names(in: path) }
+    }
 }

@@ -30,7 +30,7 @@ package enum HostFile {
     /// - Returns: `nil` where there is no such file.
     /// - Throws: ``KernelFileError``; a folder, a pipe or a device in its place is one, and so is more than 1 MiB.
     package static func readText(_ path: String) throws(KernelFileError) -> [UInt8]? {
-        do throws(KernelFileError) {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
             // Without O_NONBLOCK the open of a pipe would wait for a writer for ever.
             let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
             var status = stat()
@@ -40,9 +40,6 @@ package enum HostFile {
             }
             guard status.st_size <= 1 << 20 else { throw KernelFileError(.read, path, errno: EFBIG) }
             return try file.readToEnd(limit: 1 << 20 | 1, path: path)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
         }
     }
 }

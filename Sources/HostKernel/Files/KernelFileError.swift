@@ -36,6 +36,22 @@ package struct KernelFileError: Error, Equatable, Sendable {
 
     package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
 
+    /// Whether this kernel does not have what the file tells of. What is switched off at boot may have its file all the
+    /// same.
+    package var isAbsent: Bool { isMissing || isUnsupported }
+
+    /// What `read` gives; `nil` where the file or the folder that it reads is missing. Every other failure is thrown.
+    package static func unlessMissing<T>(
+        _ read: () throws(KernelFileError) -> T?
+    ) throws(KernelFileError) -> T? {
+        do throws(KernelFileError) {
+            return try read()
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+    }
+
     /// A process that ended while it was looked at.
     package var isVanished: Bool { errno == ESRCH || errno == ENOENT }
 }

@@ -145,14 +145,7 @@ package struct GuestTable: ~Copyable {
     /// The pid of a thread's process.
     private func process(of thread: Int32) -> Int32? {
         guard let status = ProcessFile.read(listing.folderNumber, thread, "status", limit: 4096) else { return nil }
-        var start = 0
-        for end in status.indices where status[end] == UInt8(ascii: "\n") {
-            let line = status.span.extracting(start..<end)
-            start = end + 1
-            guard line.hasPrefix("Tgid:\t") else { continue }
-            return DecimalField(line, at: 6).flatMap { Int32(exactly: $0.value) }
-        }
-        return nil
+        return NamedNumber.find(line: "Tgid", in: status.span).flatMap { Int32(exactly: $0) }
     }
 
     /// Whether the guest's pid is still the process that it was. A held descriptor pins the inode of its process's
@@ -239,26 +232,13 @@ package struct GuestTable: ~Copyable {
     // MARK: Looking at one process
 
     private static func isNamed(_ pid: Int32, _ folder: Int32, _ matcher: borrowing NameMatcher) -> Bool {
-        guard var comm = ProcessFile.read(folder, pid, "comm", limit: 64) else { return false }
-        // The name itself may hold line breaks; only the last one is the kernel's.
-        if comm.last == UInt8(ascii: "\n") { comm.removeLast() }
-        if matcher.matches(comm: comm.span) { return true }
-        return matcher.needsCommandLine && hasGuestCommandLine(folder, pid)
-    }
-
-    private static func hasGuestCommandLine(_ folder: Int32, _ pid: Int32) -> Bool {
+        guard let comm = ProcessFile.read(folder, pid, "comm", limit: 64) else { return false }
+        if matcher.matches(comm: ProcessFile.name(comm).span) { return true }
+        guard matcher.needsCommandLine else { return false }
         let number = ProcessFile.open(folder, pid, "cmdline")
         guard number >= 0 else { return false }
-        let file = FileDescriptor(adopting: number)
-        var matcher = CommandLineMatcher()
-        // The first piece is enough to tell nearly every process apart by its first letters.
-        var piece = [UInt8](repeating: 0, count: 256)
-        while matcher.verdict == .undecided {
-            let got = unsafe Glibc.read(file.number, &piece, piece.count)
-            guard got > 0 else { return false }
-            matcher.feed(piece.span.extracting(first: got))
-        }
-        return matcher.verdict == .matches
+        // One that has ended meanwhile is none.
+        return (try? CommandLineMatcher.matches(FileDescriptor(adopting: number), path: "cmdline")) ?? false
     }
 
     private enum Reading: Equatable {

@@ -72,17 +72,14 @@ package enum HistoryReader {
     /// - Returns: `nil` where there is no history.
     /// - Throws: ``KernelFileError`` for a file that cannot be read or is no ring of this version.
     package static func read(_ path: String) throws(KernelFileError) -> [HistoryRecord]? {
-        var found: [(sequence: UInt64, record: HistoryRecord)] = []
-        do throws(KernelFileError) {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
+            var found: [(sequence: UInt64, record: HistoryRecord)] = []
             let file = try open(path)
             try pieces(file, path) { piece in
                 if let whole = HistoryFormat.record(piece) { found.append(whole) }
             }
-        } catch {
-            if error.isMissing { return nil }
-            throw error
+            return found.sorted { $0.sequence < $1.sequence }.map { $0.record }
         }
-        return found.sorted { $0.sequence < $1.sequence }.map { $0.record }
     }
 
     /// The newest records that are whole, at most so many, from the oldest to the newest: without reading the others.
@@ -90,8 +87,8 @@ package enum HistoryReader {
     /// - Returns: None where there is no history.
     /// - Throws: As ``read(_:)``.
     package static func last(_ count: Int, _ path: String) throws(KernelFileError) -> [HistoryRecord] {
-        var found: [HistoryRecord] = []
-        do throws(KernelFileError) {
+        let newestFirst = try KernelFileError.unlessMissing { () throws(KernelFileError) in
+            var found: [HistoryRecord] = []
             let file = try open(path)
             let newest = try newest(file, path)
             var sequence = newest
@@ -101,11 +98,9 @@ package enum HistoryReader {
                 if let (own, record) = HistoryFormat.record(piece.span), own == sequence { found.append(record) }
                 sequence -= 1
             }
-        } catch {
-            if error.isMissing { return [] }
-            throw error
+            return found
         }
-        return found.reversed()
+        return newestFirst?.reversed() ?? []
     }
 
     private static func open(_ path: String) throws(KernelFileError) -> FileDescriptor {

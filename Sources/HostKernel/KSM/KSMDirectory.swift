@@ -41,11 +41,8 @@ package struct KSMDirectory: KSMControl {
     }
 
     private func readText(_ file: KSMFile) throws(KernelFileError) -> [UInt8]? {
-        do throws(KernelFileError) {
-            return try files[file.rawValue].read(limit: 256)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
+            try files[file.rawValue].read(limit: 256)
         }
     }
 

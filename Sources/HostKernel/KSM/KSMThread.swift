@@ -30,15 +30,12 @@ package struct KSMThread {
     /// The time on a CPU since boot, and the time ready to run without one; `nil` where this kernel does not
     /// account for them.
     package func times() throws(KernelFileError) -> (cpu: Duration, waited: Duration)? {
-        do throws(KernelFileError) {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
             let text = try schedstat.read(limit: 128)
             guard let cpu = DecimalField(text.span, at: 0), let waited = DecimalField(text.span, at: cpu.end + 1) else {
                 return nil
             }
             return (.nanoseconds(cpu.value), .nanoseconds(waited.value))
-        } catch {
-            if error.isMissing { return nil }
-            throw error
         }
     }
 }

@@ -14,7 +14,7 @@ package struct CPUPressure {
             let text = try file.read(limit: 512)
             return NamedNumber.find("total=", in: text.span).map { .microseconds($0) }
         } catch {
-            if error.isMissing || error.isUnsupported { return nil }
+            if error.isAbsent { return nil }
             throw error
         }
     }

@@ -12,12 +12,9 @@ package struct MemoryCounters {
     ///
     /// - Returns: `nil` where this kernel does not count them.
     package func brokenMerges() throws(KernelFileError) -> Pages? {
-        do throws(KernelFileError) {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
             let text = try file.read(limit: 32768)
             return NamedNumber.find("\ncow_ksm ", in: text.span).map { Pages($0) }
-        } catch {
-            if error.isMissing { return nil }
-            throw error
         }
     }
 }

@@ -33,15 +33,12 @@ package struct ZFSCache: Equatable, Sendable {
     }
 
     static func read(_ file: KernelFile) throws(KernelFileError) -> ZFSCache? {
-        do throws(KernelFileError) {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in
             let text = try file.read(limit: 1 << 16)
             guard let cache = ZFSCache(parsing: text.span) else {
                 throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no size")
             }
             return cache
-        } catch {
-            if error.isMissing { return nil }
-            throw error
         }
     }
 }

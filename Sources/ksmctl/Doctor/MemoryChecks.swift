@@ -116,7 +116,7 @@ extension Check {
 
     static let fileCache = Check("file-cache", "ZFS's cache") { check, facts in
         guard let cache = facts.cache else { return check.ok("ZFS is not loaded") }
-        let spare = (cache.size - cache.least).nonNegative
+        let spare = cache.reclaimable
         func answered(_ result: CheckResult) -> CheckResult {
             result.seen(
                 "\(cache.size) now, \(cache.least) at least and \(cache.most) at most", in: facts.paths.zfsCache)
