@@ -47,6 +47,28 @@ import Testing
 
     // MARK: What they say
 
+    @Test func `Guests in swap are said to be left out only by a metric that leaves them out`() throws {
+        var facts = DoctorFacts.healthy
+        facts.guests[0].swapped = KiB(DoctorFacts.gibibyte)
+        facts.publish(.classic, .stop)
+        let leftOut = try Self.check("swapped-guests", facts)
+        #expect(leftOut.finding.contains("does not count"))
+        #expect(leftOut.remedy?.contains("KSM_PS_METRIC=rsz+swap") == true)
+        facts.configuration.guestMetric = .residentAndSwap
+        let counted = try Self.check("swapped-guests", facts)
+        #expect(counted.verdict == .warn)
+        #expect(!counted.finding.contains("does not count"))
+    }
+
+    @Test func `A cache that counts as free by the configured metric makes no memory short`() throws {
+        var facts = DoctorFacts.healthy
+        facts.cache = ZFSCache(size: KiB(6 << 20), least: KiB(1 << 20), most: KiB(6 << 20))
+        #expect(try Self.check("file-cache", facts).remedy?.contains("KSM_FREE_METRIC=available+arc") == true)
+        facts.configuration.freeMetric = .availableAndCache
+        facts.memory.reclaimableCache = facts.cache?.reclaimable
+        #expect(try Self.check("file-cache", facts).verdict == .ok)
+    }
+
     @Test func `The remedy for guests that are not counted matches them and those of before`() throws {
         var facts = DoctorFacts.healthy
         facts.processes.machines.append(ProcessSurvey.Process(pid: 9, comm: "my.vm+1", hasMachine: true))

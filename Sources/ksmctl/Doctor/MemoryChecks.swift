@@ -27,15 +27,17 @@ extension Check {
             return answered(check.ok(swapped == .zero ? "none" : "little: \(swapped)"))
         }
         let text = "\(swapped) of \(Words.count(worst.count, "guest")) in swap"
-        guard facts.restsByClassicRule else {
+        // By the other metric they are counted.
+        let isCounted = facts.configuration.guestMetric == .residentAndSwap
+        guard facts.restsByClassicRule, !isCounted else {
             return answered(
                 check.warn(text, remedy: "run fewer guests or smaller ones; see Swap and Memory pressure"))
         }
         return answered(
             check.warn(
                 "\(text), which the classic rule does not count: KSM rests",
-                remedy: "set a higher KSM_THRES_COEF= in \(facts.paths.configuration), so that it scans before guests "
-                    + "are swapped out; what is merged needs no swap")
+                remedy: "set KSM_PS_METRIC=rsz+swap in \(facts.paths.configuration), which counts it; or a higher "
+                    + "KSM_THRES_COEF=, so that ksmd scans before guests are swapped out: what is merged needs no swap")
         ).seen("KSM_PS_METRIC=\(facts.configuration.guestMetric.word) counts what is in RAM")
     }
 
@@ -123,12 +125,14 @@ extension Check {
         }
         let free = facts.memory.free(by: facts.configuration.freeMetric)
         let threshold = (try? ClassicPolicy(facts.configuration, total: facts.total))?.threshold ?? .zero
-        let remedy = "bound it: zfs_arc_max, see zfs(4)"
+        let bound = "bound it: zfs_arc_max, see zfs(4)"
         if free <= threshold, free + spare > threshold {
             return answered(
                 check.warn(
                     "free memory is short since the cache holds \(cache.size), of which ZFS would give back \(spare)",
-                    remedy: remedy)
+                    remedy:
+                        "set KSM_FREE_METRIC=available+arc in \(facts.paths.configuration), which counts that as free; "
+                        + "or \(bound)")
             ).seen("\(free) are free, and the threshold is \(threshold)")
         }
         let needed = facts.guests.sum { $0.needed }
@@ -136,7 +140,7 @@ extension Check {
         if !facts.guests.isEmpty, needed + cache.most > ordinary, needed + cache.least <= ordinary {
             return answered(
                 check.warn(
-                    "it may grow to \(cache.most), and \(needed) of guests do not fit beside that", remedy: remedy))
+                    "it may grow to \(cache.most), and \(needed) of guests do not fit beside that", remedy: bound))
         }
         return answered(check.ok("\(cache.size)"))
     }
