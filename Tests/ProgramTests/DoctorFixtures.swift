@@ -653,6 +653,14 @@ extension DoctorFixture {
                 for index in facts.guests.indices { facts.guests[index].merged = nil }
             }),
         DoctorFixture(
+            "owners", .warn, "two pools of one user",
+            on: { facts in
+                facts.guests[0].owners = [GuestOwner(.pool, "blue")]
+                facts.guests[1].owners = [GuestOwner(.pool, "red")]
+            },
+            // One that is in no pool may be anybody's.
+            off: { $0.guests[0].owners = [GuestOwner(.pool, "blue")] }),
+        DoctorFixture(
             "owners", .skip, "users that are not known",
             on: { facts in for index in facts.guests.indices { facts.guests[index].user = nil } }),
     ]

@@ -290,7 +290,7 @@ import Testing
                       user 107: 1 guest, 1.0 GiB merged: db (102)
                       user 108: 1 guest, 1.0 GiB merged: web (101)
                       a write to a merged page takes longer than to another, so that a guest can learn whether another one holds a page that it knows: a version of a program, a file, parts of an address or a key
-                      Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>; or switch merging off: ksmctl unmerge
+                      Remedy: keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's <memoryBacking>, qm set VMID --allow-ksm 0; or switch merging off: ksmctl unmerge
 
                 29 checks: 21 ok, 4 warnings, 1 failure, 3 skipped
 
@@ -458,7 +458,7 @@ import Testing
         #expect(finding("balloon") == "warn: 1 guest has none")
         #expect(finding("vcpus") == "warn: 1 guest has more than the host has CPUs")
         #expect(finding("swap-size") == "ok: none is needed: the guests fit")
-        #expect(finding("owners") == "ok: guests that share pages run as one user")
+        #expect(finding("owners") == "ok: guests that share pages have one owner, as far as the host tells")
         #expect(report.status == 1)
 
         host.setKSM(["pages_to_scan": 1250])

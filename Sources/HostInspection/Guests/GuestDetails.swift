@@ -10,6 +10,8 @@ package struct GuestDetails: Equatable, Sendable {
     package var name: String
     /// The user that the process runs as.
     package var user: UInt32?
+    /// What else tells whom it belongs to, as far as that can be read.
+    package var owners: [GuestOwner] = []
 
     // MARK: What it holds
 

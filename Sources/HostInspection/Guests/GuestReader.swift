@@ -19,6 +19,7 @@ package enum GuestReader {
         // The first process is there for everybody, unless it is hidden.
         list.isBlind = paths.isStandIn ? false : unsafe access(files.path(1, "comm"), R_OK) != 0
         let merging = MergingEvidence(paths)
+        let ownership = GuestOwnerReader(paths)
         for (pid, comm) in try find(paths, configuration, files, &list) {
             let name = String(decoding: comm, as: UTF8.self)
             do throws(KernelFileError) {
@@ -29,6 +30,7 @@ package enum GuestReader {
                 let line = readCommandLine(&guest, files)
                 readStatus(&guest, files)
                 readCgroup(&guest, paths, files)
+                guest.owners = ownership.owners(of: guest, files)
                 readPinning(&guest, line, files)
                 readMerging(&guest, line, merging, files)
                 list.guests.append(guest)

@@ -94,6 +94,11 @@ package struct HostPaths: Sendable {
         ["/etc/tuned/profiles", "/etc/tuned", "/usr/lib/tuned/profiles", "/usr/lib/tuned"].map { prefix + $0 }
     }
 
+    /// Users, groups and pools of Proxmox VE; see user.cfg in its administration guide.
+    package var proxmoxUsers: String { prefix + "/etc/pve/user.cfg" }
+    /// The folder of what libvirt knows of the guests that run, `NAME.xml` each.
+    package var libvirtGuests: String { prefix + "/run/libvirt/qemu" }
+
     /// Whether this is a tree that stands for a host.
     package var isStandIn: Bool { !prefix.isEmpty }
 

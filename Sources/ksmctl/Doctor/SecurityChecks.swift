@@ -13,28 +13,62 @@ extension Check {
             guest.merged.map { $0 > .zero } ?? (guest.isMergeable != false && facts.ksm.savedPages ?? .zero > .zero)
         }
         guard !sharing.isEmpty else { return check.ok("no guest has merged pages") }
-        var users: [UInt32] = []
-        for user in sharing.compactMap({ $0.user }) where !users.contains(user) { users.append(user) }
-        guard !users.isEmpty else { return check.skip("whose the guests are is not known") }
-        let who = users.sorted().map { user in
-            let own = sharing.filter { $0.user == user }
-            let merged = own.reduce(KiB.zero) { $0 + ($1.merged ?? .zero) }
-            let seen = own.contains { $0.merged != nil }
-            return "user \(user): \(Words.count(own.count, "guest"))" + (seen ? ", \(merged) merged" : "")
-                + ": \(Words.list(own))"
+        let known = GuestOwner.Kind.allCases.map { (kind: $0, groups: groups(sharing, by: $0)) }
+            .filter { !$0.groups.isEmpty }
+        guard let users = known.first(where: { $0.kind == .user }) ?? known.first else {
+            return check.skip("whose the guests are is not known")
         }
-        guard users.count > 1 else {
-            let result = check.ok("guests that share pages run as one user").seen(who)
+        let divided = known.filter { $0.groups.count > 1 }
+        guard let first = divided.first else {
+            let result = check.ok("guests that share pages have one owner, as far as the host tells")
+                .seen(lines(users.groups))
             // libvirt runs all guests as one user, so that says little of who owns them.
             return sharing.count < 2
                 ? result : result.seen("a manager of guests may run those of several owners as one user")
         }
         return check.warn(
-            "guests of \(users.count) users share pages",
+            "guests of \(first.groups.count) \(first.kind.plural) share pages",
             remedy: "keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's "
-                + "<memoryBacking>; or switch merging off: ksmctl unmerge"
-        ).seen(who).seen(
+                + "<memoryBacking>, qm set VMID --allow-ksm 0; or switch merging off: ksmctl unmerge"
+        ).seen(divided.flatMap { lines($0.groups) }).seen(
             "a write to a merged page takes longer than to another, so that a guest can learn whether another one "
                 + "holds a page that it knows: a version of a program, a file, parts of an address or a key")
     }
+
+    private typealias OwnerGroup = (owner: GuestOwner, guests: [GuestDetails])
+
+    /// Guests of which the kind of owner is known, by owner.
+    private static func groups(_ guests: [GuestDetails], by kind: GuestOwner.Kind) -> [OwnerGroup] {
+        let owned = guests.compactMap { guest in guest.owner(by: kind).map { (owner: $0, guest: guest) } }
+        return Dictionary(grouping: owned) { $0.owner }
+            .map { (owner: $0.key, guests: $0.value.map { $0.guest }) }
+            .sorted { $0.owner.order < $1.owner.order }
+    }
+
+    private static func lines(_ groups: [OwnerGroup]) -> [String] {
+        groups.map { group in
+            let merged = group.guests.reduce(KiB.zero) { $0 + ($1.merged ?? .zero) }
+            let seen = group.guests.contains { $0.merged != nil }
+            return "\(group.owner.kind.word) \(group.owner.name.printable): \(Words.count(group.guests.count, "guest"))"
+                + (seen ? ", \(merged) merged" : "") + ": \(Words.list(group.guests))"
+        }
+    }
+}
+
+extension GuestOwner {
+    /// Users by number, all else by name.
+    fileprivate var order: (Int64, String) { (kind == .user ? Int64(name) ?? 0 : 0, name) }
+}
+
+extension GuestOwner.Kind {
+    fileprivate var word: String {
+        switch self {
+        case .project: "OpenStack project"
+        case .pool: "Proxmox pool"
+        case .user, .slice: rawValue
+        case .label: "SELinux label"
+        }
+    }
+
+    fileprivate var plural: String { word + "s" }
 }

@@ -1,0 +1,74 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import HostInspection
+
+@Suite struct GuestOwnerTests {
+    private func owners(_ host: FakeHost, _ pid: Int32) throws -> [GuestOwner] {
+        let guests = try GuestReader.read(host.paths, Configuration()).guests
+        return try #require(guests.first { $0.pid == pid }).owners
+    }
+
+    @Test func `The pool of a guest of Proxmox VE, by its number`() throws {
+        let host = FakeHost()
+        host.write(
+            """
+            user:root@pam:1:0:::root@example.com::
+            group:admins:root@pam::
+            pool:blue:the blue ones:100,101:local:
+            pool:red/inner::102::
+
+            """, to: "etc/pve/user.cfg")
+        host.setGuest(10, comm: "kvm", "/usr/bin/kvm -id 101 -chardev socket,path=/var/run/qemu-server/101.qmp")
+        host.setGuest(11, comm: "kvm", "/usr/bin/kvm -id 102 -chardev socket,path=/var/run/qemu-server/102.qmp")
+        host.setGuest(12, comm: "kvm", "/usr/bin/kvm -id 10 -chardev socket,path=/var/run/qemu-server/10.qmp")
+        #expect(try owners(host, 10) == [GuestOwner(.pool, "blue")])
+        #expect(try owners(host, 11) == [GuestOwner(.pool, "red/inner")])
+        #expect(try owners(host, 12) == [])
+    }
+
+    @Test func `The project that Nova wrote into libvirt's description`() throws {
+        let host = FakeHost()
+        host.write(
+            """
+            <domstatus><domain type='kvm'><name>instance-1</name><metadata><nova:instance xmlns:nova="http://x">
+              <nova:owner><nova:user uuid="u">eve</nova:user><nova:project uuid="5d2c">eve's</nova:project></nova:owner>
+            </nova:instance></metadata></domain></domstatus>
+            """, to: "run/libvirt/qemu/instance-1.xml")
+        host.setGuest(10, "qemu-system-x86_64 -name guest=instance-1,debug-threads=on")
+        host.setGuest(11, "qemu-system-x86_64 -name guest=../qemu/instance-1")
+        host.setGuest(12, "qemu-system-x86_64 -name guest=instance-2")
+        #expect(try owners(host, 10) == [GuestOwner(.project, "5d2c")])
+        #expect(try owners(host, 11) == [])
+        #expect(try owners(host, 12) == [])
+    }
+
+    @Test func `A description without a project, or with a torn one`() {
+        #expect(GuestOwnerReader.project("<domain><nova:projects/></domain>") == nil)
+        #expect(GuestOwnerReader.project("<nova:project uuid=") == nil)
+        #expect(GuestOwnerReader.project("<nova:project uuid=\"\">x</nova:project>") == nil)
+    }
+
+    @Test(arguments: [
+        ("/user.slice/user-1000.slice/session-2.scope", "user-1000.slice"),
+        ("/machine.slice/machine-blue.slice/machine-qemu.scope", "machine-blue.slice"),
+        ("/machine.slice/machine-qemu.scope/libvirt/emulator", nil),
+        ("/qemu.slice/100.scope", nil),
+        ("/kubepods.slice/kubepods-podab.slice/cri-x.scope", nil),
+        ("/", nil),
+    ]) func `A slice tells an owner unless it holds everybody's guests`(path: String, name: String?) {
+        #expect(GuestOwnerReader.slice(path)?.name == name)
+    }
+
+    @Test func `A label counts without its categories, which every guest has of its own`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        host.write("system_u:system_r:svirt_t:s0:c12,c345\0", to: "proc/10/attr/current")
+        host.setGuest(11, "qemu-system-x86_64")
+        host.write("libvirt-5d2c (enforce)\n", to: "proc/11/attr/current")
+        #expect(try owners(host, 10) == [GuestOwner(.label, "system_u:system_r:svirt_t:s0")])
+        #expect(try owners(host, 11) == [])
+    }
+}
