@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <malloc.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 ssize_t linux_getdents64(int directory, void *buffer, size_t size) {
@@ -106,7 +108,7 @@ int linux_write_in_child(const char *path, const char *text, pid_t *child) {
         close(ends[1]);
         return ends[0];
     }
-    /* The child may outlive the daemon: it must hold neither the lock of the pid file nor the daemon's name. */
+    /* The child may outlive the daemon: it must not have the daemon's name, nor its files. */
     prctl(PR_SET_NAME, "ksmtuned-write");
     /* The daemon's signals stay blocked: one that is sent to the whole unit must not undo a write under way. */
     if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
@@ -141,6 +143,38 @@ const char *const *linux_arguments(int *count) {
 
 const char *const *linux_environment(void) {
     return (const char *const *)environ;
+}
+
+static struct flock whole_file(void) {
+    return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+int linux_lock_take(int descriptor) {
+    struct flock lock = whole_file();
+    int result;
+    while ((result = fcntl(descriptor, F_SETLK, &lock)) < 0 && errno == EINTR) {}
+    if (result < 0 && errno == EACCES) errno = EAGAIN;
+    return result;
+}
+
+int linux_lock_holder(int descriptor, pid_t *holder) {
+    /* A question of an open file description's: the lock of this very process would be in its way, too. */
+    struct flock lock = whole_file();
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) < 0) return -1;
+    *holder = lock.l_pid;
+    return lock.l_type != F_UNLCK;
+}
+
+void linux_sleep(int64_t nanoseconds) {
+    struct timespec rest = { nanoseconds / 1000000000, nanoseconds % 1000000000 };
+    while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {}
+}
+
+int linux_has_capability(int number) {
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { 0 };
+    if (number < 0 || number >= 64 || syscall(SYS_capget, &header, data) < 0) return 0;
+    return (data[number / 32].effective >> (number % 32)) & 1;
 }
 
 void linux_allow_all_descriptors(void) {

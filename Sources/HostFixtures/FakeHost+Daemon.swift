@@ -2,7 +2,7 @@ import Foundation
 internal import HostKernel
 package import KSMPolicy
 
-/// A daemon that seems to run on a tree: the lock on its pid file is held for as long as this value lives.
+/// A daemon that seems to run on a tree: its lock is held for as long as this value lives.
 package final class FakeDaemon {
     private let descriptor: Int32
 
@@ -15,6 +15,9 @@ package final class FakeDaemon {
     }
 }
 
+/// `F_OFD_SETLK` of fcntl(2), which the C library shows only by request.
+private let fOFDSetLock: Int32 = 37
+
 extension FakeHost {
     /// - Parameters:
     ///   - pid: What the pid file says.
@@ -24,8 +27,12 @@ extension FakeHost {
         interval: Duration = .seconds(60)
     ) -> FakeDaemon {
         write("\(pid)\n", to: "var/run/ksmtune.pid")
-        let descriptor = unsafe open(path("var/run/ksmtune.pid"), O_RDWR | O_CLOEXEC)
-        precondition(descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        write("", to: "run/ksmtuned/lock")
+        let descriptor = unsafe open(path("run/ksmtuned/lock"), O_RDWR | O_CLOEXEC)
+        // Of the open file: this process may open and close it elsewhere, which ends its record locks.
+        var lock = flock(l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+        let result = unsafe fcntl(descriptor, fOFDSetLock, &lock)
+        precondition(descriptor >= 0 && result == 0)
         var state = StateRecord(pid: pid)
         state.report = decision.map {
             StateRecord.Report(

@@ -50,6 +50,17 @@ package final class FakeHost {
         try? String(contentsOfFile: path(relative), encoding: .utf8)
     }
 
+    /// The names in a folder, in order.
+    package func entries(_ relative: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path(relative)).sorted()
+    }
+
+    /// A file's permissions.
+    package func mode(_ relative: String) throws -> Int {
+        let attributes = try FileManager.default.attributesOfItem(atPath: path(relative))
+        return attributes[.posixPermissions] as? Int ?? -1
+    }
+
     package func remove(_ relative: String) {
         try! FileManager.default.removeItem(atPath: path(relative))
     }

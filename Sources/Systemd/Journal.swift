@@ -34,8 +34,14 @@ package enum Journal {
         return unsafe String(cString: stream) == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// Sends one entry. A journal that cannot be reached is no error: there is no other place for it.
-    package static func send(_ fields: [Field]) {
+    /// Where journald listens.
+    private static let socket = "/run/systemd/journal/socket"
+
+    /// Sends one entry.
+    ///
+    /// - Returns: Whether the journal took it. sd_journal_sendv(3) says so also where journald is not there at all.
+    package static func send(_ fields: [Field]) -> Bool {
+        guard unsafe access(socket, F_OK) == 0 else { return false }
         // All fields stand in one buffer, since the vector below points into it.
         var text: [UInt8] = []
         var lengths: [Int] = []
@@ -46,14 +52,14 @@ package enum Journal {
             text += field.value.utf8
             lengths.append(text.count - start)
         }
-        unsafe text.withUnsafeMutableBytes { bytes in
+        return unsafe text.withUnsafeMutableBytes { bytes in
             var vectors: [iovec] = unsafe []
             var offset = 0
             for length in lengths {
                 unsafe vectors.append(iovec(iov_base: bytes.baseAddress! + offset, iov_len: length))
                 offset += length
             }
-            _ = unsafe sd_journal_sendv(vectors, Int32(vectors.count))
+            return unsafe sd_journal_sendv(vectors, Int32(vectors.count)) == 0
         }
     }
 }

@@ -6,9 +6,17 @@ package enum Notifier {
     /// Whether there is a manager that wants to hear.
     package static var isManaged: Bool { unsafe getenv("NOTIFY_SOCKET") != nil }
 
-    /// - Parameter state: Lines such as `READY=1` and `STATUS=…`.
-    package static func notify(_ state: String) {
-        _ = unsafe sd_notify(0, state)
+    /// - Parameters:
+    ///   - state: Lines such as `READY=1` and `STATUS=…`.
+    ///   - patience: For how long a manager that does not read is waited for.
+    /// - Returns: Whether it was sent, also where there is no manager.
+    @discardableResult
+    package static func notify(_ state: String, patience: Duration = .milliseconds(100)) -> Bool {
+        guard isManaged else { return true }
+        let (seconds, attoseconds) = patience.components
+        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        guard systemd_takes_messages(Int32(clamping: milliseconds)) != 0 else { return false }
+        return unsafe sd_notify(0, state) > 0
     }
 
     /// The time within which the manager wants a sign of life, or `nil` where it wants none.

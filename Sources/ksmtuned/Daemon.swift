@@ -23,6 +23,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// What the last decision said of the time until the next one.
     private var policyPause: Duration?
     var isEnding = false
+    /// Whether the service manager did not take the message that the daemon is ready.
+    private var isReadinessUnheard = false
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
@@ -64,7 +66,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         } else {
             tuner.look(&reporter)
         }
-        Notifier.notify("READY=1")
+        tellReady()
         guard !options.isOnce else { return }
         let policy = tuner.policy.classic
         reporter.log.write(
@@ -125,7 +127,13 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         return isDecisionDue || tuner.isCleared
     }
 
+    /// A manager that hears nothing of it ends the daemon in the end.
+    private mutating func tellReady() {
+        isReadinessUnheard = !Notifier.notify("READY=1", patience: .seconds(2))
+    }
+
     mutating func signOfLife() {
+        if isReadinessUnheard { tellReady() }
         // At the end a slow write may outlast the manager's patience, unless it hears that it goes on.
         Notifier.notify(isEnding ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
     }
@@ -134,13 +142,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     mutating func reload() {
         Notifier.notify("RELOADING=1\nMONOTONIC_USEC=\(Waiter.now.nanoseconds / 1000)")
-        defer { Notifier.notify("READY=1") }
+        defer { tellReady() }
         let total = (try? MemoryReader(paths).total()) ?? tuner.policy.classic.total
         let loaded = files.load(total: total)
         for diagnostic in loaded.diagnostics { reporter.log.write(diagnostic) }
         isConfigurationRefused = !loaded.isUsable
         if loaded.isUsable, adopt(loaded.configuration, total: total) {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
+            for missing in MetricCapability.missing(for: configuration, paths) {
+                reporter.log.write(.warning, .configurationProblem, missing)
+            }
             if tuner.control.takesEffect { recorder.open(reporter.log) }
             applyKnobs()
         } else {

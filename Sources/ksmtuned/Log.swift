@@ -27,15 +27,17 @@ struct Log {
             Journal.Field("MESSAGE_ID", id.rawValue),
         ]
         if let decision { fields += decision.fields }
-        Journal.send(fields)
+        if !Journal.send(fields) { Self.writePlain(message) }
     }
 
     func write(_ diagnostic: Diagnostic) {
         write(diagnostic.severity == .error ? .error : .warning, .configurationProblem, diagnostic.description)
     }
 
-    /// A line on standard error. One that cannot be written is lost: there is no other place for it.
+    /// A line on standard error. One that cannot be written is lost: there is no other place for it, and a reader that has
+    /// stopped reading must not stop the daemon.
     static func writePlain(_ message: String) {
+        guard StandardStream.error.takesMore else { return }
         try? StandardStream.error.write("ksmtuned: \(message.printable)\n")
     }
 }

@@ -22,6 +22,20 @@ struct Start {
         var status: ExitStatus
         var message: String
         var errno: Int32 = 0
+
+        init(status: ExitStatus, message: String) {
+            self.status = status
+            self.message = message
+        }
+
+        /// - Parameters:
+        ///   - status: For a failure that a new start does not cure.
+        ///   - consequence: What stands behind the failure.
+        init(_ failure: KernelFileError, _ status: ExitStatus, _ consequence: String) {
+            self.status = failure.mayPass ? .systemError : status
+            message = "\(failure)\(consequence)"
+            errno = failure.errno
+        }
     }
 
     func run() -> ExitStatus {
@@ -59,17 +73,21 @@ struct Start {
             try live(control, waiter, configuration, total)
         } else {
             try checkKSM()
-            let pidFile = try takePIDFile(configuration)
+            let lock = try takeLock()
             do throws(Refusal) {
-                let lock = try takeKSM()
-                HostFile.createFolder(paths.runtime)
-                try live(KSMDirectory(paths), waiter, configuration, total)
-                _ = consume lock
-            } catch {
+                let pidFile = try takePIDFile(configuration)
+                do throws(Refusal) {
+                    try live(KSMDirectory(paths), waiter, configuration, total)
+                } catch {
+                    pidFile.remove()
+                    throw error
+                }
                 pidFile.remove()
+            } catch {
+                lock.remove()
                 throw error
             }
-            pidFile.remove()
+            lock.remove()
         }
     }
 
@@ -97,7 +115,7 @@ struct Start {
         do throws(KernelFileError) {
             return try Waiter(paths)
         } catch {
-            throw Refusal(status: .unavailable, message: "\(error), so signals cannot be heard", errno: error.errno)
+            throw Refusal(error, .unavailable, ", so signals cannot be heard")
         }
     }
 
@@ -105,8 +123,7 @@ struct Start {
         do throws(KernelFileError) {
             return try MemoryReader(paths).total()
         } catch {
-            throw Refusal(
-                status: .unavailable, message: "\(error), so there is nothing to decide by", errno: error.errno)
+            throw Refusal(error, .unavailable, ", so there is nothing to decide by")
         }
     }
 
@@ -117,7 +134,7 @@ struct Start {
             return try Tuner(
                 paths, control: control, configuration: configuration, policy: policy, foundKnobs: foundKnobs)
         } catch {
-            throw Refusal(status: .unavailable, message: "\(error), so guests cannot be seen", errno: error.errno)
+            throw Refusal(error, .unavailable, ", so guests cannot be seen")
         }
     }
 
@@ -127,6 +144,9 @@ struct Start {
         guard loaded.isUsable else {
             throw Refusal(status: .configuration, message: "the configuration is refused, not starting")
         }
+        for missing in MetricCapability.missing(for: loaded.configuration, paths) {
+            log.write(.warning, .configurationProblem, missing)
+        }
         return loaded.configuration
     }
 
@@ -134,48 +154,50 @@ struct Start {
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()
         } catch {
-            if error.isDenied {
-                throw Refusal(
-                    status: .notPermitted, message: "\(error): run it as root, or with --dry-run", errno: error.errno)
-            }
+            if error.isDenied { throw Refusal(error, .notPermitted, ": run it as root, or with --dry-run") }
             let why =
                 error.isReadOnly
-                ? "KSM can be controlled only outside of containers, on the host itself"
-                : "this kernel has no KSM (CONFIG_KSM), or hides it"
-            throw Refusal(status: .unavailable, message: "\(error): \(why)", errno: error.errno)
+                ? ": KSM can be controlled only outside of containers, on the host itself"
+                : ": this kernel has no KSM (CONFIG_KSM), or hides it"
+            throw Refusal(error, .unavailable, error.mayPass ? ", so KSM cannot be controlled" : why)
+        }
+    }
+
+    private func takeLock() throws(Refusal) -> DaemonLock {
+        do throws(DaemonLock.Refusal) {
+            return try DaemonLock(paths)
+        } catch {
+            switch error {
+            case .failed(let error):
+                throw Refusal(
+                    error, error.isDenied || error.isReadOnly ? .notPermitted : .unavailable,
+                    ", so a second daemon could not be kept away")
+            case .taken(let pid):
+                let who = (pid ?? previousState()?.pid).map { "with pid \($0)" } ?? "already"
+                throw Refusal(
+                    status: .alreadyRunning,
+                    message: "another ksmtuned runs \(who) and holds \(paths.lock), not starting")
+            }
         }
     }
 
     private func takePIDFile(_ configuration: Configuration) throws(Refusal) -> PIDFile {
         let path = paths.place(configuration.pidFile)
-        if paths.isStandIn, let slash = path.lastIndex(of: "/") { HostFile.createFolder(String(path[..<slash])) }
+        if paths.isStandIn, let slash = path.lastIndex(of: "/") { try? HostFile.createFolder(String(path[..<slash])) }
         do throws(PIDFile.Refusal) {
-            return try PIDFile(path)
+            return try PIDFile(path, paths)
         } catch {
             switch error {
             case .failed(let error):
-                let status: ExitStatus = error.isDenied || error.isReadOnly ? .notPermitted : .configuration
                 throw Refusal(
-                    status: status, message: "\(error): see PIDFILE= in ksmtuned.conf(5)", errno: error.errno)
+                    error, error.isDenied || error.isReadOnly ? .notPermitted : .configuration,
+                    ": see PIDFILE= in ksmtuned.conf(5)")
             case .taken(let path, let pid):
-                let who = pid.map { "with pid \($0)" } ?? "already"
                 throw Refusal(
-                    status: .alreadyRunning, message: "another ksmtuned runs \(who), as \(path) says, not starting")
+                    status: .alreadyRunning,
+                    message: "another ksmtuned runs with pid \(pid), as \(path) says, not starting")
             }
         }
-    }
-
-    /// The pid file can be another one, or be removed; KSM is one.
-    private func takeKSM() throws(Refusal) -> FileDescriptor {
-        do throws(KernelFileError) {
-            if let lock = try KSMDirectory(paths).lock() { return lock }
-        } catch {
-            throw Refusal(status: .unavailable, message: "\(error)", errno: error.errno)
-        }
-        let who = previousState().map { "with pid \($0.pid)" } ?? "already"
-        throw Refusal(
-            status: .alreadyRunning,
-            message: "another ksmtuned runs \(who) and controls \(paths.ksm), not starting")
     }
 
     /// What a daemon left that ended without an orderly end: the values found before it are the operator's.

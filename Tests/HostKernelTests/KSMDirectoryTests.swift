@@ -72,20 +72,6 @@ import Testing
         #expect(error?.path.hasSuffix("/\(name)") == true)
     }
 
-    @Test func `the lock is one for the folder, whoever asks`() throws {
-        let host = FakeHost()
-        func isFree() throws -> Bool {
-            switch try KSMDirectory(host.paths).lock() {
-            case .some: true
-            case nil: false
-            }
-        }
-        let lock = try KSMDirectory(host.paths).lock()
-        #expect(try !isFree())
-        _ = consume lock
-        #expect(try isFree())
-    }
-
     @Test func `a dry run says what it would write, and writes nothing`() {
         let host = FakeHost()
         var said: [String] = []

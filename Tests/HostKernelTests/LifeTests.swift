@@ -5,48 +5,109 @@ import KSMPolicy
 import Testing
 
 @Suite struct PIDFileTests {
+    private func take(_ host: FakeHost, _ relative: String = "run/x.pid") throws(PIDFile.Refusal) -> PIDFile {
+        try PIDFile(host.path(relative), host.paths)
+    }
+
     @Test func `the file holds the pid and a line break, and is removed`() throws {
         let host = FakeHost()
-        let path = host.path("run/x.pid")
-        let file = try PIDFile(path)
+        let file = try take(host)
         #expect(host.read("run/x.pid") == "\(getpid())\n")
+        #expect(try host.mode("run/x.pid") == 0o644)
+        #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
         file.remove()
         #expect(host.read("run/x.pid") == nil)
     }
 
-    @Test func `a second one is refused and names the first`() throws {
-        let host = FakeHost()
-        let path = host.path("run/x.pid")
-        let first = try PIDFile(path)
-        let error = #expect(throws: PIDFile.Refusal.self) { _ = try PIDFile(path) }
-        #expect(error == .taken(path: path, by: getpid()))
-        first.remove()
-    }
-
     @Test func `a file that was removed by hand and taken by another is left to that one`() throws {
         let host = FakeHost()
-        let path = host.path("run/x.pid")
-        let first = try PIDFile(path)
+        let first = try take(host)
         host.remove("run/x.pid")
-        let second = try PIDFile(path)
+        let second = try take(host)
         first.remove()
         #expect(host.read("run/x.pid") == "\(getpid())\n")
         second.remove()
         #expect(host.read("run/x.pid") == nil)
     }
 
-    @Test func `what a dead daemon left is overwritten`() throws {
+    @Test func `what a dead daemon left is replaced, also half a file beside it`() throws {
         let host = FakeHost()
         host.write("123456789\n", to: "run/x.pid")
-        let file = try PIDFile(host.path("run/x.pid"))
+        host.write("12", to: "run/.x.pid.new")
+        let file = try take(host)
         #expect(host.read("run/x.pid") == "\(getpid())\n")
+        #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
         file.remove()
     }
 
-    @Test func `a folder in its place is an error`() {
+    @Test func `a reader never finds it empty, and another name of the old file keeps its text`() throws {
         let host = FakeHost()
-        #expect(throws: PIDFile.Refusal.self) { _ = try PIDFile(host.path("run")) }
-        #expect(throws: PIDFile.Refusal.self) { _ = try PIDFile(host.path("none/x.pid")) }
+        host.write("old\n", to: "run/x.pid")
+        try FileManager.default.linkItem(atPath: host.path("run/x.pid"), toPath: host.path("run/other"))
+        let file = try take(host)
+        #expect(host.read("run/other") == "old\n")
+        file.remove()
+    }
+
+    @Test func `a link is not followed: what it names stays as it is, and so does the link`() throws {
+        let host = FakeHost()
+        host.write("precious\n", to: "etc/shadow")
+        host.link("run/x.pid", to: host.path("etc/shadow"))
+        let error = #expect(throws: PIDFile.Refusal.self) { _ = try take(host) }
+        guard case .failed(let failure) = error else { throw TestFailure() }
+        #expect(failure.description.hasSuffix("a link is in its place, which is no file of ksmtuned"))
+        #expect(host.read("etc/shadow") == "precious\n")
+        #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
+    }
+
+    @Test func `a pipe in its place is an error, and so is a folder that is missing`() throws {
+        let host = FakeHost()
+        host.makePipe("run/x.pid")
+        #expect(throws: PIDFile.Refusal.self) { _ = try take(host) }
+        #expect(throws: PIDFile.Refusal.self) { _ = try take(host, "none/x.pid") }
+        #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
+    }
+
+    struct TestFailure: Error {}
+}
+
+@Suite struct DaemonLockTests {
+    @Test func `only root may open it, and nobody asks in vain who holds it`() throws {
+        let host = FakeHost()
+        #expect(try DaemonLock.holder(host.paths) == nil)
+        let lock = try DaemonLock(host.paths)
+        #expect(try host.mode("run/ksmtuned/lock") == 0o600)
+        #expect(try DaemonLock.holder(host.paths) == getpid())
+        lock.remove()
+        #expect(try host.entries("run/ksmtuned") == [])
+        #expect(try DaemonLock.holder(host.paths) == nil)
+    }
+
+    @Test func `a lock that somebody keeps is refused`() throws {
+        let host = FakeHost()
+        let daemon = host.startDaemon()
+        let error = #expect(throws: DaemonLock.Refusal.self) { _ = try DaemonLock(host.paths) }
+        #expect(error == .taken(by: nil))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `a file of a dead daemon is no obstacle, and a link is not followed`() throws {
+        let host = FakeHost()
+        host.write("left", to: "run/ksmtuned/lock")
+        try DaemonLock(host.paths).remove()
+        host.write("precious\n", to: "etc/shadow")
+        host.link("run/ksmtuned/lock", to: host.path("etc/shadow"))
+        #expect(throws: DaemonLock.Refusal.self) { _ = try DaemonLock(host.paths) }
+        #expect(host.read("etc/shadow") == "precious\n")
+    }
+
+    @Test func `a lock in the place of which is something else now is left to whoever put it there`() throws {
+        let host = FakeHost()
+        let lock = try DaemonLock(host.paths)
+        host.remove("run/ksmtuned/lock")
+        host.write("another's", to: "run/ksmtuned/lock")
+        lock.remove()
+        #expect(host.read("run/ksmtuned/lock") == "another's")
     }
 }
 

@@ -203,8 +203,8 @@ import Testing
         #expect(
             second.error
                 == host.filled(
-                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid), as ROOT/var/run/ksmtune.pid says, "
-                        + "not starting\n"))
+                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid) and holds "
+                        + "ROOT/run/ksmtuned/lock, not starting\n"))
         #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
         #expect(daemon.program.isRunning)
         #expect(try await daemon.end() == 0)
@@ -222,8 +222,8 @@ import Testing
         #expect(
             second.error
                 == host.filled(
-                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid) and controls "
-                        + "ROOT/sys/kernel/mm/ksm, not starting\n"))
+                    "ksmtuned: another ksmtuned runs with pid \(daemon.program.pid) and holds "
+                        + "ROOT/run/ksmtuned/lock, not starting\n"))
         #expect(!host.exists("run/other.pid"))
         #expect(try await daemon.end() == 0)
     }
@@ -681,12 +681,12 @@ import Testing
         #expect(!host.exists("run/ksmtuned/.state"))
     }
 
-    @Test func `A file in the place of /run is one message, and the daemon goes on`() async throws {
+    @Test func `A file that takes the place of /run is one message, and the daemon goes on`() async throws {
         let host = FakeHost()
         host.runShort()
+        let daemon = try await RunningDaemon(host)
         host.remove("run")
         host.write("", to: "run")
-        let daemon = try await RunningDaemon(host)
         for pages in ["600", "900"] {
             daemon.program.send(SIGUSR1)
             try await daemon.until("it had decided") { host.knob("pages_to_scan") == pages }
@@ -702,8 +702,8 @@ import Testing
 
     @Test func `A full LOGFILE is told once, and a reload writes to it again`() async throws {
         let host = FakeHost()
-        host.configure("LOGFILE=/log\n")
-        host.link("log", to: "/dev/full")
+        host.configure("LOGFILE=/dev/full\n")
+        host.link("dev", to: "/dev")
         let program = try RunningProgram(.ksmtuned, [host.rootOption, "--debug"])
         for count in 1...3 {
             try await program.until("it had decided") { program.messages.count { $0.hasSuffix("stop ksm") } == count }
@@ -711,9 +711,10 @@ import Testing
         }
         #expect(program.messages.count { $0.contains("writing debug lines here until that works") } == 1)
 
-        host.remove("log")
+        host.remove("dev")
+        host.createFolder("dev")
         program.send(SIGHUP)
-        try await program.until("it wrote to the file") { host.read("log")?.contains("stop ksm") ?? false }
+        try await program.until("it wrote to the file") { host.read("dev/full")?.contains("stop ksm") ?? false }
         #expect(program.messages.count { $0.hasSuffix("stop ksm") } == 3)
         program.send(SIGTERM)
         #expect(try await program.ended() == 0)

@@ -249,7 +249,7 @@ import Testing
                 OK    Host's files      all that are there can be read
                 OK    Configuration     no problem found
                 WARN  Daemon            not running, and KSM does not scan
-                      /var/run/ksmtune.pid: nobody holds the daemon's lock
+                      /run/ksmtuned/lock: nobody holds the daemon's lock
                       /sys/kernel/mm/ksm/run: 0
                       Remedy: systemctl enable --now ksmtuned
                 SKIP  Decisions         ksmtuned does not run
@@ -321,7 +321,7 @@ import Testing
                     OK    Host's files      all that are there can be read
                     OK    Configuration     no problem found
                     WARN  Daemon            not running, and KSM does not scan
-                          ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
+                          ROOT/run/ksmtuned/lock: nobody holds the daemon's lock
                           ROOT/sys/kernel/mm/ksm/run: 0
                           Remedy: systemctl enable --now ksmtuned
                     SKIP  Decisions         ksmtuned does not run
@@ -371,7 +371,7 @@ import Testing
                     OK    Configuration     no problem found
                           ROOT/etc/ksmtuned.conf: policy classic
                     WARN  Daemon            not running, and KSM does not scan
-                          ROOT/var/run/ksmtune.pid: nobody holds the daemon's lock
+                          ROOT/run/ksmtuned/lock: nobody holds the daemon's lock
                           ROOT/sys/kernel/mm/ksm/run: 0
                           Remedy: systemctl enable --now ksmtuned
                     SKIP  Decisions         ksmtuned does not run

@@ -277,7 +277,7 @@ import Testing
         let host = FakeHost()
         let outcome = try await Program.ksmctl.run([command, host.rootOption])
         #expect(outcome.status == 69)
-        #expect(outcome.error.contains("no ksmtuned runs, as \(host.path("var/run/ksmtune.pid")) is not locked"))
+        #expect(outcome.error.contains("no ksmtuned runs, as nobody holds \(host.path("run/ksmtuned/lock"))"))
     }
 
     @Test func `A pid file that was left over is nobody's`() async throws {

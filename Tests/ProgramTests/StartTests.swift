@@ -77,9 +77,22 @@ import Testing
                 """,
             differ: { $0.configure("if true; then\nKSM_NPAGES_MIN=1\nfi\nKSM_NPAGES_MAX=-1\n") }),
         Case(
+            rule: "a file in the place of /run", status: 69,
+            error: "ksmtuned: cannot create ROOT/run/ksmtuned: Not a directory, so a second daemon could not be kept "
+                + "away\n",
+            differ: {
+                $0.remove("run")
+                $0.write("", to: "run")
+            }),
+        Case(
+            rule: "a link in the place of the lock", status: 69,
+            error: "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: Too many levels of symbolic links, so a second daemon "
+                + "could not be kept away\n",
+            differ: { $0.link("run/ksmtuned/lock", to: $0.path("etc")) }),
+        Case(
             rule: "a folder in the place of the pid file", status: 78,
-            error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: Is a directory: see PIDFILE= in "
-                + "ksmtuned.conf(5)\n",
+            error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: something else is in its place, which is no file of "
+                + "ksmtuned: see PIDFILE= in ksmtuned.conf(5)\n",
             differ: { $0.createFolder("var/run/ksmtune.pid") }),
         Case(
             rule: "a pid file whose folder is missing and cannot be made", status: 78,
@@ -97,9 +110,9 @@ import Testing
                 $0.write("", to: "srv")
             }),
         Case(
-            rule: "a device in the place of the pid file", status: 78,
-            error: "ksmtuned: cannot write ROOT/srv/x.pid: Invalid argument: see PIDFILE= in "
-                + "ksmtuned.conf(5)\n",
+            rule: "a link in the place of the pid file", status: 78,
+            error: "ksmtuned: cannot create ROOT/srv/x.pid: a link is in its place, which is no file of ksmtuned: see "
+                + "PIDFILE= in ksmtuned.conf(5)\n",
             differ: {
                 $0.configure("PIDFILE=/srv/x.pid\n")
                 $0.createFolder("srv")
@@ -281,22 +294,33 @@ import Testing
 
     @Test func `A full disk under LOGFILE is one message, and the lines go to standard error`() async throws {
         let host = FakeHost()
-        host.configure("DEBUG=1\nLOGFILE=/log\n")
-        host.link("log", to: "/dev/full")
+        host.configure("DEBUG=1\nLOGFILE=/dev/full\n")
+        host.link("dev", to: "/dev")
 
         let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
 
         #expect(outcome.status == 0)
         let lines = outcome.error.split(separator: "\n")
         #expect(
-            lines.filter { $0.contains("/log") } == [
+            lines.filter { $0.contains("/full") } == [
                 Substring(
                     host.filled(
-                        "ksmtuned: cannot write ROOT/log: No space left on device, writing debug lines here until that "
+                        "ksmtuned: cannot write ROOT/dev/full: No space left on device, writing debug lines here until that "
                             + "works"))
             ])
         #expect(lines.contains("ksmtuned: total 16777216"))
         #expect(lines.contains("ksmtuned: committed 0 free 8388608"))
+    }
+
+    @Test func `A link in the place of LOGFILE is not followed`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/log\n")
+        host.write("precious\n", to: "etc/shadow")
+        host.link("log", to: host.path("etc/shadow"))
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status == 0)
+        #expect(outcome.error.contains("/log: it is a link: name the file itself by LOGFILE=, writing debug lines here"))
+        #expect(host.read("etc/shadow") == "precious\n")
     }
 
     @Test func `A pipe that nobody reads in the place of LOGFILE is not waited for`() async throws {

@@ -40,6 +40,20 @@ const char *const *linux_arguments(int *count);
 /* The process's environment, NULL at its end. */
 const char *const *linux_environment(void);
 
+/* Takes a record lock for writing on a whole file, for this process: fcntl(2), F_SETLK. Returns 0, or -1 with errno:
+ * EAGAIN where somebody has one. */
+int linux_lock_take(int descriptor);
+
+/* Asks who has a record lock on a file, without taking one. Returns 1 with *holder, which is no pid where the kernel does
+ * not name one; 0 for nobody; or -1. */
+int linux_lock_holder(int descriptor, pid_t *holder);
+
+/* Sleeps; a signal does not end it. */
+void linux_sleep(int64_t nanoseconds);
+
+/* Whether this thread may use a capability now: 1 or 0. */
+int linux_has_capability(int number);
+
 /* Raises the soft limit of open descriptors to the hard one. */
 void linux_allow_all_descriptors(void);
 

@@ -7,31 +7,31 @@ package enum RunningDaemon: Equatable, Sendable {
     case running(Int32)
     case none
 
-    /// Asks who holds the lock of the pid file, which a daemon has for as long as it lives: a file alone may be left over,
-    /// and its pid may be another process by now.
+    /// Asks who holds the daemon's lock, without taking one. Whoever is not root cannot ask that, and believes the pid file
+    /// where it names a process of root's that is called ksmtuned.
     ///
     /// - Parameter pidFile: Where the daemon's configuration says, under the host's root.
-    /// - Throws: ``KernelFileError`` where the file is there and cannot be read, or names a process that is no ksmtuned.
+    /// - Throws: ``KernelFileError`` where the lock cannot be looked at, or is held by what is no ksmtuned.
     package static func find(_ paths: HostPaths, pidFile: String) throws(KernelFileError) -> RunningDaemon {
-        let path = paths.place(pidFile)
-        var text: [UInt8] = []
+        let named = PIDFile.read(paths.place(pidFile))
+        let holder: Int32?
         do throws(KernelFileError) {
-            let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
-            guard flock(file.number, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return .none }
-            text = try file.readToEnd(limit: 64, path: path)
+            holder = try DaemonLock.holder(paths)
         } catch {
-            if error.isMissing { return .none }
-            throw error
+            guard error.isDenied else { throw error }
+            return named.flatMap { DaemonProcess.isDaemon($0, of: 0, paths) ? .running($0) : nil } ?? .none
         }
-        guard let pid = DecimalField(text.span, at: 0).flatMap({ Int32(exactly: $0.value) }), pid > 0 else {
-            throw KernelFileError(.understand, path, errno: 0, detail: "it is locked, and holds no pid")
+        guard let holder else { return .none }
+        // The kernel names nobody of another pid namespace.
+        guard let pid = holder > 0 ? holder : named else {
+            throw KernelFileError(
+                .understand, paths.lock, errno: 0,
+                detail: "it is locked by a process that cannot be seen here, and \(paths.place(pidFile)) names none")
         }
         // A tree that stands for a host has no processes of its own.
-        guard !paths.isStandIn else { return .running(pid) }
-        let comm = try? HostFile.read("\(paths.proc)/\(pid)/comm", limit: 64)
-        guard let comm, comm.span.isEqual(to: "ksmtuned\n") else {
+        guard paths.isStandIn || DaemonProcess.isDaemon(pid, of: 0, paths) else {
             throw KernelFileError(
-                .understand, path, errno: 0, detail: "it is locked, and process \(pid) that it names is no ksmtuned")
+                .understand, paths.lock, errno: 0, detail: "process \(pid), which locked it, is no ksmtuned of root's")
         }
         return .running(pid)
     }

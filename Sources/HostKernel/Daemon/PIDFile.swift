@@ -1,59 +1,90 @@
 internal import Glibc
 internal import KSMPolicy
 
-/// The file that names the one daemon of the host, and keeps a second away.
-///
-/// The lock, not the file, says that a daemon runs: it ends with its process, whatever happens to the file.
+/// The file that names the daemon to scripts and programs, as the original's did. What keeps a second daemon away is
+/// ``DaemonLock``.
 package struct PIDFile: ~Copyable {
     private let file: FileDescriptor
     private let path: String
 
     package enum Refusal: Error, Equatable, Sendable {
         case failed(KernelFileError)
-        /// With the pid of the daemon that runs, where the file names it.
-        case taken(path: String, by: Int32?)
+        /// The file names a ksmtuned that runs: the original, or one whose lock was removed.
+        case taken(path: String, by: Int32)
     }
 
-    /// Takes the lock and writes the pid.
-    package init(_ path: String) throws(Refusal) {
-        var file = try Self.lock(path)
-        // A daemon that ended meanwhile has removed the file that was opened: its lock would keep nobody away.
-        while !Self.isAt(path, file.number) { file = try Self.lock(path) }
-        let descriptor = file.number
-        guard ftruncate(descriptor, 0) == 0 else { throw .failed(KernelFileError(.write, path, errno: errno)) }
+    /// Puts a file with this process's pid in the place of what an earlier daemon left.
+    package init(_ path: String, _ paths: HostPaths) throws(Refusal) {
         do throws(KernelFileError) {
-            try file.writeAll("\(getpid())\n".utf8.span, path: path)
+            try Self.requireFree(path)
         } catch {
             throw .failed(error)
         }
-        self.file = file
+        if let pid = Self.read(path), pid != getpid(), !paths.isStandIn,
+            DaemonProcess.isDaemon(pid, of: geteuid(), paths)
+        {
+            throw .taken(path: path, by: pid)
+        }
+        do throws(KernelFileError) {
+            file = try Self.create(path)
+        } catch {
+            throw .failed(error)
+        }
         self.path = path
     }
 
-    private static func lock(_ path: String) throws(Refusal) -> FileDescriptor {
-        let descriptor: Int32 = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
-        guard descriptor >= 0 else { throw .failed(KernelFileError(.create, path, errno: errno)) }
+    /// It is written beside its place first, so that it never is there half. A link in its place is not followed.
+    private static func create(_ path: String) throws(KernelFileError) -> FileDescriptor {
+        let aside = aside(path)
+        // A daemon that was killed between the two steps has left it.
+        _ = unsafe unlink(aside)
+        let descriptor: Int32 = unsafe open(aside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw KernelFileError(.create, path, errno: errno) }
         let file = FileDescriptor(adopting: descriptor)
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw .failed(KernelFileError(.lock, path, errno: errno)) }
-            let text = (try? file.readToEnd(limit: 64, path: path)) ?? []
-            throw .taken(path: path, by: DecimalField(text.span, at: 0).map { Int32(clamping: $0.value) })
+        do throws(KernelFileError) {
+            try file.writeAll("\(getpid())\n".utf8.span, path: path)
+            // Whatever the umask, others may read it, as they could the original's.
+            guard fchmod(file.number, 0o644) == 0, unsafe rename(aside, path) == 0 else {
+                throw KernelFileError(.create, path, errno: errno)
+            }
+        } catch {
+            _ = unsafe unlink(aside)
+            throw error
         }
         return file
     }
 
-    /// Whether `path` still names the open file.
-    private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
-        var opened = stat()
-        var named = stat()
-        guard unsafe fstat(descriptor, &opened) == 0, unsafe stat(path, &named) == 0 else { return false }
-        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+    /// - Returns: The pid that a file names; `nil` for none.
+    package static func read(_ path: String) -> Int32? {
+        guard let text = (try? HostFile.readText(path)) ?? nil,
+            let pid = DecimalField(text.span, at: 0).flatMap({ Int32(exactly: $0.value) }), pid > 0
+        else { return nil }
+        return pid
     }
 
-    /// Removes the file, at the end of an orderly life. The lock goes with the process.
+    /// - Throws: ``KernelFileError`` where something else than a file is in its place: it may be somebody's.
+    private static func requireFree(_ path: String) throws(KernelFileError) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else {
+            if errno == ENOENT { return }
+            throw KernelFileError(.create, path, errno: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            let what = status.st_mode & S_IFMT == S_IFLNK ? "a link is in its place" : "something else is in its place"
+            throw KernelFileError(.create, path, errno: 0, detail: what + ", which is no file of ksmtuned")
+        }
+    }
+
+    /// `/run/.ksmtune.pid.new`
+    private static func aside(_ path: String) -> String {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
+        return path[..<slash] + "." + path[slash...] + ".new"
+    }
+
+    /// Removes the file, at the end of an orderly life.
     ///
     /// If somebody removed it before, the file of that name may be another daemon's, and stays.
     package borrowing func remove() {
-        if Self.isAt(path, file.number) { _ = unsafe unlink(path) }
+        if file.isAt(path) { _ = unsafe unlink(path) }
     }
 }

@@ -9,6 +9,9 @@ package enum HostFile {
         try FileDescriptor(opening: path, O_RDONLY, for: .read).readToEnd(limit: limit, path: path)
     }
 
+    /// Whether this process may read a file or a folder, as far as that can be told without trying.
+    package static func canRead(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
+
     /// Gives a file of the kernel a new value, in one call: sysfs takes each write for a whole value.
     package static func write(_ text: String, to path: String) throws(KernelFileError) {
         let file = try FileDescriptor(opening: path, O_WRONLY | O_TRUNC | O_NONBLOCK, for: .write)
@@ -16,13 +19,27 @@ package enum HostFile {
     }
 
     /// Creates a folder and those above it. That one exists already is fine.
-    package static func createFolder(_ path: String) {
+    ///
+    /// - Throws: ``KernelFileError`` for the first that could not be created, as on a file system that is read-only.
+    package static func createFolder(_ path: String) throws(KernelFileError) {
+        var status = stat()
+        if unsafe stat(path, &status) == 0 { return }
         var end = path.utf8.startIndex
         while let slash = path.utf8[path.utf8.index(after: end)...].firstIndex(of: UInt8(ascii: "/")) {
-            _ = unsafe mkdir(String(path[..<slash]), 0o755)
+            try makeFolder(String(path[..<slash]))
             end = slash
         }
-        _ = unsafe mkdir(path, 0o755)
+        try makeFolder(path)
+    }
+
+    private static func makeFolder(_ path: String) throws(KernelFileError) {
+        guard unsafe mkdir(path, 0o755) != 0 else { return }
+        let failure = errno
+        var status = stat()
+        // Of one that exists a file system that is read-only says so too.
+        if failure == EEXIST { return }
+        if unsafe stat(path, &status) == 0 { return }
+        throw KernelFileError(.create, path, errno: failure)
     }
 
     /// Reads a text that an administrator wrote, which may be anything.
@@ -33,11 +50,9 @@ package enum HostFile {
         try KernelFileError.unlessMissing { () throws(KernelFileError) in
             // Without O_NONBLOCK the open of a pipe would wait for a writer for ever.
             let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
+            try file.requireRegular(for: .read, path)
             var status = stat()
             guard unsafe fstat(file.number, &status) == 0 else { throw KernelFileError(.read, path, errno: errno) }
-            guard status.st_mode & S_IFMT == S_IFREG else {
-                throw KernelFileError(.read, path, errno: 0, detail: "it is not a regular file")
-            }
             guard status.st_size <= 1 << 20 else { throw KernelFileError(.read, path, errno: EFBIG) }
             return try file.readToEnd(limit: 1 << 20 | 1, path: path)
         }

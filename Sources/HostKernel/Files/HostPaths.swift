@@ -15,6 +15,8 @@ package struct HostPaths: Sendable {
     /// The folder of what the daemon reports to other programs.
     package let runtime: String
     package let state: String
+    /// What the daemon locks for as long as it lives; only root can open it.
+    package let lock: String
     /// The daemon's ring of past decisions.
     package let history: String
     /// Where cgroups are mounted: version 2, or the folders of version 1's controllers.
@@ -38,6 +40,7 @@ package struct HostPaths: Sendable {
         configuration = prefix + "/etc/ksmtuned.conf"
         runtime = prefix + "/run/ksmtuned"
         state = prefix + "/run/ksmtuned/state"
+        lock = prefix + "/run/ksmtuned/lock"
         history = prefix + "/var/lib/ksmtuned/history"
         cgroup = prefix + "/sys/fs/cgroup"
         unifiedCgroup = prefix + "/sys/fs/cgroup/unified"
@@ -98,6 +101,11 @@ package struct HostPaths: Sendable {
     package var proxmoxUsers: String { prefix + "/etc/pve/user.cfg" }
     /// The folder of what libvirt knows of the guests that run, `NAME.xml` each.
     package var libvirtGuests: String { prefix + "/run/libvirt/qemu" }
+
+    /// Where drop-ins for the unit wait for who needs one.
+    package var dropIns: [String] { ["/usr/local/share/ksmtuned", "/usr/share/ksmtuned"].map { prefix + $0 } }
+    /// What the administrator adds to the unit.
+    package var unitDropIns: String { prefix + "/etc/systemd/system/ksmtuned.service.d" }
 
     /// Whether this is a tree that stands for a host.
     package var isStandIn: Bool { !prefix.isEmpty }

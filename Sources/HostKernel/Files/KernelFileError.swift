@@ -23,6 +23,14 @@ package struct KernelFileError: Error, Equatable, Sendable {
     /// Whether the kernel or the file system says that this process may not.
     package var isDenied: Bool { errno == EACCES || errno == EPERM }
 
+    /// Whether the same call may succeed in a moment: for want of something that others hold, or by an error of a device.
+    package var mayPass: Bool {
+        switch errno {
+        case EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT, ENOLCK, EAGAIN, EINTR, EIO, EBUSY, ETXTBSY, ETIMEDOUT, ESTALE: true
+        default: false
+        }
+    }
+
     /// Whether what is there now is in the way.
     package var isBusy: Bool { errno == EBUSY }
 

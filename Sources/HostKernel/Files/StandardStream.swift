@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Standard output and standard error.
@@ -13,6 +14,12 @@ package enum StandardStream: Int32, Sendable {
             // The lowest free number is the one that is closed.
             _ = unsafe open("/dev/null", O_RDWR)
         }
+    }
+
+    /// Whether a line can be written at once: a pipe has room for 4096 bytes then (`PIPE_BUF`).
+    package var takesMore: Bool {
+        var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&entry, 1, 0) != 0
     }
 
     package func write(_ text: String) throws(KernelFileError) {

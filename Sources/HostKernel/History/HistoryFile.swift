@@ -11,7 +11,7 @@ package struct HistoryWriter: ~Copyable {
     ///
     /// - Parameter setAside: Called with the new name of a file that is no ring of this version, which is kept.
     package init(_ path: String, setAside: (String) -> Void) throws(KernelFileError) {
-        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { HostFile.createFolder(String(path[..<slash])) }
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { try? HostFile.createFolder(String(path[..<slash])) }
         self.path = path
         var file = try Self.open(path)
         switch try Self.contents(file, path) {

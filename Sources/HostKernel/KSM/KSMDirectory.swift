@@ -54,18 +54,6 @@ package struct KSMDirectory: KSMControl {
         try ChildWrite("\(value)\n", to: path(.run))
     }
 
-    /// Takes the host's KSM for this process, until it ends: two daemons with two pid files must not share it.
-    ///
-    /// - Returns: The lock, to be held, or `nil` where another process has it.
-    package func lock() throws(KernelFileError) -> FileDescriptor? {
-        let folder = try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY, for: .lock)
-        guard flock(folder.number, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw KernelFileError(.lock, self.folder, errno: errno) }
-            return nil
-        }
-        return folder
-    }
-
     /// Makes sure that the daemon can do its work here, without changing anything.
     ///
     /// - Throws: ``KernelFileError`` for the first file that is missing or cannot be opened for writing.

@@ -41,7 +41,7 @@ enum DaemonSignal {
         let pidFile = LoadedConfiguration.read(nil, paths).configuration.pidFile
         guard case .running(let pid) = try RunningDaemon.find(paths, pidFile: pidFile) else {
             throw Refusal(
-                "no ksmtuned runs, as \(paths.place(pidFile)) is not locked: start it with systemctl start ksmtuned",
+                "no ksmtuned runs, as nobody holds \(paths.lock): start it with systemctl start ksmtuned",
                 .unavailable)
         }
         try RunningDaemon.signal(pid, signal)

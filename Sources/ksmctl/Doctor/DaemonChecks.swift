@@ -34,15 +34,14 @@ extension Check {
                 : check.warn(finding, remedy: "restart it: systemctl restart ksmtuned")
             return result.seen("\(failure)")
         }
-        let pidFile = facts.paths.place(facts.configuration.pidFile)
         if case .running(let pid) = facts.daemon {
-            return check.ok("ksmtuned runs").seen("process \(pid) holds its lock", in: pidFile)
+            return check.ok("ksmtuned runs").seen("process \(pid) holds its lock", in: facts.paths.lock)
         }
         if let other = facts.processes.writers.first(where: { $0.comm == OtherWriter.ksmtuned.rawValue }) {
             return check.warn(
                 "another ksmtuned runs, which does not hold this one's lock",
-                remedy: "see Other writers; or set PIDFILE= in \(facts.paths.configuration) as that one has it"
-            ).seen("process \(other.pid)").seen("nobody holds the daemon's lock", in: pidFile)
+                remedy: "see Other writers"
+            ).seen("process \(other.pid)").seen("nobody holds the daemon's lock", in: facts.paths.lock)
         }
         let unmask = facts.maskedUnits.isEmpty ? "" : "systemctl unmask ksm ksmtuned && "
         let others = facts.otherUsers
@@ -63,7 +62,7 @@ extension Check {
         default: result = check.warn("not running, and KSM does not scan", remedy: start)
         }
         return facts.maskedUnits.reduce(result) { $0.seen("masked: systemd does not start it", in: $1) }
-            .seen("nobody holds the daemon's lock", in: pidFile)
+            .seen("nobody holds the daemon's lock", in: facts.paths.lock)
             .seen(facts.ksm.run.map { "\($0)" } ?? "it cannot be read", in: facts.file(.run))
     }
 

@@ -1,0 +1,92 @@
+internal import CLinux
+internal import Glibc
+internal import KSMPolicy
+
+/// The lock that the one daemon of a host holds for as long as it lives.
+///
+/// It is a record lock (fcntl(2)) on a file that only root can open, so that nobody else can hold it or keep it from the
+/// daemon. The kernel releases it with the process, however that ends; a child does not inherit it. Whoever wants to
+/// know asks who holds it, and takes no lock for that.
+package struct DaemonLock: ~Copyable {
+    private let file: FileDescriptor
+    private let path: String
+
+    package enum Refusal: Error, Equatable, Sendable {
+        case failed(KernelFileError)
+        /// With the pid of the daemon that runs, where the kernel names it.
+        case taken(by: Int32?)
+    }
+
+    /// It is tried this often with a pause between: a daemon that is about to end has a second for that.
+    private static let attempts = 20
+    private static let pause = Duration.milliseconds(50)
+
+    /// Creates the file in the folder of what the daemon reports, and takes the lock.
+    package init(_ paths: HostPaths) throws(Refusal) {
+        path = paths.lock
+        do throws(KernelFileError) {
+            try HostFile.createFolder(paths.runtime)
+        } catch {
+            throw .failed(error)
+        }
+        var holder: Int32?
+        for attempt in 0..<Self.attempts {
+            if attempt > 0 { linux_sleep(Self.pause.nanoseconds) }
+            do throws(KernelFileError) {
+                guard let file = try Self.take(path, &holder) else { continue }
+                self.file = file
+                return
+            } catch {
+                throw .failed(error)
+            }
+        }
+        throw .taken(by: holder.flatMap { $0 > 0 ? $0 : nil })
+    }
+
+    /// - Parameter holder: Who has it.
+    /// - Returns: The locked file, or `nil` where somebody has it.
+    private static func take(_ path: String, _ holder: inout Int32?) throws(KernelFileError) -> FileDescriptor? {
+        let file = try FileDescriptor(
+            opening: path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600, for: .lock)
+        try file.requireRegular(for: .lock, path)
+        guard linux_lock_take(file.number) != 0 else {
+            // A daemon that ended meanwhile has removed the file that was opened: its lock would keep nobody away.
+            guard file.isAt(path) else { return nil }
+            return file
+        }
+        guard errno == EAGAIN else { throw KernelFileError(.lock, path, errno: errno) }
+        holder = try Self.holder(of: file, path)
+        return nil
+    }
+
+    /// Asks who holds the lock of a host.
+    ///
+    /// - Returns: The pid; 0 where the kernel does not name it, as for one in another pid namespace; `nil` for nobody.
+    /// - Throws: ``KernelFileError``; it ``KernelFileError/isDenied`` for whoever is not root.
+    package static func holder(_ paths: HostPaths) throws(KernelFileError) -> Int32? {
+        let path = paths.lock
+        do throws(KernelFileError) {
+            let file = try FileDescriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, for: .lock)
+            return try holder(of: file, path)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+    }
+
+    private static func holder(
+        of file: borrowing FileDescriptor, _ path: String
+    ) throws(KernelFileError) -> Int32? {
+        var holder: Int32 = 0
+        switch unsafe linux_lock_holder(file.number, &holder) {
+        case 0: return nil
+        case 1: return max(holder, 0)
+        default: throw KernelFileError(.lock, path, errno: errno)
+        }
+    }
+
+    /// Removes the file, at the end of an orderly life; the lock goes with the process.
+    package borrowing func remove() {
+        if file.isAt(path) { _ = unsafe unlink(path) }
+    }
+}

@@ -1,0 +1,22 @@
+internal import Glibc
+internal import KSMPolicy
+
+/// A process that may be the daemon.
+package enum DaemonProcess {
+    /// The daemon's `comm`, which is also that of the original.
+    private static let name: StaticString = "ksmtuned\n"
+
+    /// Whether a process is a ksmtuned of that user: a pid alone may be another process's by now, and anybody may call a
+    /// process so.
+    ///
+    /// - Returns: `false` also for a process that cannot be seen.
+    package static func isDaemon(_ pid: Int32, of user: UInt32, _ paths: HostPaths) -> Bool {
+        guard pid > 0 else { return false }
+        var status = stat()
+        // The owner of the folder is the process's effective user, whatever the owner of the files in it; see proc(5).
+        guard unsafe stat("\(paths.proc)/\(pid)", &status) == 0, status.st_uid == user,
+            let comm = try? HostFile.read("\(paths.proc)/\(pid)/comm", limit: 64)
+        else { return false }
+        return comm.span.isEqual(to: name)
+    }
+}

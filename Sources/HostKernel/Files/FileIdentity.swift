@@ -1,0 +1,26 @@
+internal import Glibc
+
+extension FileDescriptor {
+    /// Whether `path` still names this file, and not another one or nothing.
+    package borrowing func isAt(_ path: String) -> Bool {
+        var opened = stat()
+        var named = stat()
+        guard unsafe fstat(number, &opened) == 0, unsafe lstat(path, &named) == 0 else { return false }
+        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+    }
+
+    /// - Throws: ``KernelFileError`` where this is a folder, a pipe or a device.
+    package borrowing func requireRegular(
+        for operation: KernelFileError.Operation, _ path: String
+    ) throws(KernelFileError) {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw KernelFileError(operation, path, errno: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw KernelFileError(operation, path, errno: 0, detail: KernelFileError.notRegular)
+        }
+    }
+}
+
+extension KernelFileError {
+    package static var notRegular: String { "it is not a regular file" }
+}

@@ -1,0 +1,43 @@
+import HostKernel
+import KSMPolicy
+
+/// What a setting needs that the unit does not give by itself: a capability, which a drop-in beside the unit adds.
+struct MetricCapability {
+    /// What needs it, at the beginning of a sentence.
+    private let need: String
+    private let capability: Capability
+    /// The drop-in's name.
+    private let dropIn: String
+    private let consequence: String
+
+    /// What is missing for a configuration, as sentences without a full stop.
+    static func missing(for configuration: Configuration, _ paths: HostPaths) -> [String] {
+        // The processes of a tree that stands for a host hide nothing.
+        guard !paths.isStandIn else { return [] }
+        var needs: [MetricCapability] = []
+        if !HostFile.canRead("\(paths.proc)/1/comm") {
+            needs.append(
+                MetricCapability(
+                    need: "/proc hides other users' processes (hidepid=), so seeing guests", capability: .trace,
+                    dropIn: "hidepid.conf", consequence: "guests of other users are not counted"))
+        }
+        let metric = "KSM_PS_METRIC=\(configuration.guestMetric.word)"
+        let consequence = "guests of other users count with their resident size"
+        switch configuration.guestMetric {
+        case .pss:
+            needs.append(
+                MetricCapability(need: metric, capability: .trace, dropIn: "pss.conf", consequence: consequence))
+        case .unmerged:
+            needs.append(
+                MetricCapability(
+                    need: metric, capability: .readAll, dropIn: "unmerged.conf", consequence: consequence))
+        case .rsz, .residentAndSwap: break
+        }
+        let folder = paths.dropIns.first { HostFile.canRead($0) } ?? paths.dropIns[paths.dropIns.count - 1]
+        return needs.filter { !$0.capability.isHeld }.map { need in
+            "\(need.need) needs \(need.capability.name), which this process lacks: \(need.consequence). To add it: "
+                + "install -D -m644 -t \(paths.unitDropIns) \(folder)/\(need.dropIn) && systemctl daemon-reload && "
+                + "systemctl restart ksmtuned"
+        }
+    }
+}
