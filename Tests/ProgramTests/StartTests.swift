@@ -86,13 +86,13 @@ import Testing
             }),
         Case(
             rule: "a link in the place of the lock", status: 69,
-            error: "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: Too many levels of symbolic links, so a second daemon "
-                + "could not be kept away\n",
+            error: "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: Too many levels of symbolic links, so a second "
+                + "daemon could not be kept away\n",
             differ: { $0.link("run/ksmtuned/lock", to: $0.path("etc")) }),
         Case(
             rule: "a folder in the place of the pid file", status: 78,
-            error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: something else is in its place, which is no file of "
-                + "ksmtuned: see PIDFILE= in ksmtuned.conf(5)\n",
+            error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: something else is in its place, which is no file "
+                + "of ksmtuned: see PIDFILE= in ksmtuned.conf(5)\n",
             differ: { $0.createFolder("var/run/ksmtune.pid") }),
         Case(
             rule: "a pid file whose folder is missing and cannot be made", status: 78,
@@ -319,7 +319,8 @@ import Testing
         host.link("log", to: host.path("etc/shadow"))
         let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
         #expect(outcome.status == 0)
-        #expect(outcome.error.contains("/log: it is a link: name the file itself by LOGFILE=, writing debug lines here"))
+        #expect(
+            outcome.error.contains("/log: it is a link: name the file itself by LOGFILE=, writing debug lines here"))
         #expect(host.read("etc/shadow") == "precious\n")
     }
 
