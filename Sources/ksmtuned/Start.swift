@@ -142,7 +142,9 @@ struct Start {
         let loaded = files.load(total: total)
         for diagnostic in loaded.diagnostics { log.write(diagnostic) }
         guard loaded.isUsable else {
-            throw Refusal(status: .configuration, message: "the configuration is refused, not starting")
+            throw Refusal(
+                status: loaded.mayPass ? .systemError : .configuration,
+                message: "the configuration \(loaded.mayPass ? "could not be read" : "is refused"), not starting")
         }
         for missing in MetricCapability.missing(for: loaded.configuration, paths) {
             log.write(.warning, .configurationProblem, missing)

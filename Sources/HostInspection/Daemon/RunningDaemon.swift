@@ -13,17 +13,19 @@ package enum RunningDaemon: Equatable, Sendable {
     /// - Parameter pidFile: Where the daemon's configuration says, under the host's root.
     /// - Throws: ``KernelFileError`` where the lock cannot be looked at, or is held by what is no ksmtuned.
     package static func find(_ paths: HostPaths, pidFile: String) throws(KernelFileError) -> RunningDaemon {
-        let named = PIDFile.read(paths.place(pidFile))
         let holder: Int32?
         do throws(KernelFileError) {
             holder = try DaemonLock.holder(paths)
         } catch {
             guard error.isDenied else { throw error }
-            return named.flatMap { DaemonProcess.isDaemon($0, of: 0, paths) ? .running($0) : nil } ?? .none
+            guard let pid = try PIDFile.read(paths.place(pidFile)), DaemonProcess.isDaemon(pid, of: 0, paths) else {
+                return .none
+            }
+            return .running(pid)
         }
         guard let holder else { return .none }
         // The kernel names nobody of another pid namespace.
-        guard let pid = holder > 0 ? holder : named else {
+        guard let pid = try holder > 0 ? holder : PIDFile.read(paths.place(pidFile)) else {
             throw KernelFileError(
                 .understand, paths.lock, errno: 0,
                 detail: "it is locked by a process that cannot be seen here, and \(paths.place(pidFile)) names none")

@@ -9,6 +9,9 @@ package struct LoadedConfiguration: Sendable {
     package var values: SettingValues
     package var diagnostics: [Diagnostic]
 
+    /// Whether a file could not be read for a reason that may pass, so that nothing can be said of what is in it.
+    package var mayPass = false
+
     package var isUsable: Bool { !diagnostics.contains { $0.severity == .error } }
 }
 
@@ -40,7 +43,8 @@ package struct ConfigurationFiles: Sendable {
         let environment = Self.environment()
         var parser = AssignmentParser(environment: environment)
         var diagnostics: [Diagnostic] = []
-        let paths = [file] + dropIns(&diagnostics)
+        var mayPass = false
+        let paths = [file] + dropIns(&diagnostics, &mayPass)
         for path in paths {
             do throws(KernelFileError) {
                 if let text = try HostFile.readText(path) {
@@ -49,10 +53,12 @@ package struct ConfigurationFiles: Sendable {
                     throw KernelFileError(.read, path, errno: ENOENT)
                 }
             } catch {
+                mayPass = mayPass || error.mayPass
+                let remedy = error.isMissing ? "name a file that exists" : "make it a readable file, or remove it"
                 diagnostics.append(
                     Diagnostic(
                         .error, at: .file(path, line: 1, column: 1), error.description,
-                        hint: error.isMissing ? "name a file that exists" : "make it a readable file, or remove it"))
+                        hint: error.mayPass ? "try again" : remedy))
             }
         }
         diagnostics += parser.diagnostics
@@ -68,7 +74,8 @@ package struct ConfigurationFiles: Sendable {
         Self.checkPattern(configuration, values, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
         return LoadedConfiguration(
-            configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths))
+            configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths),
+            mayPass: mayPass)
     }
 
     /// As somebody would meet them who reads the files from the first line to the last.
@@ -126,7 +133,7 @@ package struct ConfigurationFiles: Sendable {
     }
 
     /// The drop-in files in the order of their names' bytes.
-    private func dropIns(_ diagnostics: inout [Diagnostic]) -> [String] {
+    private func dropIns(_ diagnostics: inout [Diagnostic], _ mayPass: inout Bool) -> [String] {
         let folder = HostPaths.dropIns(of: file)
         var names: [String] = []
         do throws(KernelFileError) {
@@ -134,6 +141,7 @@ package struct ConfigurationFiles: Sendable {
         } catch {
             // A file in its place is a mistake; that there is none is not.
             if error.errno != ENOENT {
+                mayPass = mayPass || error.mayPass
                 diagnostics.append(
                     Diagnostic(
                         .error, at: .file(folder, line: 1, column: 1), error.description,

@@ -15,12 +15,14 @@ package struct PIDFile: ~Copyable {
 
     /// Puts a file with this process's pid in the place of what an earlier daemon left.
     package init(_ path: String, _ paths: HostPaths) throws(Refusal) {
+        let named: Int32?
         do throws(KernelFileError) {
             try Self.requireFree(path)
+            named = try Self.read(path)
         } catch {
             throw .failed(error)
         }
-        if let pid = Self.read(path), pid != getpid(), !paths.isStandIn,
+        if let pid = named, pid != getpid(), !paths.isStandIn,
             DaemonProcess.isDaemon(pid, of: geteuid(), paths)
         {
             throw .taken(path: path, by: pid)
@@ -54,9 +56,9 @@ package struct PIDFile: ~Copyable {
         return file
     }
 
-    /// - Returns: The pid that a file names; `nil` for none.
-    package static func read(_ path: String) -> Int32? {
-        guard let text = (try? HostFile.readText(path)) ?? nil,
+    /// - Returns: The pid that a file names; `nil` where there is none, or it names none.
+    package static func read(_ path: String) throws(KernelFileError) -> Int32? {
+        guard let text = try HostFile.readText(path),
             let pid = DecimalField(text.span, at: 0).flatMap({ Int32(exactly: $0.value) }), pid > 0
         else { return nil }
         return pid
