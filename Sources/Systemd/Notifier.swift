@@ -12,10 +12,12 @@ package enum Notifier {
     /// - Returns: Whether it was sent, also where there is no manager.
     @discardableResult
     package static func notify(_ state: String, patience: Duration = .milliseconds(100)) -> Bool {
-        guard isManaged else { return true }
+        guard let socket = unsafe getenv("NOTIFY_SOCKET") else { return true }
         let (seconds, attoseconds) = patience.components
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-        guard systemd_takes_messages(Int32(clamping: milliseconds)) != 0 else { return false }
+        // Another kind of socket, vsock:, is that of a whole machine.
+        let isLocal = unsafe [UInt8(ascii: "/"), UInt8(ascii: "@")].contains(UInt8(bitPattern: socket[0]))
+        guard unsafe !isLocal || systemd_takes_messages(socket, Int32(clamping: milliseconds)) != 0 else { return false }
         return unsafe sd_notify(0, state) > 0
     }
 

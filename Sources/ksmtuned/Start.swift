@@ -167,7 +167,13 @@ struct Start {
 
     private func takeLock() throws(Refusal) -> DaemonLock {
         do throws(DaemonLock.Refusal) {
-            return try DaemonLock(paths)
+            let lock = try DaemonLock(paths)
+            // Somebody may have removed the file that another daemon has locked.
+            guard let pid = previousState()?.pid, pid != getpid(), !paths.isStandIn,
+                DaemonProcess.isDaemon(pid, of: geteuid(), paths)
+            else { return lock }
+            lock.remove()
+            throw DaemonLock.Refusal.taken(by: pid)
         } catch {
             switch error {
             case .failed(let error):

@@ -94,7 +94,10 @@ import Testing
     @Test func `a file of a dead daemon is no obstacle, and a link is not followed`() throws {
         let host = FakeHost()
         host.write("left", to: "run/ksmtuned/lock")
-        try DaemonLock(host.paths).remove()
+        let lock = try DaemonLock(host.paths)
+        // One that everybody could open is closed to them.
+        #expect(try host.mode("run/ksmtuned/lock") == 0o600)
+        lock.remove()
         host.write("precious\n", to: "etc/shadow")
         host.link("run/ksmtuned/lock", to: host.path("etc/shadow"))
         #expect(throws: DaemonLock.Refusal.self) { _ = try DaemonLock(host.paths) }

@@ -47,10 +47,10 @@ import Testing
 
     @Test(
         .enabled(if: geteuid() == 0 && has("/usr/bin/setpriv"), "needs root and setpriv (package util-linux)"))
-    func `A pid file that another user wrote makes nobody believe that a daemon runs`() async throws {
+    func `Who may not ask for the lock believes no pid file that names no process of root's`() async throws {
         let host = FakeHost()
         let daemon = try await RunningDaemon(host)
-        // Without root the lock cannot be asked about; a process of the tree is none of root's.
+        // The tree has no such process.
         let outcome = try await Self.run(
             "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", Program.ksmctl.url.path, "status",
             host.rootOption)

@@ -49,6 +49,8 @@ package struct DaemonLock: ~Copyable {
         let file = try FileDescriptor(
             opening: path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600, for: .lock)
         try file.requireRegular(for: .lock, path)
+        // One that somebody else may open could be kept from the daemon.
+        guard fchmod(file.number, 0o600) == 0 else { throw KernelFileError(.lock, path, errno: errno) }
         guard linux_lock_take(file.number) != 0 else {
             // A daemon that ended meanwhile has removed the file that was opened: its lock would keep nobody away.
             guard file.isAt(path) else { return nil }
