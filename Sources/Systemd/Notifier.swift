@@ -17,7 +17,7 @@ package enum Notifier {
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         // Another kind of socket, vsock:, is that of a whole machine.
         let isLocal = unsafe [UInt8(ascii: "/"), UInt8(ascii: "@")].contains(UInt8(bitPattern: socket[0]))
-        guard unsafe !isLocal || systemd_takes_messages(socket, Int32(clamping: milliseconds)) != 0 else { return false }
+        if unsafe isLocal && systemd_takes_messages(socket, Int32(clamping: milliseconds)) == 0 { return false }
         return unsafe sd_notify(0, state) > 0
     }
 
