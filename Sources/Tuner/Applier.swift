@@ -15,7 +15,13 @@ struct Applier<Control: KSMControl> {
     /// A write to `run` that the kernel has not finished.
     private(set) var pending: ChildWrite?
     private var foreign = ForeignWrites()
-    private var condition = Condition(.knobs)
+    /// Whether KSM can be controlled, and whether what it holds can be compared.
+    private var writing = Condition(.knobs)
+    private var reading = Condition(.knobValues)
+    /// The first file that the last look could not read; `.none` where that was settled.
+    private var looked: KernelFileError??
+    /// Whether ``pending`` is a decision's, and not to clear the way for a knob.
+    private var isDecisionPending = false
     /// When the knobs were last compared with what they should hold.
     private var watched: Instant?
     /// What `pages_to_scan` is known to hold.
@@ -24,8 +30,16 @@ struct Applier<Control: KSMControl> {
     /// next batch only, and a write to `run` is what waits for the end of the present one.
     private var longestBatchUnderWay: Int64 = 0
 
+    /// The files that were written to, or that a write was tried of: they need not hold what was found.
+    private(set) var written = KSMFileSet()
+
     init(_ control: Control) {
         self.control = control
+    }
+
+    mutating func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
+        written.insert(file)
+        try control.write(text, to: file)
     }
 
     /// Whether what is to be written to `run`, or under its lock, might have to wait.
@@ -51,6 +65,7 @@ struct Applier<Control: KSMControl> {
         // What cannot be read is not compared: the writes that follow show whether KSM can be controlled.
         var failures: [KernelFileError] = []
         var present = KnobValues(paceOf: control, failures: &failures)
+        looked = .some(failures.first)
         note(batch: present.pagesToScan)
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
         if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
@@ -94,7 +109,14 @@ struct Applier<Control: KSMControl> {
         } catch {
             failure = error
         }
-        if let notice = condition.settle(failure) { observer.report(notice) }
+        // What a write comes to that is under way is known when it has ended.
+        isDecisionPending = pending != nil && failure == nil
+        if isDecisionPending { return }
+        if let notice = writing.settle(failure) { observer.report(notice) }
+        // A file that cannot be written is reported; that it cannot be read either says no more.
+        guard failure == nil, let looked else { return }
+        if let notice = reading.settle(looked) { observer.report(notice) }
+        self.looked = .none
     }
 
     private mutating func write(
@@ -129,6 +151,10 @@ struct Applier<Control: KSMControl> {
         if foreign.expected.pagesToScan == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
         foreign.expected.pagesToScan = nil
         foreign.expected.sleepMilliseconds = nil
+        written.insert(.pagesToScan)
+        written.insert(.sleepMilliseconds)
+        // It may have to be switched off for that.
+        written.insert(.advisorMode)
         if try control.setPace(decision) { observer.report(.displacedAdvisor) }
         guard control.takesEffect else { return }
         note(batch: decision.pagesToScan)
@@ -145,10 +171,11 @@ struct Applier<Control: KSMControl> {
     /// Writes to `run`, in a child where that may have to wait for ksmd.
     private mutating func write(run: Int64) throws(KernelFileError) {
         foreign.expected.run = nil
+        written.insert(.run)
         if mayHaveToWait {
             pending = try control.beginWriting(run: run)
         } else {
-            try control.write(String(run), to: .run)
+            try write(String(run), to: .run)
         }
         if pending == nil { longestBatchUnderWay = batch }
         if control.takesEffect { foreign.expected.run = run }
@@ -160,12 +187,14 @@ struct Applier<Control: KSMControl> {
     mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
         // What comes of it is nobody's decision: the next one writes in any case.
         foreign.expected.run = nil
+        isDecisionPending = false
+        written.insert(.run)
         do throws(KernelFileError) {
             pending = try control.beginWriting(run: run)
             if pending == nil { longestBatchUnderWay = batch }
             return true
         } catch {
-            if let notice = condition.settle(error) { observer.report(notice) }
+            if let notice = writing.settle(error) { observer.report(notice) }
             return false
         }
     }
@@ -179,10 +208,11 @@ struct Applier<Control: KSMControl> {
         do throws(KernelFileError) {
             try write.finish()
             longestBatchUnderWay = batch
+            if isDecisionPending, let notice = writing.settle(nil) { observer.report(notice) }
             return nil
         } catch {
             foreign.expected.run = nil
-            if let notice = condition.settle(error) { observer.report(notice) }
+            if let notice = writing.settle(error) { observer.report(notice) }
             return error
         }
     }
@@ -194,7 +224,7 @@ struct Applier<Control: KSMControl> {
         let value: Int64? = wanted.map { $0 ? 1 : 0 }
         guard knobs.smartScanOfPolicy != value else { return }
         if let target = knobs.smartScan(wanted: value), let present = try control.read(.smartScan) {
-            if present != target { try control.write(String(target), to: .smartScan) }
+            if present != target { try write(String(target), to: .smartScan) }
             if control.takesEffect { knobs.took(.smartScan, target, over: present) }
         }
         knobs.setSmartScan(ofPolicy: value)
@@ -209,28 +239,51 @@ struct Applier<Control: KSMControl> {
         try set(order)
         note(batch: order.pagesMaximum)
         let isOn = try control.readAdvisorMode() == .scanTime
-        if isOn, order.restarts { try control.write(AdvisorMode.none.word, to: .advisorMode) }
-        if !isOn || order.restarts { try control.write(AdvisorMode.scanTime.word, to: .advisorMode) }
+        if isOn, order.restarts { try write(AdvisorMode.none.word, to: .advisorMode) }
+        if !isOn || order.restarts { try write(AdvisorMode.scanTime.word, to: .advisorMode) }
         return isOn && order.restarts
     }
 
-    /// Writes what is another than the kernel has. The kernel refuses a minimum above its maximum, so the order
-    /// depends on which way they go.
+    /// Writes what is another than the kernel has.
     mutating func set(_ order: AdvisorPolicy.Order) throws(KernelFileError) {
-        try set(.advisorTargetScanTime, order.scanTime.components.seconds)
-        try set(.advisorMaxCPU, order.cpuMaximumPercent)
-        if let most = try control.read(.advisorMaxPagesToScan), order.pagesMinimum > most {
-            try set(.advisorMaxPagesToScan, order.pagesMaximum)
-            try set(.advisorMinPagesToScan, order.pagesMinimum)
-        } else {
-            try set(.advisorMinPagesToScan, order.pagesMinimum)
-            try set(.advisorMaxPagesToScan, order.pagesMaximum)
+        var values = AdvisorValues()
+        values.scanTimeSeconds = order.scanTime.components.seconds
+        values.cpuMaximumPercent = order.cpuMaximumPercent
+        values.pagesMinimum = order.pagesMinimum
+        values.pagesMaximum = order.pagesMaximum
+        try set(values)
+    }
+
+    /// The same of those that are known. The kernel refuses a minimum above its maximum, so the order depends on which
+    /// way they go. One that fails does not keep the others from being tried.
+    ///
+    /// - Throws: The first failure.
+    mutating func set(_ values: AdvisorValues) throws(KernelFileError) {
+        var failure: KernelFileError?
+        func attempt(_ file: KSMFile, _ value: Int64?, _ applier: inout Applier) {
+            guard let value else { return }
+            do throws(KernelFileError) {
+                try applier.set(file, value)
+            } catch {
+                failure = failure ?? error
+            }
         }
+        attempt(.advisorTargetScanTime, values.scanTimeSeconds, &self)
+        attempt(.advisorMaxCPU, values.cpuMaximumPercent, &self)
+        let most = (try? control.read(.advisorMaxPagesToScan)) ?? nil
+        if let most, let least = values.pagesMinimum, least > most {
+            attempt(.advisorMaxPagesToScan, values.pagesMaximum, &self)
+            attempt(.advisorMinPagesToScan, values.pagesMinimum, &self)
+        } else {
+            attempt(.advisorMinPagesToScan, values.pagesMinimum, &self)
+            attempt(.advisorMaxPagesToScan, values.pagesMaximum, &self)
+        }
+        if let failure { throw failure }
     }
 
     private mutating func set(_ file: KSMFile, _ value: Int64) throws(KernelFileError) {
         let present = try control.read(file)
         guard let present, present != value else { return }
-        try control.write(String(value), to: file)
+        try write(String(value), to: file)
     }
 }

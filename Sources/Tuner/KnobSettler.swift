@@ -166,7 +166,7 @@ struct KnobSettler {
             pass?.writing = (knob, wanted, present)
             due.append(.write(knob, wanted))
         } catch {
-            report(.knobFailed(knob, error), of: knob)
+            report(failed(knob, error), of: knob)
         }
     }
 
@@ -177,7 +177,11 @@ struct KnobSettler {
         guard let failure else { return settled(knob, wanted, over: present) }
         if failure.isBusy { return obstruct(knob, wanted, over: present) }
         forgetIfUnchanged(knob, present)
-        report(.knobFailed(knob, failure), of: knob)
+        report(failed(knob, failure), of: knob)
+    }
+
+    private func failed(_ knob: Knob, _ failure: KernelFileError) -> Notice {
+        isLeaving ? .knobNotPutBack(knob, failure) : .knobFailed(knob, failure)
     }
 
     /// Merged pages are in the way.

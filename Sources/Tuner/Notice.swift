@@ -5,7 +5,11 @@ package import KSMPolicy
 package enum Notice: Equatable, Sendable {
     /// What a step needs to read or to write.
     package enum Area: CaseIterable, Sendable {
-        case memory, guests, metric, counters, knobs
+        case memory, guests, metric, counters
+        /// What a guest holds, or whether a process is one.
+        case guestReadings
+        /// What KSM's files hold; and to write them.
+        case knobValues, knobs
     }
 
     case failed(Area, KernelFileError)
@@ -36,6 +40,14 @@ package enum Notice: Equatable, Sendable {
     case knobFailed(Knob, KernelFileError)
     /// This kernel does not have a knob that is set.
     case noKnob(Knob)
+    /// At the end a file could not be given back what it held.
+    case notPutBack(KernelFileError)
+    /// What files that were written to held before could not be read, so that it cannot be put back.
+    case notKnownToRestore([KSMFile])
+    /// KSM ran before, and does not at the end, since its pace could not be put back.
+    case leftStopped
+    /// At the end a knob could not be read or written.
+    case knobNotPutBack(Knob, KernelFileError)
     /// Events do not come, or come in another way than was asked for.
     case source(SourceNotice)
 }
@@ -55,7 +67,8 @@ package enum KnobObstacle: Equatable, Sendable {
 extension Notice: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .failed(.memory, let error), .failed(.guests, let error), .failed(.counters, let error):
+        case .failed(.memory, let error), .failed(.guests, let error), .failed(.counters, let error),
+            .failed(.guestReadings, let error):
             "\(error), so KSM stays as it is until that can be read"
         case .failed(.metric, let error):
             "\(error), counting the resident size of such guests instead"
@@ -63,6 +76,10 @@ extension Notice: CustomStringConvertible {
             "\(error), trying again at the next decision"
         case .recovered(.memory): "the host's memory can be read again"
         case .recovered(.guests): "the processes can be listed again"
+        case .recovered(.guestReadings): "every guest can be read again"
+        case .failed(.knobValues, let error):
+            "\(error), so what something else writes there goes unnoticed until that can be read"
+        case .recovered(.knobValues): "KSM's files can be read again"
         case .recovered(.metric): "the guests' memory can be read by the configured metric again"
         case .recovered(.counters): "KSM's counters can be read again"
         case .recovered(.knobs): "KSM can be controlled again"
@@ -93,8 +110,25 @@ extension Notice: CustomStringConvertible {
         case .knobFailed(let knob, let error): "\(error), so \(knob.setting.name)= has no effect"
         case .noKnob(let knob):
             "this kernel has no \(knob.file.name) (\(knob.origin)), so \(knob.setting.name)= has no effect"
+        case .notPutBack(let error): "\(error), leaving it as it is"
+        case .notKnownToRestore(let files):
+            "what \(Self.list(files)) held before the start could not be read, so it cannot be put back"
+                + (files.contains(.run) ? ": stopping KSM" : "")
+        case .leftStopped: "KSM ran before the start, and is left stopped, since not all of its pace could be put back"
+        case .knobNotPutBack(let knob, let error): "\(error), so \(knob.file.name) is not put back"
         case .source(let notice): notice.description
         }
+    }
+}
+
+extension Notice {
+    private static func list(_ files: [KSMFile]) -> String {
+        var text = ""
+        for (index, file) in files.enumerated() {
+            if index > 0 { text += index == files.count - 1 ? " and " : ", " }
+            text += file.name
+        }
+        return text
     }
 }
 

@@ -12,6 +12,7 @@ struct Sampler: ~Copyable {
 
     private var memoryCondition = Condition(.memory)
     private var guestsCondition = Condition(.guests)
+    private var readingCondition = Condition(.guestReadings)
     private var metricCondition = Condition(.metric)
     private var countersCondition = Condition(.counters)
 
@@ -85,8 +86,7 @@ struct Sampler: ~Copyable {
     mutating func takeMemory(_ observer: inout some StepObserver & ~Copyable) -> Policy.Sample? {
         let info = readMemory(&observer)
         guard refreshGuests(&observer), let info else { return nil }
-        let measured = guests.measure(by: configuration.guestMetric)
-        if let notice = metricCondition.settle(measured.fallback) { observer.report(notice) }
+        guard let measured = measure(&observer) else { return nil }
         return Policy.Sample(
             MemorySample(free: info.free(by: configuration.freeMetric), committed: measured.committed),
             guests: measured.guests)
@@ -119,8 +119,7 @@ struct Sampler: ~Copyable {
     ) -> Policy.Sample? {
         guard let counters = readCounters(wants, control, &observer) else { return nil }
         if wants.contains(.guests) {
-            guard listIfDue(at: now, &observer) else { return nil }
-            readGuests(at: now, &observer)
+            guard listIfDue(at: now, &observer), readGuests(at: now, &observer) else { return nil }
         }
         var sample = AdaptiveSample(now: now, memory: self.sample, counters: counters)
         sample.isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
@@ -134,7 +133,10 @@ struct Sampler: ~Copyable {
             sample.available = info.available.map { Double($0.count) / Double(max(total.count, 1)) }
         }
         if wants.contains(.cpuPressure) { sample.cpuPressure = readCPUPressure(at: now) }
-        if wants.contains(.activity) { sample.activity = readActivity(at: now) }
+        if wants.contains(.activity) {
+            guard let activity = readActivity(at: now, &observer) else { return nil }
+            sample.activity = activity
+        }
         var whole = Policy.Sample(self.sample, guests: held.count)
         whole.adaptive = sample
         return whole
@@ -192,46 +194,69 @@ struct Sampler: ~Copyable {
         return refreshGuests(&observer)
     }
 
+    /// What the guests hold by the configured metric; `nil` where one of them could not be read: a sum without it would
+    /// be decided by as if it held nothing.
+    private mutating func measure(_ observer: inout some StepObserver & ~Copyable) -> GuestTable.Measurement? {
+        let measured = guests.measure(by: configuration.guestMetric)
+        guard settleReading(measured.failure, &observer) else { return nil }
+        if let notice = metricCondition.settle(measured.fallback) { observer.report(notice) }
+        return measured
+    }
+
+    /// - Returns: Whether every guest could be read.
+    private mutating func settleReading(
+        _ failure: KernelFileError?, _ observer: inout some StepObserver & ~Copyable
+    ) -> Bool {
+        if let notice = readingCondition.settle(failure) { observer.report(notice) }
+        return failure == nil
+    }
+
     /// Reads what each guest holds.
-    private mutating func readGuests(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
+    ///
+    /// - Returns: Whether each could be read.
+    private mutating func readGuests(at now: Instant, _ observer: inout some StepObserver & ~Copyable) -> Bool {
         var held: [GuestMemory] = []
         held.reserveCapacity(self.held.count)
         var resident = KiB.zero
-        guests.residents { _, identity, pages in
+        let failure = guests.residents { _, identity, pages in
             let amount = pages.kibibytes(of: Host.pageSize)
             resident += amount
             held.append(GuestMemory(id: identity, resident: amount))
         }
+        guard settleReading(failure, &observer) else { return false }
         self.held = held
         // Other metrics cost too much for every look, and only a threshold needs them.
         if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
             sample.committed = resident
         } else if measured.map({ now - $0 >= configuration.monitorInterval }) ?? true {
-            let measurement = guests.measure(by: configuration.guestMetric)
-            if let notice = metricCondition.settle(measurement.fallback) { observer.report(notice) }
+            guard let measurement = measure(&observer) else { return false }
             sample.committed = measurement.committed
             measured = now
         }
+        return true
     }
 
-    /// What guests did since the last call.
-    private mutating func readActivity(at now: Instant) -> GuestActivity {
+    /// What guests did since the last call; `nil` where one of them could not be read.
+    private mutating func readActivity(
+        at now: Instant, _ observer: inout some StepObserver & ~Copyable
+    ) -> GuestActivity? {
         var seen = GuestActivity()
-        // One of two signs: where it cannot be read, the other counts.
-        if let broken = (try? vmstat.brokenMerges()) ?? nil {
-            seen.brokenMerges = broken - (self.broken ?? broken)
-            self.broken = broken
-        }
         var times: [(identity: Int64, time: Duration)] = []
         let before = activity
-        guests.activity { identity, time in
+        let failure = guests.activity { identity, time in
             times.append((identity, time))
             guard let before, now > before.at, let old = before.times.first(where: { $0.identity == identity }) else {
                 return
             }
             seen.busiest = max(seen.busiest, (time - old.time) / (now - before.at))
         }
+        guard settleReading(failure, &observer) else { return nil }
         activity = (now, times)
+        // One of two signs: where it cannot be read, the other counts.
+        if let broken = (try? vmstat.brokenMerges()) ?? nil {
+            seen.brokenMerges = broken - (self.broken ?? broken)
+            self.broken = broken
+        }
         return seen
     }
 

@@ -1,10 +1,13 @@
-internal import HostKernel
+package import HostKernel
 package import KSMPolicy
 
 /// What ``KnobSettler`` says is done here.
 extension Tuner {
     /// What the changed knobs held before, for the state file.
     package var foundKnobs: KnobSettings { knobs.found }
+
+    /// What this daemon has written to.
+    package var written: KSMFileSet { applier.written }
 
     /// Whether ``applyKnobs(_:)`` left KSM at rest, so that a decision has to say what it does next.
     package var isCleared: Bool { knobs.isCleared }
@@ -93,7 +96,7 @@ extension Tuner {
 
     private mutating func write(_ value: Int64, to knob: Knob) -> KernelFileError? {
         do throws(KernelFileError) {
-            try applier.control.write(String(value), to: knob.file)
+            try applier.write(String(value), to: knob.file)
             return nil
         } catch {
             return error

@@ -1,33 +1,48 @@
-internal import HostKernel
+package import HostKernel
 package import KSMPolicy
 
 extension Tuner {
     /// Does what `KSM_ON_EXIT=` says, except for the write to `run`, which may take long.
     ///
-    /// The advisor is put back whatever is said: it is the operator's, and the daemon only displaced it.
+    /// The advisor is put back whatever is said: it is the operator's, and the daemon only displaced it. What cannot be
+    /// put back is reported, and does not keep the rest from it.
     ///
-    /// - Parameter found: What the knobs held before the first decision.
+    /// - Parameters:
+    ///   - found: What the knobs held before the first decision.
+    ///   - missing: Of the files that were written to, those of which that is not known.
     /// - Returns: The value to write to `run`, or `nil` to leave it.
     package mutating func leave(
-        found: KnobValues, _ observer: inout some StepObserver & ~Copyable
+        found: KnobValues, missing: [KSMFile] = [], _ observer: inout some StepObserver & ~Copyable
     ) -> Int64? {
-        do throws(KernelFileError) {
-            try applier.override(smartScan: nil, &knobs)
-            if configuration.onExit == .restore { try restorePace(found) }
-            if found.advisorMode == .scanTime, try control.readAdvisorMode() == AdvisorMode.none {
-                try control.write(AdvisorMode.scanTime.word, to: .advisorMode)
+        attempt(&observer) { (tuner) throws(KernelFileError) in
+            try tuner.applier.override(smartScan: nil, &tuner.knobs)
+        }
+        var isPaceRestored = true
+        switch configuration.onExit {
+        case .restore:
+            if !missing.isEmpty { observer.report(.notKnownToRestore(missing)) }
+            isPaceRestored = restorePace(found, &observer)
+        default:
+            if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
+        }
+        if found.advisorMode == .scanTime {
+            attempt(&observer) { (tuner) throws(KernelFileError) in
+                guard try tuner.control.readAdvisorMode() == AdvisorMode.none else { return }
+                try tuner.applier.write(AdvisorMode.scanTime.word, to: .advisorMode)
             }
-        } catch {
-            observer.report(.failed(.knobs, error))
         }
         let run: Int64? =
             switch configuration.onExit {
             // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
             case .keep: policy.kind == .adaptive && applier.isScanning ? 0 : nil
             case .stop: 0
-            case .restore: found.run
+            case .restore: missing.contains(.run) ? 0 : found.run
             case .unmerge: 2
             }
+        if run == 1, !isPaceRestored {
+            observer.report(.leftStopped)
+            return 0
+        }
         if run == 2, let shortage = unmergeShortage() {
             observer.report(.unmergeDoesNotFit(needed: shortage.needed, available: shortage.available))
             return 0
@@ -35,12 +50,40 @@ extension Tuner {
         return run
     }
 
-    private mutating func restorePace(_ found: KnobValues) throws(KernelFileError) {
-        if let advisor = found.advisor { try applier.set(advisor) }
-        if let sleep = found.sleepMilliseconds { try control.write(String(sleep), to: .sleepMilliseconds) }
+    /// Each value by itself: one that is refused leaves the others to be put back.
+    ///
+    /// - Returns: Whether all were.
+    private mutating func restorePace(_ found: KnobValues, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        var isRestored = attempt(&observer) { (tuner) throws(KernelFileError) in
+            try tuner.applier.set(found.advisor)
+        }
+        if let sleep = found.sleepMilliseconds {
+            isRestored =
+                attempt(&observer) { (tuner) throws(KernelFileError) in
+                    try tuner.applier.write(String(sleep), to: .sleepMilliseconds)
+                } && isRestored
+        }
         // Under the advisor the pages are the kernel's own, and it starts from its own again.
-        guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return }
-        if try control.readAdvisorMode() == .scanTime { try control.write(AdvisorMode.none.word, to: .advisorMode) }
-        try control.write(String(pages), to: .pagesToScan)
+        guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return isRestored }
+        return attempt(&observer) { (tuner) throws(KernelFileError) in
+            // Where that cannot be told, the kernel's own answer to the pages tells.
+            if (try? tuner.control.readAdvisorMode()) == .scanTime {
+                try tuner.applier.write(AdvisorMode.none.word, to: .advisorMode)
+            }
+            try tuner.applier.write(String(pages), to: .pagesToScan)
+        } && isRestored
+    }
+
+    /// - Returns: Whether it was done.
+    @discardableResult private mutating func attempt(
+        _ observer: inout some StepObserver & ~Copyable, _ deed: (inout Tuner) throws(KernelFileError) -> Void
+    ) -> Bool {
+        do throws(KernelFileError) {
+            try deed(&self)
+            return true
+        } catch {
+            observer.report(.notPutBack(error))
+            return false
+        }
     }
 }

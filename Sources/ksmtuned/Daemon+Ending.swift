@@ -7,6 +7,7 @@ extension Daemon {
     /// Does what `KSM_ON_EXIT=` says; after a single decision it leaves what was decided.
     mutating func end(_ loop: inout Loop<Waiter>) {
         isEnding = true
+        reporter.isEnding = true
         Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
         finishWrites(&loop)
         if !options.isOnce {
@@ -18,7 +19,7 @@ extension Daemon {
             decide()
             finishWrites(&loop)
         }
-        if !options.isOnce, let run = tuner.leave(found: publisher.state.found, &reporter) {
+        if !options.isOnce, let run = leave() {
             write(run: run, &loop)
         }
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
@@ -26,6 +27,12 @@ extension Daemon {
         if !mustKeepState { publisher.remove() }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
+    }
+
+    /// - Returns: What to write to `run`.
+    private mutating func leave() -> Int64? {
+        let missing = found.missing(written: tuner.written)
+        return tuner.leave(found: found.values, missing: missing, &reporter)
     }
 
     /// A change of a knob can take one write after the other.

@@ -1,4 +1,3 @@
-import Glibc
 import HostKernel
 import KSMPolicy
 import Systemd
@@ -14,8 +13,11 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     var reporter: Reporter
     var publisher: Publisher
     private var recorder: Recorder
+    /// What the knobs held before this daemon, or one before it that had no orderly end, wrote to them.
+    private(set) var found: FoundKnobs
     /// Whether a daemon before this one had no orderly end, and left what it had found.
     let isStateInherited: Bool
+    private let boot: UInt64
     private var isConfigurationRefused = false
     private var isDecisionDue = false
     /// Up to the second one.
@@ -28,12 +30,15 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
-        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: StateRecord, isStateInherited: Bool
+        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: StateRecord, found: FoundKnobs,
+        isStateInherited: Bool
     ) {
         self.paths = paths
         self.files = files
         self.options = options
         self.configuration = configuration
+        self.found = found
+        boot = HostClock.boot(paths)
         publisher = Publisher(paths, state, isWriting: tuner.control.takesEffect)
         recorder = Recorder(paths)
         self.tuner = tuner
@@ -59,7 +64,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
         beginDebugLines()
-        if tuner.control.takesEffect { recorder.open(reporter.log) }
+        if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
         applyKnobs()
         if configuration.firstDecision == .start || options.isOnce {
             decide()
@@ -79,19 +84,24 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         defer { countDecision() }
         isDecisionDue = tuner.pending != nil
         let now = Waiter.now
+        lookForFound()
+        // Before anything is written, so that a crash loses nothing of what was found.
+        if decisions == 0 { publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log) }
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
             if policyPause != nil { policyPause = .seconds(1) }
             return
         }
         policyPause = decision.pause
-        if recorder.isDue(decision, at: now) {
-            let record = tuner.historyRecord(decision, guests: guests, time: Self.time)
+        if recorder.isDue(decision, at: now, reporter.log) {
+            var record = tuner.historyRecord(decision, guests: guests, time: HostClock.wallTime)
+            record.bootTime = HostClock.now(boot: boot)
             recorder.append(record, of: decision, at: now, reporter.log)
         }
-        guard publisher.isDue(decision, at: now) else { return }
+        guard publisher.isDue(decision, at: now) || publisher.state.foundKnobs != tuner.foundKnobs else { return }
         publisher.publish(
             StateRecord.Report(
-                decision, time: Self.time, pause: pause, guests: Int64(guests), saved: tuner.saved,
+                decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
+                guests: Int64(guests), saved: tuner.saved,
                 sentence: decision.sentence),
             foundKnobs: tuner.foundKnobs, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
@@ -104,12 +114,6 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         guard decisions < 2 else { return }
         decisions += 1
         if decisions == 2 { ProcessMemory.releaseStartup() }
-    }
-
-    private static var time: WallTime {
-        var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 
     // MARK: Events
@@ -152,7 +156,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             for missing in MetricCapability.missing(for: configuration, paths) {
                 reporter.log.write(.warning, .configurationProblem, missing)
             }
-            if tuner.control.takesEffect { recorder.open(reporter.log) }
+            if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
             applyKnobs()
         } else {
             reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")
@@ -176,9 +180,18 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         return true
     }
 
+    /// What could not be read at start is read before it is written to, and kept before that too.
+    private mutating func lookForFound() {
+        guard !found.unknown.isEmpty, found.readAgain(tuner.control, written: tuner.written) else { return }
+        publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log)
+    }
+
     private mutating func applyKnobs() {
         // First to the state file, so that a crash between the two loses nothing.
-        if tuner.rememberKnobs() { publisher.publish(foundKnobs: tuner.foundKnobs, reporter.log) }
+        lookForFound()
+        if tuner.rememberKnobs() {
+            publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log)
+        }
         tuner.applyKnobs(&reporter)
     }
 

@@ -32,6 +32,7 @@ struct DebugLog: ~Copyable {
     mutating func write(_ line: String, _ fields: Journal.DecisionFields?, _ log: Log) {
         do throws(KernelFileError) {
             if try file?.append(line) != nil {
+                if hasFailed { log.write(.notice, .recovered, "debug lines go to \(place ?? "the log file") again") }
                 hasFailed = false
                 return
             }

@@ -6,6 +6,7 @@ import Systemd
 struct Publisher: ~Copyable {
     private(set) var state: StateRecord
     private var file: PublishedFile
+    private let folder: String
     private var hasFailed = false
     /// Whether the state file is written; a dry run writes none.
     private let isWriting: Bool
@@ -16,6 +17,7 @@ struct Publisher: ~Copyable {
     init(_ paths: HostPaths, _ state: StateRecord, isWriting: Bool) {
         self.state = state
         self.isWriting = isWriting
+        folder = paths.runtime
         file = PublishedFile(paths.state)
     }
 
@@ -32,23 +34,45 @@ struct Publisher: ~Copyable {
     ) {
         published.hear(report.decision, at: now)
         state.report = report
-        publish(foundKnobs: foundKnobs, log)
+        publish(found: state.found, foundKnobs: foundKnobs, log)
         notify(report, remark)
     }
 
     /// Publishes what the changed knobs held before.
-    mutating func publish(foundKnobs: KnobSettings, _ log: Log) {
+    mutating func publish(found: KnobValues, foundKnobs: KnobSettings, _ log: Log) {
+        state.found = found
         state.foundKnobs = foundKnobs
         guard isWriting else { return }
         do throws(KernelFileError) {
-            let text = state.text
-            try file.publish(text.span)
+            try write()
+            if hasFailed { log.write(.notice, .recovered, "other programs can see the decisions again") }
             hasFailed = false
         } catch {
             if !hasFailed {
                 log.write(.warning, .failed, "\(error), so other programs cannot see the decisions until that works")
             }
             hasFailed = true
+        }
+    }
+
+    /// Each decision that is published tries again, and where the folder is missing, that is created.
+    private mutating func write() throws(KernelFileError) {
+        let text = state.text
+        do throws(KernelFileError) {
+            try file.publish(text.span)
+        } catch {
+            guard error.isMissing else { throw error }
+            try createFolder(after: error)
+            try file.publish(text.span)
+        }
+    }
+
+    private func createFolder(after failure: KernelFileError) throws(KernelFileError) {
+        do throws(KernelFileError) {
+            try HostFile.createFolder(folder)
+        } catch {
+            // That a folder is missing says less than why it cannot be made.
+            throw error.isMissing ? failure : error
         }
     }
 

@@ -1,22 +1,33 @@
-import Glibc
 import HostKernel
 import KSMPolicy
 import Systemd
 
 /// Keeps the history: each decision, of the policies that look often what is news in them.
+///
+/// Where there is none, since it could not be opened or somebody removed it, it is opened again within a minute.
 struct Recorder: ~Copyable {
     private let path: String
     private var writer: HistoryWriter?
     private var recorded = DecisionNews()
     private var hasFailed = false
+    /// Whether a history is to be kept: not before the start, and not in a dry run.
+    private var isWanted = false
+    private var opening = Retry()
+    private var looking = Retry()
 
     init(_ paths: HostPaths) {
         path = paths.history
     }
 
     /// Opens the ring. What is no ring stays, under another name, with one message.
-    mutating func open(_ log: Log) {
-        guard writer == nil else { return }
+    mutating func open(at now: Instant, _ log: Log) {
+        isWanted = true
+        opening.reset()
+        openIfDue(at: now, log)
+    }
+
+    private mutating func openIfDue(at now: Instant, _ log: Log) {
+        guard isWanted, writer == nil, opening.isDue(at: now) else { return }
         do throws(KernelFileError) {
             writer = try HistoryWriter(path) { other in
                 log.write(
@@ -29,14 +40,23 @@ struct Recorder: ~Copyable {
     }
 
     /// Whether this decision is another than the last one recorded, or that was long ago.
-    func isDue(_ decision: Decision, at now: Instant) -> Bool {
-        writer != nil && recorded.isDue(decision, at: now, decision.policy.traits.recorded)
+    mutating func isDue(_ decision: Decision, at now: Instant, _ log: Log) -> Bool {
+        guard recorded.isDue(decision, at: now, decision.policy.traits.recorded) else { return false }
+        if writer != nil, looking.isDue(at: now), writer?.isInPlace == false {
+            writer = nil
+            opening.reset()
+            log.write(
+                .notice, .failed, "\(path) was removed or replaced, so the history goes on in the file of that name")
+        }
+        openIfDue(at: now, log)
+        return writer != nil
     }
 
     mutating func append(_ record: HistoryRecord, of decision: Decision, at now: Instant, _ log: Log) {
         recorded.hear(decision, at: now)
         do throws(KernelFileError) {
             try writer?.append(record)
+            if hasFailed { log.write(.notice, .recovered, "the history can be written again") }
             hasFailed = false
         } catch {
             report(error, log)

@@ -11,6 +11,9 @@ struct Reporter: StepObserver, ~Copyable {
     /// What was logged last, since a change is logged and a cycle is not.
     private var logged = DecisionNews()
     private var lastNotice: Notice?
+    private var flood = Flood()
+    /// Whether the daemon ends, so that there is no next decision.
+    var isEnding = false
 
     init(log: Log) {
         self.log = log
@@ -46,7 +49,17 @@ struct Reporter: StepObserver, ~Copyable {
         // A write that lasts is met at each decision, and reported once.
         guard notice != .stillWriting || lastNotice != .stillWriting else { return }
         lastNotice = notice
+        let (verdict, leftOut) = flood.hear(at: Waiter.now)
+        if leftOut > 0 { log.write(.notice, .failed, "\(leftOut) messages were left out") }
+        if verdict == .last {
+            log.write(
+                .warning, .failed, "more than \(Flood.most) messages in a minute, leaving out the rest of this minute's"
+            )
+        }
+        guard verdict == .pass else { return }
         switch notice {
+        case .failed(.knobs, let error) where isEnding:
+            log.write(.warning, .failed, Notice.notPutBack(error).description)
         case .failed, .noAdvisor: log.write(.warning, .failed, notice.description)
         case .recovered: log.write(.notice, .recovered, notice.description)
         case .foreignWrite: log.write(.notice, .foreignWrite, notice.description)
@@ -61,6 +74,8 @@ struct Reporter: StepObserver, ~Copyable {
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
         case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)
         case .knobWaits: log.write(.warning, .unmergeRefused, notice.description)
+        case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack:
+            log.write(.error, .failed, notice.description)
         case .knobFailed, .noKnob: log.write(.warning, .failed, notice.description)
         case .source: log.write(.notice, .failed, notice.description)
         }

@@ -94,21 +94,44 @@ struct Start {
     private func live<Control: KSMControl>(
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
     ) throws(Refusal) {
-        let previous = previousState()
-        // What cannot be read now is not known at the end either.
-        var failures: [KernelFileError] = []
+        let (previous, found) = try takeOver(control)
+        for line in previous?.disbelieved ?? [] {
+            log.write(
+                .warning, .failed,
+                "\(paths.state) of a daemon that was killed says \(line), which the kernel's file cannot have held: "
+                    + "it is not put back")
+        }
         let state = StateRecord(
-            pid: getpid(), found: previous?.found ?? KnobValues(allOf: control, failures: &failures),
-            foundKnobs: previous?.foundKnobs ?? KnobSettings())
+            pid: getpid(), found: found.values, foundKnobs: previous?.foundKnobs ?? KnobSettings())
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
         let tuner = try makeTuner(control, configuration, policy, state.foundKnobs)
         var daemon = Daemon(
             paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state,
-            isStateInherited: previous != nil)
+            found: found, isStateInherited: previous != nil)
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }
         daemon.end(&loop)
+    }
+
+    /// What the knobs held before this daemon, or one before it that was killed.
+    ///
+    /// - Throws: A refusal where the state cannot be read and a new start may read it: to go on would lose it.
+    private func takeOver(
+        _ control: some KSMControl
+    ) throws(Refusal) -> (previous: StateRecord?, found: FoundKnobs) {
+        do throws(KernelFileError) {
+            guard let text = try HostFile.readText(paths.state), let previous = StateRecord(parsing: text) else {
+                return (nil, FoundKnobs(control))
+            }
+            return (previous, FoundKnobs(inheriting: previous.found, control))
+        } catch {
+            let consequence = ", so what KSM held before a daemon that was killed is not known"
+            if error.mayPass, control.takesEffect { throw Refusal(error, .unavailable, consequence) }
+            // Whoever was killed may have written to everything.
+            log.write(.warning, .failed, "\(error)\(consequence)")
+            return (nil, FoundKnobs(inheriting: KnobValues(), control))
+        }
     }
 
     private func makeWaiter() throws(Refusal) -> Waiter {

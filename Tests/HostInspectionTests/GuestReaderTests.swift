@@ -34,6 +34,27 @@ import Testing
 
     // MARK: Which processes
 
+    /// debugfs is not mounted, or says nothing of it; the process offers memory to KSM.
+    @Test func `A process that holds a virtual machine is a guest, or one that the names do not know`() throws {
+        let host = FakeHost()
+        for (pid, descriptor) in [(10, "anon_inode:kvm-vm"), (11, "/dev/null")] {
+            host.setProcess(pid, comm: "vmm", resident: 1)
+            host.setKSMStat(pid)
+            host.createFolder("proc/\(pid)/fd")
+            host.link("proc/\(pid)/fd/7", to: descriptor)
+        }
+        let union = try GuestReader.read(host.paths, Configuration())
+        #expect(union.guests.map { $0.pid } == [10])
+        #expect(union.others.map { $0.pid } == [11])
+
+        var configuration = Configuration()
+        configuration.guestPattern = "^nothing$"
+        let byPattern = try GuestReader.read(host.paths, configuration)
+        #expect(byPattern.guests.isEmpty)
+        #expect(byPattern.others.map { $0.hasMachine } == [true, false])
+        #expect(KSMProgram.programs(byPattern.others).map { $0.machines } == [1])
+    }
+
     @Test func `the daemon's guests, in the order of their pids`() throws {
         let host = FakeHost()
         for (pid, comm) in [(300, "kvm"), (20, "firecracker"), (5, "bash"), (1000, "qemu:web")] {

@@ -145,13 +145,15 @@ import Testing
     }
 
     @Test(arguments: ["", "x", "5", "5 ", "5 x", "99999999999999999999 1 0"])
-    func `a statm that makes no sense counts nothing`(text: String) throws {
+    func `a statm that makes no sense is a failure, and no guest of nothing`(text: String) throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 1)
         host.write(text, to: "proc/10/statm")
         var table = try table(host)
         try table.refresh()
-        #expect(table.measure(by: .rsz).committed == .zero)
+        let sum = table.measure(by: .rsz)
+        #expect(sum.unreadable == 1)
+        #expect(sum.failure?.path == host.path("proc/10/statm"))
     }
 
     @Test func `a guest that has ended and waits for its parent is no guest`() throws {

@@ -124,6 +124,20 @@ struct MachineEventSourceTests {
         #expect(heard.isEmpty)
     }
 
+    @Test(
+        .enabled(
+            if: FileManager.default.isWritableFile(atPath: uevent), "\(uevent) cannot be written: needs root and KVM"))
+    func `a storm is taken in parts, so that there is time for decisions between`() throws {
+        let source = try MachineEventSource()
+        try sendSynthetic(times: MachineEventSource.mostMessages + 10)
+        var heard = MachineEvents()
+        let isMore = try source.take(into: &heard)
+        #expect(isMore)
+        #expect(waitForInput(source.descriptor, milliseconds: 0))
+        let isStillMore = try source.take(into: &heard)
+        #expect(!isStillMore)
+    }
+
     @Test(.enabled(if: geteuid() == 0, "only root may send to another's netlink socket"))
     func `a message that another process forges is no event`() throws {
         let source = try MachineEventSource()

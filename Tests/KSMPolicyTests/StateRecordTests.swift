@@ -34,7 +34,7 @@ import Testing
         var order = AdvisorPolicy.Order(
             scanTime: .seconds(200), cpuMaximumPercent: 70, pagesMinimum: 500, pagesMaximum: 30_000)
         var knobs = KnobSettings()
-        for (number, knob) in Knob.allCases.enumerated() { knobs[knob] = Int64(number) }
+        for (number, knob) in Knob.allCases.enumerated() { knobs[knob] = knob.range.lowerBound + Int64(number % 2) }
         for kind in PolicyKind.allCases {
             for action in Decision.Action.allCases {
                 for reason in Decision.Reason.allCases {
@@ -50,7 +50,9 @@ import Testing
                     if kind == .advisor { decision.advisor = order }
                     var state = StateRecord(pid: 7, found: KnobValues(run: 1), foundKnobs: knobs)
                     order.pagesMinimum += 1
-                    state.found.advisor = order
+                    state.found.advisor.scanTimeSeconds = 200
+                    state.found.advisor.cpuMaximumPercent = 70
+                    state.found.advisor.pagesMinimum = order.pagesMinimum
                     state.report = report(decision)
                     #expect(StateRecord(parsing: state.text) == state)
                 }
@@ -74,7 +76,9 @@ import Testing
 
     @Test func `What is not to be understood is left out`() {
         let state = StateRecord(parsing: Array("PID=1\nFOUND_RUN=x\nFOUND_SLEEP_MILLISECS=7\nACTION=scan\n".utf8))
-        #expect(state == StateRecord(pid: 1, found: KnobValues(sleepMilliseconds: 7)))
+        var expected = StateRecord(pid: 1, found: KnobValues(sleepMilliseconds: 7))
+        expected.disbelieved = ["FOUND_RUN=x"]
+        #expect(state == expected)
     }
 
     @Test func `The text is assignments only`() {
@@ -85,5 +89,26 @@ import Testing
         // Names of this file may be misnomers in a configuration, of which that is warned.
         #expect(parser.diagnostics.allSatisfy { $0.severity == .warning })
         #expect(parser.assignments.count == lines(state).count)
+    }
+
+    @Test(arguments: [
+        "FOUND_RUN=7", "FOUND_RUN=-1", "FOUND_PAGES_TO_SCAN=4294967296", "FOUND_PAGES_TO_SCAN=-1",
+        "FOUND_SLEEP_MILLISECS=99999999999999999999", "FOUND_ADVISOR_MODE=fast", "FOUND_ADVISOR_SCAN_TIME=0",
+        "FOUND_ADVISOR_CPU_MAX=-5", "FOUND_ADVISOR_NPAGES_MIN=-1", "FOUND_ADVISOR_NPAGES_MAX=x",
+        "FOUND_MERGE_ACROSS_NODES=2", "FOUND_MAX_PAGE_SHARING=1", "FOUND_USE_ZERO_PAGES=7", "FOUND_SMART_SCAN=-1",
+    ])
+    func `What a file of the kernel cannot have held is not believed, and named`(line: String) {
+        let state = StateRecord(parsing: Array("PID=1\n\(line)\n".utf8))
+        var expected = StateRecord(pid: 1)
+        expected.disbelieved = [line]
+        #expect(state == expected)
+    }
+
+    @Test func `The time since boot stands beside the wall time`() {
+        var state = StateRecord(pid: 1)
+        state.report = report(decision)
+        state.report?.bootTime = BootTime(uptime: .seconds(5), boot: 0xFEDC_BA98_7654_3210)
+        #expect(lines(state)[1...3] == ["TIME_USEC=1", "UPTIME_USEC=5000000", "BOOT_ID=fedcba9876543210"])
+        #expect(StateRecord(parsing: state.text) == state)
     }
 }

@@ -622,12 +622,10 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
-    @Test func `A zombie and a process without a readable statm count nothing`() async throws {
+    @Test func `A zombie and a process that has ended count nothing`() async throws {
         let host = FakeHost()
         host.setProcess(100, comm: "qemu-kvm", resident: 0)
         host.write("0 0 0 0 0 0 0\n", to: "proc/100/statm")
-        host.setProcess(101, comm: "qemu-kvm", resident: 10)
-        host.write("garbage\n", to: "proc/101/statm")
         host.setProcess(102, comm: "qemu-kvm", resident: 10)
         host.remove("proc/102/statm")
         let daemon = try await RunningDaemon(host)
@@ -665,6 +663,8 @@ import Testing
 
         var state = host.state
         let time = Int64(state.removeValue(forKey: "TIME_USEC") ?? "") ?? 0
+        #expect(state.removeValue(forKey: "UPTIME_USEC").flatMap { Int64($0) } ?? 0 > 0)
+        #expect(state.removeValue(forKey: "BOOT_ID") == "0")
         #expect((before...after).contains(time))
         #expect(
             state == [
@@ -694,7 +694,7 @@ import Testing
         #expect(
             daemon.messages(with: "state") == [
                 host.filled(
-                    "cannot create ROOT/run/ksmtuned/state: Not a directory, so other programs cannot see the "
+                    "cannot replace ROOT/run/ksmtuned/state: Not a directory, so other programs cannot see the "
                         + "decisions until that works")
             ])
         #expect(try await daemon.end() == 0)

@@ -192,7 +192,10 @@ extension StateRecord {
         var state = StateRecord(
             pid: 1, found: KnobValues(run: 1, pagesToScan: 2, sleepMilliseconds: 3, advisorMode: .scanTime),
             foundKnobs: knobs)
-        state.found.advisor = order
+        state.found.advisor.scanTimeSeconds = 200
+        state.found.advisor.cpuMaximumPercent = 70
+        state.found.advisor.pagesMinimum = 500
+        state.found.advisor.pagesMaximum = 30_000
         var decision = Decision(
             action: .scan, reason: .newMemory, pagesToScan: 1, sleepMilliseconds: 1,
             memory: MemorySample(free: KiB(1), committed: KiB(1)), total: KiB(1), threshold: KiB(1),

@@ -201,9 +201,9 @@ private struct Notices: StepObserver {
             $0.advisorPagesMaximum = 90_000
         }
         var notices = Notices()
-        var failures: [KernelFileError] = []
-        let found = KnobValues(allOf: tuner.control, failures: &failures)
-        #expect(failures.isEmpty)
+        let known = FoundKnobs(tuner.control)
+        #expect(known.unknown.isEmpty)
+        let found = known.values
         _ = tuner.step(at: 0, &notices)
         #expect(tuner.control.advisorMode == .scanTime)
         #expect(tuner.control.values[.run] == 1)

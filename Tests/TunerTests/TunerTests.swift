@@ -319,8 +319,10 @@ private struct Recorder: StepObserver {
         control.refusals[.sleepMilliseconds] = 5
         var tuner = try tuner(control) { $0.onExit = .restore }
         var recorder = Recorder()
-        #expect(tuner.leave(found: Self.found, &recorder) == 1)
-        #expect(recorder.notices == [.failed(.knobs, KernelFileError(.write, "sleep_millisecs", errno: 5))])
+        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        let failure = KernelFileError(.write, "sleep_millisecs", errno: 5)
+        #expect(recorder.notices == [.notPutBack(failure), .leftStopped])
+        #expect(tuner.control.writes == ["sleep_millisecs=33", "pages_to_scan=77"])
     }
 
     @Test func `a dry run expects nothing of the kernel`() throws {

@@ -57,6 +57,9 @@ int linux_has_capability(int number);
 /* Raises the soft limit of open descriptors to the hard one. */
 void linux_allow_all_descriptors(void);
 
+/* How many descriptors this process may have open. */
+long linux_descriptor_limit(void);
+
 /* Has large blocks returned to the system when they are freed, always. By itself the C library raises its limit of
  * what is large with each block that is freed. */
 void linux_return_large_blocks(void);

@@ -50,7 +50,7 @@ struct ProcessFiles {
     func program(_ pid: Int32) throws(KernelFileError) -> [UInt8]? {
         let path = path(pid, "cmdline")
         do throws(KernelFileError) {
-            let file = try FileDescriptor(opening: path, O_RDONLY, for: .read)
+            let file = try HostFile.openRegular(path)
             // No path of a file is longer.
             var piece = [UInt8](repeating: 0, count: 4096)
             let got = unsafe Glibc.read(file.number, &piece, piece.count)
@@ -73,7 +73,7 @@ struct ProcessFiles {
     private func hasGuestCommandLine(_ pid: Int32) throws(KernelFileError) -> Bool {
         let path = path(pid, "cmdline")
         do throws(KernelFileError) {
-            return try CommandLineMatcher.matches(FileDescriptor(opening: path, O_RDONLY, for: .read), path: path)
+            return try CommandLineMatcher.matches(HostFile.openRegular(path), path: path)
         } catch {
             if error.isVanished { return false }
             throw error

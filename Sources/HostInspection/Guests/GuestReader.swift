@@ -59,8 +59,13 @@ package enum GuestReader {
                 let isNamed = try files.isNamed(pid, comm: comm, matcher)
                 if isNamed || owners.contains(pid) {
                     found.append((pid, comm))
-                } else {
-                    look(pid, comm, files, &list)
+                } else if let other = look(pid, comm, files, &list) {
+                    // Where debugfs did not tell of it, its own descriptors may.
+                    if other.hasMachine, matcher.countsAnnounced {
+                        found.append((pid, comm))
+                    } else {
+                        list.others.append(other)
+                    }
                 }
             } catch {
                 // Other users' processes are hidden on purpose: one word for all of them is enough.
@@ -74,13 +79,16 @@ package enum GuestReader {
         return found
     }
 
-    /// Whether a process that is no guest offers memory to KSM.
-    private static func look(_ pid: Int32, _ comm: [UInt8], _ files: ProcessFiles, _ list: inout GuestList) {
+    /// What a process that has no guest's name offers to KSM; `nil` for nothing.
+    private static func look(
+        _ pid: Int32, _ comm: [UInt8], _ files: ProcessFiles, _ list: inout GuestList
+    ) -> KSMProcess? {
         do throws(KernelFileError) {
-            if let other = try KSMProcess(pid, comm: comm, files) { list.others.append(other) }
+            return try KSMProcess(pid, comm: comm, files)
         } catch {
             // A process that is no guest is in no sum, whatever it offers.
             list.hiddenOthers += 1
+            return nil
         }
     }
 

@@ -1,7 +1,7 @@
 internal import HostKernel
 package import KSMPolicy
 
-/// A process that is no guest and offers memory to KSM: a container, a service with `MemoryKSM=`, a program that calls
+/// A process that does not count as a guest and offers memory to KSM: a container, a service with `MemoryKSM=`, a program that calls
 /// prctl(2) with `PR_SET_MEMORY_MERGE` or madvise(2) with `MADV_MERGEABLE`, or one with a library that does.
 package struct KSMProcess: Equatable, Sendable {
     package var pid: Int32
@@ -17,6 +17,8 @@ package struct KSMProcess: Equatable, Sendable {
     package var offersAll: Bool
     /// The unit of systemd that it belongs to.
     package var unit: String?
+    /// Whether it holds a virtual machine of KVM, and so is a guest whose name nobody told the daemon.
+    package var hasMachine = false
 
     package init(
         pid: Int32, comm: String, resident: KiB? = nil, merged: KiB? = nil, items: Pages? = nil, profit: Bytes? = nil,
@@ -41,6 +43,7 @@ extension KSMProcess {
             merged: stat.mergingPages?.kibibytes(of: Host.pageSize), items: stat.items.map { Pages($0) },
             profit: stat.profit, offersAll: stat.offersAll ?? false)
         unit = Self.unit(pid, files)
+        hasMachine = KVMMachines.isHeld(in: files.path(pid, "fd")) == true
     }
 
     /// - Returns: `nil` where this kernel does not have it.
@@ -66,6 +69,8 @@ extension KSMProcess {
 package struct KSMProgram: Equatable, Sendable {
     package var comm: String
     package var processes: Int
+    /// How many of them hold a virtual machine of KVM.
+    package var machines: Int
     package var resident: KiB
     package var merged: KiB
     package var items: Pages
@@ -75,7 +80,8 @@ package struct KSMProgram: Equatable, Sendable {
     package static func programs(_ processes: [KSMProcess]) -> [KSMProgram] {
         Dictionary(grouping: processes) { $0.comm }.map { comm, processes in
             KSMProgram(
-                comm: comm, processes: processes.count, resident: processes.sum { $0.resident ?? .zero },
+                comm: comm, processes: processes.count, machines: processes.count { $0.hasMachine },
+                resident: processes.sum { $0.resident ?? .zero },
                 merged: processes.sum { $0.merged ?? .zero }, items: processes.sum { $0.items ?? .zero },
                 profit: processes.sum { $0.profit ?? .zero })
         }.sorted { ($1.processes, $0.comm) < ($0.processes, $1.comm) }

@@ -27,4 +27,17 @@ enum KVMMachines {
             return Link.isMachine("\(paths.proc)/\(thread)/fd/\(descriptor.value)") ? thread : nil
         }
     }
+
+    /// Whether one of a process's descriptors is a virtual machine of KVM.
+    ///
+    /// - Parameter folder: Of the descriptors, `/proc/PID/fd`.
+    /// - Returns: `nil` where they may not be seen.
+    static func isHeld(in folder: String) -> Bool? {
+        do throws(KernelFileError) {
+            return try FolderListing.names(in: folder).contains { Link.isMachine("\(folder)/\($0)") }
+        } catch {
+            // Without descriptors: it has ended.
+            return error.isVanished ? false : nil
+        }
+    }
 }

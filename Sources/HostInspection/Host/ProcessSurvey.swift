@@ -68,7 +68,7 @@ package struct ProcessSurvey: Equatable, Sendable {
         process.isNamed = try files.isNamed(pid, comm: comm, matcher)
         // The kernel's own threads have no command line, and hold no machine.
         if program != nil {
-            process.hasMachine = Self.holdsMachine("\(files.folder)/\(pid)/fd")
+            process.hasMachine = KVMMachines.isHeld(in: "\(files.folder)/\(pid)/fd")
             if process.hasMachine == nil { hidden += 1 }
         }
         let file = program ?? []
@@ -81,17 +81,5 @@ package struct ProcessSurvey: Equatable, Sendable {
         process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
         if isMachine { machines.append(process) }
         if isWriter { writers.append(process) }
-    }
-
-    /// Whether one of a process's descriptors is a virtual machine of KVM.
-    ///
-    /// - Returns: `nil` where they may not be seen.
-    private static func holdsMachine(_ folder: String) -> Bool? {
-        do throws(KernelFileError) {
-            return try FolderListing.names(in: folder).contains { Link.isMachine("\(folder)/\($0)") }
-        } catch {
-            // Without descriptors: it has ended.
-            return error.isVanished ? false : nil
-        }
     }
 }

@@ -28,6 +28,8 @@ package struct Wakeup: OptionSet, Sendable {
 package enum SourceNotice: Equatable, Sendable {
     /// Virtual machines are not announced, or no more.
     case noMachineEvents(KernelFileError)
+    /// Machines are created and destroyed faster than the daemon hears of.
+    case manyMachineEvents
     /// Memory pressure is not reported, or no more.
     case noPressure(KernelFileError)
     /// The kernel refused the window that was asked for, and took another.
@@ -65,6 +67,9 @@ package struct Waiter: Waiting, ~Copyable {
     private let signals: FileDescriptor
     private var machines: MachineEventSource?
     private var heard = MachineEvents()
+    /// Until when the machines are not listened to, after more of them than can be taken at one time.
+    private var machinesRest: Instant?
+    private var hasReportedStorm = false
     private var pressure: PressureTrigger?
     private var watched: PressureThreshold?
     private var notices: [SourceNotice] = []
@@ -97,9 +102,10 @@ package struct Waiter: Waiting, ~Copyable {
         var entries = (
             pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
             pollfd(fd: write?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: machines?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: machinesRest == nil ? machines?.descriptor ?? -1 : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: pressure?.descriptor ?? -1, events: Int16(POLLPRI), revents: 0)
         )
+        let deadline = min(deadline, machinesRest ?? .never)
         let timeout = deadline == .never ? -1 : max(deadline - now, .zero).nanoseconds
         _ = unsafe withUnsafeMutableBytes(of: &entries) { entries in
             let entries = unsafe entries.bindMemory(to: pollfd.self)
@@ -112,6 +118,7 @@ package struct Waiter: Waiting, ~Copyable {
             if taken & 1 << SIGHUP != 0 { wakeup.insert(.reload) }
             if taken & 1 << SIGUSR1 != 0 { wakeup.insert(.retune) }
         }
+        if let rest = machinesRest, now >= rest { machinesRest = nil }
         if entries.1.revents != 0 { wakeup.insert(.written) }
         if entries.2.revents != 0 { hearMachines() }
         if !heard.isEmpty { wakeup.insert(.guests) }
@@ -130,6 +137,9 @@ package struct Waiter: Waiting, ~Copyable {
 
     // MARK: Virtual machines
 
+    /// Between two takings of more events than one can take: ten thousand a second are heard, and no more.
+    private static var stormRest: Duration { .milliseconds(100) }
+
     private mutating func listenToMachines() {
         do throws(KernelFileError) {
             machines = try MachineEventSource()
@@ -141,7 +151,11 @@ package struct Waiter: Waiting, ~Copyable {
     /// Empties the socket at once, whoever is interested: one that stays readable would keep the daemon awake.
     private mutating func hearMachines() {
         do throws(KernelFileError) {
-            try machines?.take(into: &heard)
+            guard try machines?.take(into: &heard) ?? false else { return }
+            machinesRest = now + Self.stormRest
+            guard !hasReportedStorm else { return }
+            hasReportedStorm = true
+            notices.append(.manyMachineEvents)
         } catch {
             machines = nil
             heard.isLossy = true
@@ -190,6 +204,9 @@ extension SourceNotice: CustomStringConvertible {
         switch self {
         case .noMachineEvents(let error):
             "\(error), so guests that start or end are seen at the next decision, not at once"
+        case .manyMachineEvents:
+            "more than \(MachineEventSource.mostMessages) virtual machines were created or destroyed within a tenth of a "
+                + "second: some of that may be seen at the next decision, not at once"
         case .noPressure(let error):
             error.isAbsent
                 ? "this kernel has no pressure stall information at \(error.path) (CONFIG_PSI, psi=1), "

@@ -15,6 +15,9 @@ extension FileDescriptor {
     ) throws(KernelFileError) {
         var status = stat()
         guard unsafe fstat(number, &status) == 0 else { throw KernelFileError(operation, path, errno: errno) }
+        if operation == .read, status.st_mode & S_IFMT == S_IFDIR {
+            throw KernelFileError(operation, path, errno: EISDIR)
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw KernelFileError(operation, path, errno: 0, detail: KernelFileError.notRegular)
         }

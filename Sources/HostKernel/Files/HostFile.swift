@@ -4,9 +4,19 @@ internal import Glibc
 package enum HostFile {
     /// Reads a file of the kernel to its end.
     ///
-    /// - Throws: ``KernelFileError``; for a file that is missing, ``KernelFileError/isMissing`` is true.
+    /// - Throws: ``KernelFileError``; for a file that is missing, ``KernelFileError/isMissing`` is true. A folder, a
+    ///   pipe or a device in its place is one too.
     package static func read(_ path: String, limit: Int = 4096) throws(KernelFileError) -> [UInt8] {
-        try FileDescriptor(opening: path, O_RDONLY, for: .read).readToEnd(limit: limit, path: path)
+        try openRegular(path).readToEnd(limit: limit, path: path)
+    }
+
+    /// Opens a regular file for reading, and nothing else: whoever made a tree that stands for a host, or may write where
+    /// an administrator's files are, must not keep the reader waiting.
+    package static func openRegular(_ path: String) throws(KernelFileError) -> FileDescriptor {
+        // Without O_NONBLOCK the open of a pipe would wait for a writer for ever.
+        let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY, for: .read)
+        try file.requireRegular(for: .read, path)
+        return file
     }
 
     /// Whether this process may read a file or a folder, as far as that can be told without trying.
@@ -48,9 +58,7 @@ package enum HostFile {
     /// - Throws: ``KernelFileError``; a folder, a pipe or a device in its place is one, and so is more than 1 MiB.
     package static func readText(_ path: String) throws(KernelFileError) -> [UInt8]? {
         try KernelFileError.unlessMissing { () throws(KernelFileError) in
-            // Without O_NONBLOCK the open of a pipe would wait for a writer for ever.
-            let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
-            try file.requireRegular(for: .read, path)
+            let file = try openRegular(path)
             var status = stat()
             guard unsafe fstat(file.number, &status) == 0 else { throw KernelFileError(.read, path, errno: errno) }
             guard status.st_size <= 1 << 20 else { throw KernelFileError(.read, path, errno: EFBIG) }

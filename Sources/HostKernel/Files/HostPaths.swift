@@ -47,6 +47,8 @@ package struct HostPaths: Sendable {
         machines = prefix + "/sys/kernel/debug/kvm"
     }
 
+    /// A number that another boot does not have.
+    package var bootID: String { prefix + "/proc/sys/kernel/random/boot_id" }
     /// The folder of transparent huge pages; those of khugepaged lie below.
     package var hugePages: String { prefix + "/sys/kernel/mm/transparent_hugepage" }
     /// The folder of the pools of huge pages, one for each size.

@@ -9,6 +9,8 @@ package final class KernelFile {
     package let path: String
     private let isHeld: Bool
     private var descriptor: Int32 = -1
+    /// Whether there are descriptors enough to hold this one.
+    private var isKept = false
 
     package init(_ path: String, isHeld: Bool) {
         self.path = path
@@ -26,8 +28,16 @@ package final class KernelFile {
     package func read(limit: Int) throws(KernelFileError) -> [UInt8] {
         guard isHeld else { return try HostFile.read(path, limit: limit) }
         if descriptor < 0 {
-            descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+            descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
             guard descriptor >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+        }
+        defer {
+            // Asked again at the next reading only where there are too few.
+            if descriptor >= 0, !isKept { isKept = DescriptorReserve.allowsHolding(descriptor) }
+            if descriptor >= 0, !isKept {
+                close(descriptor)
+                descriptor = -1
+            }
         }
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
@@ -41,6 +51,7 @@ package final class KernelFile {
             // Whatever it was, the next read begins afresh.
             close(descriptor)
             descriptor = -1
+            isKept = false
             throw KernelFileError(.read, path, errno: failure)
         }
         return bytes

@@ -15,6 +15,10 @@ package struct MachineEventSource: ~Copyable {
     /// `net.core.rmem_max`, by itself 208 KiB: room for 256 machines.
     package static var receiveBuffer: Int32 { 2 << 20 }
 
+    /// At one time no more messages than these are taken. What is left waits for the next time, and what finds no room
+    /// then is lost, which is known: whoever creates machines without end must not keep the daemon from its decisions.
+    package static var mostMessages: Int { 1024 }
+
     /// The inode number of the first PID namespace, the same on every host: PROC_PID_INIT_INO in
     /// `include/linux/proc_ns.h`.
     private static var firstNamespace: UInt64 { 0xEFFF_FFFC }
@@ -33,17 +37,20 @@ package struct MachineEventSource: ~Copyable {
     /// Becomes readable when there is something to take.
     package var descriptor: Int32 { socket.number }
 
-    /// Takes all that is there, without waiting.
+    /// Takes what is there, without waiting, as far as ``mostMessages`` go.
     ///
     /// Only the kernel's own messages count. Where the kernel had to drop some, or they name processes of another
     /// PID namespace, the result is lossy.
     ///
+    /// - Returns: Whether there may be more.
     /// - Throws: ``KernelFileError`` where the socket is of no use any more.
-    package borrowing func take(into heard: inout MachineEvents) throws(KernelFileError) {
+    @discardableResult package borrowing func take(into heard: inout MachineEvents) throws(KernelFileError) -> Bool {
         var failure: Int32 = 0
+        var messages = 0
         // The kernel limits the fields of a message to 2,048 bytes.
         unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
-            while failure == 0 {
+            while failure == 0, messages < Self.mostMessages {
+                messages += 1
                 let length = unsafe linux_uevent_take(socket.number, buffer.baseAddress, buffer.count)
                 guard length >= 0 else {
                     failure = errno
@@ -57,8 +64,9 @@ package struct MachineEventSource: ~Copyable {
                 if knowsProcesses { heard.events.append(event) } else { heard.isLossy = true }
             }
         }
-        guard failure == EAGAIN else {
+        guard failure == EAGAIN || failure == 0 else {
             throw KernelFileError(.read, "the kernel's uevents (netlink)", errno: failure)
         }
+        return failure == 0
     }
 }

@@ -4,7 +4,8 @@ package import KSMPolicy
 /// The files of one process, by a descriptor of `/proc`.
 package enum ProcessFile {
     package static func open(_ folder: Int32, _ pid: Int32, _ name: String) -> Int32 {
-        unsafe openat(folder, "\(pid)/\(name)", O_RDONLY | O_CLOEXEC)
+        // In a tree that stands for a host it may be a pipe, whose writer would be waited for.
+        unsafe openat(folder, "\(pid)/\(name)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     }
 
     package static func exists(_ folder: Int32, _ pid: Int32) -> Bool {
@@ -21,6 +22,29 @@ package enum ProcessFile {
         let number = open(folder, pid, name)
         guard number >= 0 else { return nil }
         return try? FileDescriptor(adopting: number).readToEnd(limit: limit, path: name)
+    }
+
+    /// - Returns: `nil` where the process has ended, or has no such file; every other failure is thrown.
+    static func readIfThere(
+        _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String, limit: Int
+    ) throws(KernelFileError) -> [UInt8]? {
+        do throws(KernelFileError) {
+            return try openIfThere(folder, pid, name)?.readToEnd(limit: limit, path: "\(folder.path)/\(pid)/\(name)")
+        } catch {
+            if error.isVanished { return nil }
+            throw error
+        }
+    }
+
+    /// - Returns: `nil` where the process has ended, or has no such file.
+    static func openIfThere(
+        _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String
+    ) throws(KernelFileError) -> FileDescriptor? {
+        let number = open(folder.number, pid, name)
+        if number >= 0 { return FileDescriptor(adopting: number) }
+        let error = KernelFileError(.read, "\(folder.path)/\(pid)/\(name)", errno: errno)
+        if error.isVanished { return nil }
+        throw error
     }
 }
 

@@ -7,11 +7,21 @@ package struct HistoryWriter: ~Copyable {
     private let path: String
     private var sequence: UInt64
 
+    /// Whether the path still names the open ring: somebody may have removed it, or put another file in its place.
+    ///
+    /// - Returns: Yes where that cannot be told.
+    package var isInPlace: Bool {
+        var opened = stat()
+        var named = stat()
+        guard unsafe fstat(file.number, &opened) == 0 else { return true }
+        guard unsafe stat(path, &named) == 0 else { return errno != ENOENT && errno != ENOTDIR }
+        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+    }
+
     /// Opens the ring, or begins one.
     ///
     /// - Parameter setAside: Called with the new name of a file that is no ring of this version, which is kept.
     package init(_ path: String, setAside: (String) -> Void) throws(KernelFileError) {
-        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { try? HostFile.createFolder(String(path[..<slash])) }
         self.path = path
         var file = try Self.open(path)
         switch try Self.contents(file, path) {
@@ -35,7 +45,10 @@ package struct HistoryWriter: ~Copyable {
     }
 
     private static func open(_ path: String) throws(KernelFileError) -> FileDescriptor {
-        try FileDescriptor(opening: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644, for: .create)
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
+            try HostFile.createFolder(String(path[..<slash]))
+        }
+        return try FileDescriptor(opening: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644, for: .create)
     }
 
     private static func contents(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) -> Contents {

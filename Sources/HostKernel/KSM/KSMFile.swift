@@ -61,3 +61,14 @@ package enum KSMFile: Int, CaseIterable, Sendable {
         }
     }
 }
+
+/// Some of the files.
+package struct KSMFileSet: Equatable, Sendable {
+    private var bits: UInt32 = 0
+
+    package init() {}
+
+    package func contains(_ file: KSMFile) -> Bool { bits & 1 << UInt32(file.rawValue) != 0 }
+
+    package mutating func insert(_ file: KSMFile) { bits |= 1 << UInt32(file.rawValue) }
+}

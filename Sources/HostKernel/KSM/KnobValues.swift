@@ -11,27 +11,6 @@ extension KnobValues {
         sleepMilliseconds = Self.read(.sleepMilliseconds, control, &failures)
     }
 
-    /// All of them.
-    ///
-    /// - Parameter failures: As in ``init(paceOf:failures:)``.
-    package init(allOf control: some KSMControl, failures: inout [KernelFileError]) {
-        self.init(paceOf: control, failures: &failures)
-        do throws(KernelFileError) {
-            advisorMode = try control.readAdvisorMode()
-        } catch {
-            failures.append(error)
-        }
-        if let scanTime = Self.read(.advisorTargetScanTime, control, &failures),
-            let cpuMaximum = Self.read(.advisorMaxCPU, control, &failures),
-            let pagesMinimum = Self.read(.advisorMinPagesToScan, control, &failures),
-            let pagesMaximum = Self.read(.advisorMaxPagesToScan, control, &failures)
-        {
-            advisor = AdvisorPolicy.Order(
-                scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum,
-                pagesMaximum: pagesMaximum)
-        }
-    }
-
     private static func read(
         _ file: KSMFile, _ control: some KSMControl, _ failures: inout [KernelFileError]
     ) -> Int64? {

@@ -14,6 +14,7 @@
 /// | 252 | CRC-32 | 72 | pages to scan, 80 sleep in ms, 88 guests |
 /// | | | 96 | `full_scans`, then `pages_shared`, `_sharing`, `_unshared`, `_volatile`, `ksm_zero_pages`, `pages_skipped`, `_scanned`, ksmd's time on a CPU and waiting for one in ns |
 /// | | | 176 | policy, 177 action, 178 reason, 179 which of the optional values are there |
+/// | | | 184 | time since boot in microseconds, 192 the first half of the boot's number |
 /// | | | 252 | CRC-32 |
 package enum HistoryFormat {
     package static let magic = "KSMHIST\n"
@@ -31,6 +32,7 @@ package enum HistoryFormat {
         static let profit: UInt8 = 4
         static let counters: UInt8 = 8
         static let cpu: UInt8 = 16
+        static let bootTime: UInt8 = 32
     }
 
     // MARK: Header
@@ -88,10 +90,14 @@ package enum HistoryFormat {
         if record.profit != nil { flags |= Flag.profit }
         if counters != nil { flags |= Flag.counters }
         if counters?.cpu != nil { flags |= Flag.cpu }
+        if record.bootTime != nil { flags |= Flag.bootTime }
         bytes.append(record.policy.traits.code)
         bytes.append(record.action.code)
         bytes.append(record.reason.code)
         bytes.append(flags)
+        append(UInt32(0), to: &bytes)
+        put(record.bootTime?.uptime.microseconds)
+        append(record.bootTime?.boot ?? 0, to: &bytes)
         return sealed(&bytes)
     }
 
@@ -137,6 +143,9 @@ package enum HistoryFormat {
             if flags & Flag.cpu != 0 { counters.cpu = .nanoseconds(get(160)) }
             counters.waited = .nanoseconds(get(168))
             record.counters = counters
+        }
+        if flags & Flag.bootTime != 0 {
+            record.bootTime = BootTime(uptime: .microseconds(get(184)), boot: number(bytes, 192))
         }
         return (sequence, record)
     }

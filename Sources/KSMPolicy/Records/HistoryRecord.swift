@@ -4,6 +4,8 @@
 package struct HistoryRecord: Equatable, Sendable {
     /// When it was decided.
     package var time: WallTime
+    /// The same by a clock that nobody sets; `nil` in records of older versions.
+    package var bootTime: BootTime?
     package var policy = PolicyKind.classic
     package var action = Decision.Action.stop
     package var reason = Decision.Reason.plenty

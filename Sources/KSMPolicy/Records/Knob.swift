@@ -17,6 +17,14 @@ package enum Knob: Int, CaseIterable, Sendable {
     /// Whether the kernel changes it only while nothing is merged, and refuses with EBUSY otherwise.
     package var needsNothingMerged: Bool { self == .mergeAcrossNodes || self == .maxPageSharing }
 
+    /// The values that the kernel's file takes.
+    package var range: ClosedRange<Int64> {
+        switch self {
+        case .mergeAcrossNodes, .useZeroPages, .smartScan: 0...1
+        case .maxPageSharing: 2...Int64(Int32.max)
+        }
+    }
+
     /// The kernels that have the file, for a message about one that does not.
     package var origin: String {
         switch self {

@@ -14,7 +14,7 @@ package struct KnobValues: Equatable, Sendable {
     package var sleepMilliseconds: Int64?
     package var advisorMode: AdvisorMode?
     /// What the kernel's advisor goes by.
-    package var advisor: AdvisorPolicy.Order?
+    package var advisor = AdvisorValues()
 
     package init(
         run: Int64? = nil, pagesToScan: Int64? = nil, sleepMilliseconds: Int64? = nil, advisorMode: AdvisorMode? = nil
@@ -24,4 +24,16 @@ package struct KnobValues: Equatable, Sendable {
         self.sleepMilliseconds = sleepMilliseconds
         self.advisorMode = advisorMode
     }
+}
+
+/// What the files of the kernel's advisor hold, each by itself; `nil` as in ``KnobValues``.
+package struct AdvisorValues: Equatable, Sendable {
+    /// In seconds. `advisor_target_scan_time`
+    package var scanTimeSeconds: Int64?
+    /// Of one CPU. `advisor_max_cpu`
+    package var cpuMaximumPercent: Int64?
+    package var pagesMinimum: Int64?
+    package var pagesMaximum: Int64?
+
+    package init() {}
 }

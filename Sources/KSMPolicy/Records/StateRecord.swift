@@ -11,12 +11,16 @@ package struct StateRecord: Equatable, Sendable {
     package var foundKnobs = KnobSettings()
     /// `nil` before the first decision.
     package var report: Report?
+    /// Lines about what was found that the kernel's files cannot have held, as they stand. Their values are left out.
+    package var disbelieved: [String] = []
 
     /// A decision, with what was known beside it.
     package struct Report: Equatable, Sendable {
         package var decision: Decision
         /// When it was made.
         package var time: WallTime
+        /// The same by a clock that nobody sets; `nil` where the file does not say.
+        package var bootTime: BootTime?
         /// The time until the next one if nothing else happens; `nil` where the file does not say.
         package var pause: Duration?
         /// How many guests were counted for it.
@@ -27,10 +31,13 @@ package struct StateRecord: Equatable, Sendable {
         package var sentence: String
 
         package init(
-            _ decision: Decision, time: WallTime, pause: Duration?, guests: Int64, saved: KiB?, sentence: String
+            _ decision: Decision, time: WallTime, bootTime: BootTime? = nil, pause: Duration?, guests: Int64,
+            saved: KiB?,
+            sentence: String
         ) {
             self.decision = decision
             self.time = time
+            self.bootTime = bootTime
             self.pause = pause
             self.guests = guests
             self.saved = saved
@@ -48,6 +55,8 @@ package struct StateRecord: Equatable, Sendable {
     private enum Key: String {
         case pid = "PID"
         case time = "TIME_USEC"
+        case uptime = "UPTIME_USEC"
+        case boot = "BOOT_ID"
         case pause = "INTERVAL_USEC"
         case policy = "POLICY"
         case action = "ACTION"
@@ -102,12 +111,6 @@ package struct StateRecord: Equatable, Sendable {
                 scanTime: .advisorScanTime, cpuMaximum: .advisorCPUMaximum, pagesMinimum: .advisorPagesMinimum,
                 pagesMaximum: .advisorPagesMaximum)
         }
-
-        static var found: OrderKeys {
-            OrderKeys(
-                scanTime: .foundAdvisorScanTime, cpuMaximum: .foundAdvisorCPUMaximum,
-                pagesMinimum: .foundAdvisorPagesMinimum, pagesMaximum: .foundAdvisorPagesMaximum)
-        }
     }
 }
 
@@ -124,13 +127,20 @@ extension StateRecord {
         writer.put(.foundSleep, found.sleepMilliseconds)
         for knob in Knob.allCases { writer.put(.found(knob), foundKnobs[knob]) }
         if let mode = found.advisorMode { writer.put(.foundAdvisorMode, word: mode.word) }
-        Self.put(found.advisor, OrderKeys.found, &writer)
+        writer.put(.foundAdvisorScanTime, found.advisor.scanTimeSeconds)
+        writer.put(.foundAdvisorCPUMaximum, found.advisor.cpuMaximumPercent)
+        writer.put(.foundAdvisorPagesMinimum, found.advisor.pagesMinimum)
+        writer.put(.foundAdvisorPagesMaximum, found.advisor.pagesMaximum)
         return writer.text.bytes
     }
 
     private static func put(_ report: Report, _ writer: inout Writer) {
         let decision = report.decision
         writer.put(.time, report.time.microseconds)
+        if let bootTime = report.bootTime {
+            writer.put(.uptime, bootTime.uptime.microseconds)
+            writer.put(.boot, word: String(bootTime.boot, radix: 16))
+        }
         writer.put(.pause, report.pause?.microseconds)
         writer.put(.policy, word: decision.policy.word)
         writer.put(.action, word: decision.action.word)
@@ -201,11 +211,33 @@ extension StateRecord {
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
         report = Self.report(values)
-        found = KnobValues(
-            run: values[.foundRun], pagesToScan: values[.foundPagesToScan], sleepMilliseconds: values[.foundSleep],
-            advisorMode: values.word(.foundAdvisorMode).flatMap { AdvisorMode(rawValue: $0) })
-        found.advisor = Self.order(values, OrderKeys.found)
-        for knob in Knob.allCases { foundKnobs[knob] = values[.found(knob)] }
+        found.run = believed(.foundRun, values, 0...2)
+        found.pagesToScan = believed(.foundPagesToScan, values, Self.unsigned)
+        found.sleepMilliseconds = believed(.foundSleep, values, Self.unsigned)
+        found.advisor.scanTimeSeconds = believed(.foundAdvisorScanTime, values, 1...Self.unsigned.upperBound)
+        found.advisor.cpuMaximumPercent = believed(.foundAdvisorCPUMaximum, values, Self.unsigned)
+        found.advisor.pagesMinimum = believed(.foundAdvisorPagesMinimum, values, 0...Int64.max)
+        found.advisor.pagesMaximum = believed(.foundAdvisorPagesMaximum, values, 0...Int64.max)
+        if let word = values.word(.foundAdvisorMode) {
+            found.advisorMode = AdvisorMode(rawValue: word)
+            if found.advisorMode == nil { disbelieve(.foundAdvisorMode, word) }
+        }
+        for knob in Knob.allCases { foundKnobs[knob] = believed(.found(knob), values, knob.range) }
+    }
+
+    /// What an `unsigned int` of the kernel holds.
+    private static var unsigned: ClosedRange<Int64> { 0...Int64(UInt32.max) }
+
+    /// A value that is to be written to the kernel again, if its file can have held it.
+    private mutating func believed(_ key: Key, _ values: Values, _ range: ClosedRange<Int64>) -> Int64? {
+        guard let word = values.word(key) else { return nil }
+        if let value = values[key], range.contains(value) { return value }
+        disbelieve(key, word)
+        return nil
+    }
+
+    private mutating func disbelieve(_ key: Key, _ word: String) {
+        disbelieved.append("\(key.rawValue)=\(word)")
     }
 
     private static func report(_ values: Values) -> Report? {
@@ -227,8 +259,15 @@ extension StateRecord {
             decision.scan = scan
         }
         decision.advisor = order(values, OrderKeys.given)
+        var bootTime: BootTime?
+        if let uptime = values[.uptime], uptime >= 0,
+            let boot = values.word(.boot).flatMap({ UInt64($0, radix: 16) })
+        {
+            bootTime = BootTime(uptime: .microseconds(uptime), boot: boot)
+        }
         return Report(
-            decision, time: WallTime(microseconds: time), pause: values[.pause].map { .microseconds($0) },
+            decision, time: WallTime(microseconds: time), bootTime: bootTime,
+            pause: values[.pause].map { .microseconds($0) },
             guests: values[.guests] ?? 0, saved: values[.saved].map { KiB($0) },
             sentence: values.word(.sentence) ?? decision.sentence)
     }

@@ -23,6 +23,10 @@ package struct WallTime: Hashable, Comparable, Sendable {
         WallTime(microseconds: left.microseconds.addingSaturated(right.microseconds))
     }
 
+    package static func - (left: WallTime, right: Duration) -> WallTime {
+        WallTime(microseconds: left.microseconds.subtractingSaturated(right.microseconds))
+    }
+
     /// The span between two moments; negative where the left one is earlier.
     package static func - (left: WallTime, right: WallTime) -> Duration {
         .microseconds(left.microseconds.subtractingSaturated(right.microseconds))

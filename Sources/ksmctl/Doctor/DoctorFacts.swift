@@ -125,8 +125,7 @@ struct DoctorFacts {
 
     /// The newest record that is old enough.
     private static func earlier(_ paths: HostPaths, now: WallTime) -> HistoryRecord? {
-        guard let records = (try? HistoryReader.read(paths.history)) ?? nil else { return nil }
-        return records.last { record in
+        HistoryReader.repairedRecords(paths).last { record in
             let age = now - record.time
             return record.counters?.cpu != nil && (leastSpan...longestSpan).contains(age)
         }

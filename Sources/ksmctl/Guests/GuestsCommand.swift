@@ -18,7 +18,7 @@ struct GuestsCommand: HostCommand {
             what has no limit; "?" whether it can be merged is not known; a "+" behind MEMORY, that the guest holds \
             clearly more by now. Where the terminal is too narrow, columns are left out.
 
-            Exit status: 0, also without guests; 69 where the processes cannot be listed; 78 where \
+            Exit status: 0, also without guests; 1 where not all guests could be read, so that the sums are not all; 69 where the processes cannot be listed; 78 where \
             KSM_GUEST_PATTERN= makes no sense.
             """)
 
@@ -50,6 +50,7 @@ struct GuestsCommand: HostCommand {
         var report = GuestsReport(list, loaded.configuration, users: users, sortedBy: sort)
         report.showsLimits = limits
         try report.print(output)
+        if report.unreadableGuests > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 }
 

@@ -84,6 +84,17 @@ extension GuestsReport {
             "\(program.comm.printable) (\(program.processes), \(Amount.text(bytes: program.mergedBytes)) merged)"
         }.joined(separator: ", ")
         let more = others.count > Self.mostNames ? " and \(others.count - Self.mostNames) more names" : ""
+        let machines = others.reduce(0) { $0 + $1.machines }
+        if machines > 0 {
+            let whose = machines == count ? "" : "\(machines) of "
+            let have =
+                count == 1
+                ? "1 process that offers memory to KSM has a virtual machine and no name that the daemon counts: it is a "
+                    + "guest that it does not know"
+                : "\(whose)\(count) processes that offer memory to KSM have a virtual machine and no name that the "
+                    + "daemon counts: they are guests that it does not know"
+            return ["\(have): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"]
+        }
         let who =
             count == 1
             ? "1 process that is no guest offers memory to KSM, and the daemon does not count it"

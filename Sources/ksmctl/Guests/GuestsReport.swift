@@ -11,7 +11,7 @@ struct GuestsReport: Report {
     var hiddenGuests: Int
     /// Processes that are guests, or may be, and could not be read: they are in no row and no total.
     var unreadableGuests: Int
-    /// Processes that are no guests and offer memory to KSM, by the program's name.
+    /// Processes that do not count as guests and offer memory to KSM, by the program's name.
     let others: [Program]
     /// What of ``others`` would make the daemon count them; `nil` without any.
     let othersPattern: String?
@@ -76,6 +76,8 @@ struct GuestsReport: Report {
     struct Program: Encodable {
         var comm: String
         var processes: Int
+        /// How many of them hold a virtual machine of KVM.
+        var machines: Int
         var residentBytes: Int64
         var mergedBytes: Int64
         var profitBytes: Int64
@@ -178,6 +180,7 @@ extension GuestsReport.Program {
     init(_ program: KSMProgram) {
         comm = program.comm
         processes = program.processes
+        machines = program.machines
         residentBytes = program.resident.bytes
         mergedBytes = program.merged.bytes
         profitBytes = program.profit.count

@@ -24,6 +24,18 @@ extension HistoryReader {
                 "\(what): the daemon keeps one, a record for each decision; start it (systemctl start ksmtuned)"
                     + alternative, .unavailable)
         }
-        return records
+        return repaired(records, paths)
+    }
+
+    /// The newest records, or all, whose times are right though the clock was set; none where they cannot be read.
+    ///
+    /// - Parameter count: `nil` for all.
+    static func repairedRecords(last count: Int? = nil, _ paths: HostPaths) -> [HistoryRecord] {
+        let records = count.map { try? last($0, paths.history) } ?? ((try? read(paths.history)) ?? nil)
+        return repaired(records ?? [], paths)
+    }
+
+    private static func repaired(_ records: [HistoryRecord], _ paths: HostPaths) -> [HistoryRecord] {
+        ClockRepair.repaired(records, now: (HostView.now, HostClock.now(boot: HostClock.boot(paths))))
     }
 }

@@ -49,7 +49,7 @@ struct HostView {
         }
         self.daemon = daemon
         daemonFailure = failure
-        state = daemon == .none ? nil : StateRecord.read(paths)
+        state = daemon == .none ? nil : Self.readState(paths)
         lookAgainAtKnobs()
     }
 
@@ -63,8 +63,16 @@ struct HostView {
         for _ in 0..<3 where !differences.isEmpty {
             usleep(200_000)
             ksm = KSMSnapshot(paths)
-            state = StateRecord.read(paths)
+            state = Self.readState(paths)
         }
+    }
+
+    /// With the time of its decision by the clock as it is now, whatever it was set to since.
+    private static func readState(_ paths: HostPaths) -> StateRecord? {
+        var state = StateRecord.read(paths)
+        let boot = HostClock.now(boot: HostClock.boot(paths))
+        if let time = ClockRepair.time(state?.report?.bootTime, at: now, boot) { state?.report?.time = time }
+        return state
     }
 
     var configuration: Configuration { loaded.configuration }
@@ -79,9 +87,5 @@ struct HostView {
 
     func bytes(pages: Int64) -> Int64 { Pages(pages).bytes(of: pageSize).count }
 
-    static var now: WallTime {
-        var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(seconds: Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
-    }
+    static var now: WallTime { HostClock.wallTime }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HostKernel
 import KSMAnalysis
 import KSMPolicy
@@ -31,7 +32,9 @@ struct TraceSource {
             name = file
             let bytes: [UInt8]
             do throws(KernelFileError) {
-                bytes = try HostFile.read(file, limit: Self.limit)
+                // It may be a pipe, which another program fills.
+                bytes = try FileDescriptor(opening: file, O_RDONLY, for: .read)
+                    .readToEnd(limit: Self.limit, path: file)
             } catch {
                 throw Refusal("\(error): name a trace that can be read", .data)
             }

@@ -18,7 +18,9 @@ struct ExplainCommand: HostCommand {
     @OptionGroup var output: OutputOptions
 
     func execute() throws {
-        try ExplainReport(HostView(host.paths), now: HostView.now).print(output)
+        let report = try ExplainReport(HostView(host.paths), now: HostView.now)
+        try report.print(output)
+        if report.unreadable > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 }
 
@@ -36,6 +38,12 @@ struct ExplainReport: Report {
     /// What would have to change for the opposite.
     var opposite: String
     var notes: [String] = []
+    /// Guests that cannot be read now.
+    private(set) var unreadable = 0
+
+    private enum CodingKeys: CodingKey {
+        case isFromDaemon, policy, action, reason, sentence, ageSeconds, steps, opposite, notes
+    }
 
     struct Step: Encodable {
         var name: String
@@ -72,11 +80,14 @@ struct ExplainReport: Report {
         let explanation = Explanation(decision, view.configuration, guests: guests)
         steps = explanation.steps.map { Step(name: $0.name, text: $0.text) }
         opposite = explanation.opposite
-        steps = Self.steps(steps, with: Self.elsewhere(view))
+        let list = try? GuestReader.read(view.paths, view.configuration)
+        steps = Self.steps(steps, with: Self.elsewhere(view, list))
+        unreadable = list?.unreadable.count ?? 0
+        notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" }
     }
 
     /// Memory that the rule does not see, or sees as what it is not, each to stand behind the step of a name.
-    private static func elsewhere(_ view: HostView) -> [(behind: String, step: Step)] {
+    private static func elsewhere(_ view: HostView, _ list: GuestList?) -> [(behind: String, step: Step)] {
         var found: [(String, Step)] = []
         if let pool = (try? HugePagePool.read(view.paths)) ?? nil, pool.size > .zero {
             found.append(
@@ -99,7 +110,6 @@ struct ExplainReport: Report {
                         text: "\(cache.size), which does not count as free, though ZFS would give back \(spare) of it")
                 ))
         }
-        let list = try? GuestReader.read(view.paths, view.configuration)
         let swapped = (list?.guests ?? []).sum { $0.swapped ?? .zero }
         if swapped > .zero {
             found.append(
@@ -131,6 +141,12 @@ struct ExplainReport: Report {
                 "\(view.paths.meminfo) has no \(missing) line, so there is nothing to decide by", .unavailable)
         }
         let measured = try GuestCensus.measure(view.paths, view.configuration)
+        if let failure = measured.failure {
+            let guests =
+                measured.unreadable > 0
+                ? ", and \(Words.count(measured.unreadable, "guest", "guests")) in all could not be read" : ""
+            throw Refusal("\(failure)\(guests): the daemon would leave KSM as it is until that can be read", .failed)
+        }
         let sample = MemorySample(
             free: view.memory.free(by: view.configuration.freeMetric), committed: measured.committed)
         return (policy.decide(sample, previous: 0), Int64(measured.guests))

@@ -61,9 +61,8 @@ struct StatusWatch {
                 let text = report.text(style) + course.text(style, columns: Terminal.size.columns)
                 try Output.write(isInPlace ? Self.inPlace(text) : text + "\n")
             }
-            var pause = timespec(
-                tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
-            _ = unsafe nanosleep(&pause, nil)
+            // At most a day, which fits.
+            _ = poll(nil, 0, Int32(seconds * 1000))
         }
     }
 
@@ -76,7 +75,7 @@ struct StatusWatch {
 
     /// Where ksmd stood at the newest record of the history that is more than a second old.
     static func moment(_ paths: HostPaths, before now: WallTime) -> ScanMoment? {
-        let records = (try? HistoryReader.last(8, paths.history)) ?? []
+        let records = HistoryReader.repairedRecords(last: 8, paths)
         return records.reversed().lazy.compactMap { ScanMoment($0) }.first { now - $0.time >= .seconds(1) }
     }
 }

@@ -1,0 +1,134 @@
+internal import Glibc
+internal import KSMPolicy
+
+/// A guest among the processes, and what is read of it.
+///
+/// Only a process that has ended counts nothing: ESRCH or ENOENT, or the zeros of one that waits for its parent. Whatever
+/// else keeps it from being read is a failure, since a guest that was taken for none would make a wrong decision.
+struct GuestProcess {
+    /// Where its files are.
+    struct Folder {
+        /// The descriptor of `/proc`, and its path for errors.
+        let number: Int32
+        let path: String
+    }
+
+    let pid: Int32
+    /// Which guest this is among all that its table ever had; another process of the same pid has another.
+    let identity: Int64
+    /// An open `statm`, or -1 where there are too few descriptors to hold one; then it is opened at each reading.
+    let statm: Int32
+    /// When the process started, in clock ticks since boot: of one whose `statm` is not held. It tells the process from
+    /// a later one of the same pid.
+    let start: Int64?
+    /// Whether its name says that it is a guest.
+    var isNamed: Bool
+    /// The creator of each machine that was announced and that it still has.
+    var machines: [Int32] = []
+    /// Whether events were lost, so that it may have machines or not, whatever ``machines`` says.
+    var isUncertain = false
+
+    init(_ pid: Int32, identity: Int64, isNamed: Bool, in folder: Folder) {
+        self.pid = pid
+        self.identity = identity
+        self.isNamed = isNamed
+        let number = ProcessFile.open(folder.number, pid, "statm")
+        if number >= 0, !DescriptorReserve.allowsHolding(number) {
+            Glibc.close(number)
+            statm = -1
+        } else {
+            statm = number
+        }
+        start = statm < 0 ? Self.stat(pid, in: folder, field: 22) : nil
+    }
+
+    func close() {
+        if statm >= 0 { Glibc.close(statm) }
+    }
+
+    /// Whether the pid is still the process that it was, or that cannot be told now. A held descriptor pins the inode of
+    /// its process's file, and another process has another.
+    func isSame(in folder: Folder) -> Bool {
+        guard statm >= 0 else { return start != nil && Self.stat(pid, in: folder, field: 22) == start }
+        var held = Glibc.stat()
+        var present = Glibc.stat()
+        guard unsafe fstat(statm, &held) == 0 else { return false }
+        guard unsafe fstatat(folder.number, "\(pid)/statm", &present, 0) == 0 else {
+            return errno != ENOENT && errno != ESRCH
+        }
+        return held.st_ino == present.st_ino
+    }
+
+    enum Reading: Equatable {
+        case resident(Pages)
+        case ended
+        case failed(KernelFileError)
+    }
+
+    /// The second number of `statm`.
+    func read(in folder: Folder) -> Reading {
+        guard statm >= 0 else { return readAfresh(in: folder) }
+        let reading = read(statm, folder)
+        // A held file that fails may be at fault itself.
+        guard case .failed = reading, case .resident(let pages) = readAfresh(in: folder) else { return reading }
+        return .resident(pages)
+    }
+
+    private func readAfresh(in folder: Folder) -> Reading {
+        let number = ProcessFile.open(folder.number, pid, "statm")
+        guard number >= 0 else { return failed(errno, folder) }
+        defer { Glibc.close(number) }
+        return read(number, folder)
+    }
+
+    private func read(_ number: Int32, _ folder: Folder) -> Reading {
+        unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+            let got = unsafe pread(number, buffer.baseAddress!, buffer.count, 0)
+            guard got >= 0 else { return failed(errno, folder) }
+            let text = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+            guard let size = DecimalField(text, at: 0) else { return failed(0, folder) }
+            // A process that ended and waits for its parent has no memory at all.
+            if size.value == 0 { return .ended }
+            guard size.end < text.count, let resident = DecimalField(text, at: size.end + 1) else {
+                return failed(0, folder)
+            }
+            return .resident(Pages(resident.value))
+        }
+    }
+
+    /// - Parameter errno: 0 where the text makes no sense.
+    private func failed(_ errno: Int32, _ folder: Folder) -> Reading {
+        if errno == ESRCH || errno == ENOENT { return .ended }
+        return .failed(
+            KernelFileError(
+                errno == 0 ? .understand : .read, "\(folder.path)/\(pid)/statm", errno: errno,
+                detail: "it does not begin with two numbers"))
+    }
+
+    // MARK: CPU time
+
+    /// The CPU time of all its threads, in clock ticks: the 14th and 15th field of `stat`.
+    ///
+    /// - Returns: `nil` where it has ended, or the text makes no sense.
+    func ticks(in folder: Folder) throws(KernelFileError) -> Int64? {
+        guard let stat = try ProcessFile.readIfThere(folder, pid, "stat", limit: 2048),
+            let user = Self.number(stat.span, field: 14), let system = Self.number(stat.span, field: 15)
+        else { return nil }
+        return user.addingSaturated(system)
+    }
+
+    private static func stat(_ pid: Int32, in folder: Folder, field: Int) -> Int64? {
+        guard let stat = (try? ProcessFile.readIfThere(folder, pid, "stat", limit: 2048)) ?? nil else { return nil }
+        return number(stat.span, field: field)
+    }
+
+    /// A field of `stat`; see proc_pid_stat(5). The second is a name that may hold anything.
+    private static func number(_ text: Span<UInt8>, field wanted: Int) -> Int64? {
+        guard var index = text.indices.last(where: { text[$0] == UInt8(ascii: ")") }) else { return nil }
+        for _ in 2..<wanted {
+            while index < text.count, text[index] != UInt8(ascii: " ") { index += 1 }
+            index += 1
+        }
+        return DecimalField(text, at: index)?.value
+    }
+}

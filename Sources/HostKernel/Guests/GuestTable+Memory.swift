@@ -1,0 +1,113 @@
+internal import Glibc
+package import KSMPolicy
+
+/// What guests hold, and what they do.
+extension GuestTable {
+    /// Reads how much memory each guest holds, merged pages included.
+    ///
+    /// - Parameter body: Called once for each guest that has not ended, with its pid and its identity: a number that no
+    ///   other guest of this table ever had, so that a pid that came back as another guest can be told.
+    /// - Returns: Why these are not all.
+    @discardableResult package func residents(
+        _ body: (_ pid: Int32, _ identity: Int64, _ pages: Pages) -> Void
+    ) -> KernelFileError? {
+        var failure = blindness
+        for guest in guests {
+            switch guest.read(in: folder) {
+            case .resident(let pages): body(guest.pid, guest.identity, pages)
+            case .ended: break
+            case .failed(let error): failure = failure ?? error
+            }
+        }
+        return failure
+    }
+
+    /// Reads how much CPU time each guest has had, all its threads together.
+    ///
+    /// - Parameter body: Called once for each guest that has not ended, with its identity as in ``residents(_:)``.
+    /// - Returns: Why these are not all.
+    @discardableResult package func activity(
+        _ body: (_ identity: Int64, _ time: Duration) -> Void
+    ) -> KernelFileError? {
+        var failure: KernelFileError?
+        for guest in guests {
+            do throws(KernelFileError) {
+                guard let ticks = try guest.ticks(in: folder) else { continue }
+                body(guest.identity, .seconds(1) * ticks / Host.ticksPerSecond)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        return failure
+    }
+
+    /// Forgets the guests that have ended, without a listing: one read for each guest.
+    package mutating func forgetGone() {
+        for index in guests.indices.reversed() where guests[index].read(in: folder) == .ended { forget(index) }
+    }
+
+    /// Adds up what the guests hold.
+    ///
+    /// A guest that ends meanwhile counts nothing; that is normal.
+    package mutating func measure(by metric: GuestMetric) -> Measurement {
+        var sum = Measurement()
+        sum.failure = blindness
+        sum.unreadable = unknown.count + unknownCreators.count
+        for guest in guests {
+            let resident: Pages
+            switch guest.read(in: folder) {
+            case .resident(let pages): resident = pages
+            case .ended: continue
+            case .failed(let error):
+                sum.failure = sum.failure ?? error
+                sum.unreadable += 1
+                continue
+            }
+            var held = resident.kibibytes(of: Host.pageSize)
+            do throws(KernelFileError) {
+                switch metric {
+                case .rsz: break
+                case .pss: held = try number("Pss", in: "smaps_rollup", of: guest)
+                case .unmerged: held = try unmerged(guest, resident: resident)
+                case .residentAndSwap: held += try number("VmSwap", in: "status", of: guest)
+                }
+            } catch {
+                if error.isVanished && !ProcessFile.exists(folder.number, guest.pid) { continue }
+                sum.fallback = sum.fallback ?? error
+            }
+            sum.committed = sum.committed + held
+            sum.guests += 1
+        }
+        return sum
+    }
+
+    /// A line of one of the guest's files, in KiB.
+    ///
+    /// `Pss` of `smaps_rollup`: the kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows
+    /// it only to who may trace the guest. `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
+    private func number(_ line: StaticString, in file: String, of guest: GuestProcess) throws(KernelFileError) -> KiB {
+        let path = "\(folder.path)/\(guest.pid)/\(file)"
+        let text = try read(file, of: guest, limit: 4096)
+        guard let number = NamedNumber.find(line: line, in: text.span) else {
+            throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(line) line")
+        }
+        return KiB(number)
+    }
+
+    /// Resident less `ksm_merging_pages`, which the kernel shows to the guest's owner only.
+    private func unmerged(_ guest: GuestProcess, resident: Pages) throws(KernelFileError) -> KiB {
+        let path = "\(folder.path)/\(guest.pid)/ksm_merging_pages"
+        let text = try read("ksm_merging_pages", of: guest, limit: 64)
+        guard let merging = DecimalField(text.span, at: 0) else {
+            throw KernelFileError(.understand, path, errno: 0, detail: "it holds no number")
+        }
+        return (resident - Pages(merging.value)).nonNegative.kibibytes(of: Host.pageSize)
+    }
+
+    private func read(_ file: String, of guest: GuestProcess, limit: Int) throws(KernelFileError) -> [UInt8] {
+        let path = "\(folder.path)/\(guest.pid)/\(file)"
+        let number = ProcessFile.open(folder.number, guest.pid, file)
+        guard number >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+        return try FileDescriptor(adopting: number).readToEnd(limit: limit, path: path)
+    }
+}

@@ -1,0 +1,275 @@
+import Foundation
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+@testable import ksmtuned
+
+/// What fails for a while, and what the daemon says and does until it works.
+@Suite struct LastingFailureTests {
+    // MARK: Guests
+
+    /// Runs a program with so few descriptors, by a shell.
+    private func run(_ program: Program, limit: Int, _ arguments: [String]) async throws -> Program.Outcome {
+        try await Program(path: "/bin/sh").run(
+            ["-c", "ulimit -n \(limit) && exec \"$@\"", "sh", program.url.path] + arguments)
+    }
+
+    private static func hostOfGuests() -> FakeHost {
+        let host = FakeHost()
+        host.runShort()
+        for pid in 100..<131 { host.setProcess(pid, comm: "qemu-kvm", resident: 100_000) }
+        return host
+    }
+
+    @Test(arguments: [24, 32, 256])
+    func `Guests are read with few descriptors`(limit: Int) async throws {
+        let host = Self.hostOfGuests()
+        host.configure("KSM_POLICY=classic\n")
+        let outcome = try await run(.ksmtuned, limit: limit, [host.rootOption, "--once", "--debug"])
+        #expect(outcome.status == 0)
+        let page = Int(sysconf(Int32(_SC_PAGESIZE))) / 1024
+        #expect(outcome.error.contains("committed \(31 * 100_000 * page) "))
+        #expect(!outcome.error.contains("cannot"))
+        #expect(host.knobs == ["1", "300", "10"])
+    }
+
+    @Test func `A guest that cannot be read leaves KSM as it is, with one message, until it can`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.setProcess(100, comm: "qemu-kvm", resident: 10)
+        host.write("garbage\n", to: "proc/100/statm")
+        let daemon = try await RunningDaemon(host)
+        for _ in 0..<3 { try await daemon.reload() }
+        #expect(host.knobs == ["0", "100", "20"])
+        host.setProcess(100, comm: "qemu-kvm", resident: 10)
+        try await daemon.decide()
+        try await daemon.decide()
+        #expect(
+            daemon.messages.filter { $0.contains("KSM stays") || $0.contains("guest can") } == [
+                host.filled(
+                    "cannot understand ROOT/proc/100/statm: it does not begin with two numbers, so KSM stays as it is "
+                        + "until that can be read"), "every guest can be read again",
+            ])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `ksmctl says how many guests could not be read, and ends with 1`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "qemu-kvm", resident: 10)
+        host.setProcess(101, comm: "qemu-kvm", resident: 10)
+        host.write("garbage\n", to: "proc/101/statm")
+        for command in ["guests", "plan", "explain"] {
+            let outcome = try await Program.ksmctl.run([command, host.rootOption])
+            #expect(outcome.status == 1, "\(command)")
+            let said = outcome.output + outcome.error
+            #expect(said.contains("1 guest"), "\(command): \(said)")
+            #expect(said.contains(host.path("proc/101/statm")), "\(command): \(said)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `A pipe in the place of meminfo ends the start`() async throws {
+        let host = FakeHost()
+        host.remove("proc/meminfo")
+        host.makePipe("proc/meminfo")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status != 0)
+        #expect(outcome.error.contains(host.filled("cannot read ROOT/proc/meminfo: it is not a regular file")))
+        for command in ["status", "plan", "doctor", "explain"] {
+            let outcome = try await Program.ksmctl.run([command, host.rootOption])
+            #expect(outcome.status != 0, "\(command)")
+        }
+    }
+
+    // MARK: What was found
+
+    @Test func `What could not be read at start is read before it is written to`() async throws {
+        let host = FakeHost()
+        host.remove("sys/kernel/mm/ksm/pages_sharing")
+        host.write("[none] scan-time\n", to: "sys/kernel/mm/ksm/advisor_mode")
+        host.remove("sys/kernel/mm/ksm/advisor_mode")
+        host.createFolder("sys/kernel/mm/ksm/advisor_mode")
+        host.setKSM(["advisor_max_cpu": 70])
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
+        host.remove("sys/kernel/mm/ksm/advisor_mode")
+        host.write("none [scan-time]\n", to: "sys/kernel/mm/ksm/advisor_mode")
+        host.runShort()
+        try await daemon.decide()
+        #expect(host.state["FOUND_ADVISOR_MODE"] == "scan-time")
+        #expect(host.state["FOUND_ADVISOR_CPU_MAX"] == "70")
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A run that was unknown when it was written to is named at the end, and KSM stopped`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.write("PID=4\nFOUND_RUN=7\nFOUND_PAGES_TO_SCAN=77\nFOUND_SLEEP_MILLISECS=33\n", to: "run/ksmtuned/state")
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(host.knobs == ["1", "300", "10"])
+        #expect(host.state["FOUND_RUN"] == nil)
+        #expect(try await daemon.end() == 0)
+        #expect(host.knobs == ["0", "77", "33"])
+        #expect(
+            daemon.messages(with: "FOUND_RUN") == [
+                host.filled(
+                    "ROOT/run/ksmtuned/state of a daemon that was killed says FOUND_RUN=7, which the kernel's file cannot "
+                        + "have held: it is not put back")
+            ])
+        #expect(
+            daemon.messages.contains(
+                "what run held before the start could not be read, so it cannot be put back: stopping KSM"))
+    }
+
+    @Test func `A state file that cannot be read hides what was found, so KSM is stopped at the end`() async throws {
+        let host = FakeHost()
+        host.setKSM(["run": 1])
+        host.createFolder("run/ksmtuned/state")
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
+        #expect(try await daemon.end() == 0)
+        #expect(host.knob("run") == "0")
+        #expect(daemon.messages(with: "before a daemon that was killed is not known").count == 1)
+    }
+
+    /// As a unit that was killed, restarted by systemd, and stopped at once.
+    @Test(arguments: [true, false])
+    func `A daemon that ends before its first decision puts back what a killed one had found`(isSet: Bool)
+        async throws
+    {
+        let host = FakeHost()
+        host.setKSM(["run": 1, "pages_to_scan": 1250, "sleep_millisecs": 10, "use_zero_pages": 1, "smart_scan": 0])
+        host.write(
+            "PID=4\nFOUND_RUN=0\nFOUND_PAGES_TO_SCAN=100\nFOUND_SLEEP_MILLISECS=20\nFOUND_USE_ZERO_PAGES=0\n"
+                + "FOUND_SMART_SCAN=1\n", to: "run/ksmtuned/state")
+        let daemon = try await RunningDaemon(
+            host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n" + (isSet ? "KSM_USE_ZERO_PAGES=yes\n" : ""))
+        #expect(daemon.decisions == 0)
+        #expect(try await daemon.end() == 0)
+        #expect(host.knobs == ["0", "100", "20"])
+        #expect(host.knob("use_zero_pages") == "0")
+        #expect(host.knob("smart_scan") == "1")
+        #expect(!host.exists("run/ksmtuned/state"))
+    }
+
+    @Test(arguments: [("keep", "1"), ("stop", "0"), ("restore", "1"), ("unmerge", "2")])
+    func `The end before any decision`(action: String, run: String) async throws {
+        let host = FakeHost()
+        host.setKSM(["run": 1])
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=\(action)\nKSM_FIRST_DECISION=interval\n")
+        #expect(try await daemon.end() == 0)
+        #expect(host.knobs == [run, "100", "20"])
+    }
+
+    @Test func `A daemon that is killed before its first decision leaves what was found`() async throws {
+        let host = FakeHost()
+        host.setKSM(["use_zero_pages": 0])
+        let daemon = try await RunningDaemon(host, "KSM_USE_ZERO_PAGES=yes\nKSM_FIRST_DECISION=interval\n")
+        #expect(host.knob("use_zero_pages") == "1")
+        #expect(host.state["FOUND_USE_ZERO_PAGES"] == "0")
+        #expect(host.state["FOUND_RUN"] == "0")
+        #expect(try await daemon.end(SIGKILL) == -SIGKILL)
+    }
+
+    // MARK: What is tried again
+
+    @Test func `A folder of the state that is removed is made again`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        host.remove("run")
+        daemon.program.send(SIGUSR1)
+        try await daemon.until("the state was there again") { host.state["PAGES_TO_SCAN"] == "600" }
+        #expect(daemon.messages(with: "other programs").isEmpty)
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A state that cannot be written is reported once, and its end once`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        // Where the next text is written.
+        host.createFolder("run/ksmtuned/.state")
+        let daemon = try await RunningDaemon(host)
+        daemon.program.send(SIGUSR1)
+        try await daemon.until("it had decided") { host.knob("pages_to_scan") == "600" }
+        host.remove("run/ksmtuned/.state")
+        daemon.program.send(SIGUSR1)
+        try await daemon.until("it said so") { !daemon.messages(with: "can see the decisions again").isEmpty }
+        try await daemon.decide()
+        #expect(daemon.messages(with: "other programs").count == 2)
+        #expect(try await daemon.end() == 0)
+    }
+
+    private func decision() throws -> Decision {
+        try ClassicPolicy(Configuration(), total: KiB(1 << 24))
+            .decide(MemorySample(free: .zero, committed: .zero), previous: 0)
+    }
+
+    /// Records a decision if it is due.
+    ///
+    /// - Parameter seconds: On the monotonic clock.
+    private func record(_ recorder: inout Recorder, at seconds: Int64) throws {
+        let now = Instant(nanoseconds: seconds * 1_000_000_000)
+        let decision = try decision()
+        guard recorder.isDue(decision, at: now, Log()) else { return }
+        recorder.append(
+            HistoryRecord(decision, time: WallTime(seconds: seconds), guests: 0), of: decision, at: now, Log())
+    }
+
+    @Test func `A history that could not be opened is opened within a minute`() throws {
+        let host = FakeHost()
+        host.write("", to: "var")
+        var recorder = Recorder(host.paths)
+        recorder.open(at: Instant(nanoseconds: 0), Log())
+        host.remove("var")
+        try record(&recorder, at: 59)
+        #expect(!host.exists("var"))
+        try record(&recorder, at: 60)
+        #expect(try HistoryReader.read(host.paths.history)?.count == 1)
+    }
+
+    @Test(arguments: [false, true])
+    func `A history that was removed or replaced is begun again within a minute`(isReplaced: Bool) throws {
+        let host = FakeHost()
+        var recorder = Recorder(host.paths)
+        recorder.open(at: Instant(nanoseconds: 0), Log())
+        try record(&recorder, at: 0)
+        try record(&recorder, at: 1)
+        #expect(try HistoryReader.read(host.paths.history)?.count == 2)
+        host.remove("var/lib")
+        if isReplaced { host.write("", to: "var/lib/ksmtuned/history") }
+        try record(&recorder, at: 61)
+        try record(&recorder, at: 62)
+        #expect(try HistoryReader.read(host.paths.history)?.count == 2)
+    }
+
+    // MARK: Floods
+
+    @Test func `Of very many messages in a minute the first are reported, and how many there were`() {
+        var flood = Flood()
+        var verdicts: [Flood.Verdict] = []
+        for index in 0..<100 {
+            let heard = flood.hear(at: Instant(nanoseconds: Int64(index)))
+            verdicts.append(heard.verdict)
+        }
+        #expect(verdicts == Array(repeating: .pass, count: 60) + [.last] + Array(repeating: .drop, count: 39))
+        let next = flood.hear(at: Instant(nanoseconds: 60_000_000_000))
+        #expect(next.verdict == .pass)
+        #expect(next.leftOut == 40)
+        let last = flood.hear(at: Instant(nanoseconds: 60_000_000_001))
+        #expect(last.leftOut == 0)
+    }
+
+    // MARK: A stop
+
+    @Test func `A daemon that was stopped and goes on decides at once`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host)
+        daemon.program.send(SIGSTOP)
+        daemon.program.send(SIGUSR1)
+        daemon.program.send(SIGCONT)
+        try await daemon.until("it had decided") { host.knob("pages_to_scan") == "600" }
+        #expect(daemon.decisions == 2)
+        #expect(try await daemon.end() == 0)
+    }
+}

@@ -1,0 +1,168 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+import Tuner
+
+private struct Notices: StepObserver {
+    var all: [Notice] = []
+
+    mutating func willApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func report(_ notice: Notice) { all.append(notice) }
+}
+
+/// What lasts is reported once, and its end once, truthfully.
+@Suite struct LastingFailureTests {
+    private static let total: Int64 = 16 * 1024 * 1024
+    private let host = FakeHost(total: total)
+
+    private func tuner(
+        _ control: RecordingControl, _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Tuner<RecordingControl> {
+        var configuration = Configuration()
+        change(&configuration)
+        return try Tuner(
+            host.paths, control: control, configuration: configuration,
+            policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+    }
+
+    private func control() -> RecordingControl {
+        var control = RecordingControl()
+        control.values[.advisorTargetScanTime] = 200
+        control.values[.advisorMaxCPU] = 70
+        control.values[.advisorMinPagesToScan] = 500
+        control.values[.advisorMaxPagesToScan] = 30_000
+        return control
+    }
+
+    // MARK: Guests
+
+    @Test(arguments: PolicyKind.allCases)
+    func `A guest that cannot be read leaves KSM as it is`(kind: PolicyKind) throws {
+        host.setMemory(total: Self.total, free: 1000)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.setProcess(101, comm: "qemu-kvm", resident: 1 << 20)
+        host.remove("proc/101/statm")
+        host.createFolder("proc/101/statm")
+        var tuner = try tuner(control()) { $0.policy = kind }
+        var notices = Notices()
+        var now: Int64 = 0
+        func step() -> Decision? {
+            now += 20_000_000_000
+            return tuner.step(at: Instant(nanoseconds: now), &notices)?.decision
+        }
+        for _ in 0..<4 { #expect(step() == nil) }
+        #expect(tuner.control.writes.isEmpty)
+        #expect(notices.all.count == 1)
+        #expect(
+            notices.all.first?.description
+                == "cannot read \(host.path("proc/101/statm")): Is a directory, so KSM stays as it is until that can be read"
+        )
+        host.remove("proc/101/statm")
+        host.setProcess(101, comm: "qemu-kvm", resident: 1 << 20)
+        for _ in 0..<3 { #expect(step() != nil) }
+        #expect(notices.all.count == 2)
+        #expect(notices.all.last == .recovered(.guestReadings))
+    }
+
+    // MARK: Writes in a child
+
+    /// - Returns: What was reported in a number of decisions, each with the end of its write.
+    private func decide(
+        _ tuner: inout Tuner<RecordingControl>, _ count: Int, from start: Int64 = 0
+    ) -> [Notice] {
+        var notices = Notices()
+        for index in 1...count {
+            _ = tuner.step(at: Instant(nanoseconds: (start + Int64(index)) * 20_000_000_000), &notices)
+            tuner.finishPending(&notices)
+        }
+        return notices.all
+    }
+
+    @Test(arguments: PolicyKind.allCases)
+    func `A write in a child is settled by its result`(kind: PolicyKind) throws {
+        host.setMemory(total: Self.total, free: 1000)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.createFolder("run/refuses")
+        var control = control()
+        control.values[.pagesToScan] = 4_000_000
+        control.childFile = host.path("run/refuses")
+        var tuner = try tuner(control) {
+            $0.policy = kind
+            $0.pagesBoost = 2_000_000
+            $0.pagesMaximum = 4_000_000
+            $0.advisorPagesMaximum = 4_000_000
+            $0.advisorPagesMinimum = 2_000_000
+        }
+        let failure = KernelFileError(.write, host.path("run/refuses"), errno: 21)
+        let failed = decide(&tuner, 6).filter { $0 != .stillWriting }
+        #expect(!tuner.control.begun.isEmpty)
+        #expect(failed.filter { if case .failed = $0 { true } else { false } } == [.failed(.knobs, failure)])
+        #expect(!failed.contains(.recovered(.knobs)))
+        host.write("", to: "run/takes")
+        tuner.control.childFile = host.path("run/takes")
+        let recovered = decide(&tuner, 3, from: 10)
+        #expect(recovered.filter { $0 == .recovered(.knobs) }.count == 1)
+        #expect(!recovered.contains { if case .failed = $0 { true } else { false } })
+    }
+
+    // MARK: Failures that take turns
+
+    @Test func `Two failures that take turns are each reported once`() throws {
+        host.setMemory(total: Self.total, free: 1000)
+        var tuner = try tuner(control())
+        var notices = Notices()
+        for index in 0..<8 {
+            tuner.control.refusals = index % 2 == 0 ? [.pagesToScan: 5] : [.run: 16]
+            _ = tuner.step(at: Instant(nanoseconds: Int64(index) * 60_000_000_000), &notices)
+        }
+        tuner.control.refusals = [:]
+        _ = tuner.step(at: Instant(nanoseconds: 1_000_000_000_000), &notices)
+        #expect(
+            notices.all.map { $0.description } == [
+                "cannot write pages_to_scan: Input/output error, trying again at the next decision",
+                "cannot write run: Device or resource busy, trying again at the next decision",
+                "KSM can be controlled again",
+            ])
+    }
+
+    // MARK: The end
+
+    @Test func `One value that cannot be put back keeps none of the others from it, and KSM stopped`() throws {
+        var control = control()
+        control.values[.advisorMaxCPU] = 1
+        control.values[.advisorMinPagesToScan] = 1
+        control.values[.advisorMaxPagesToScan] = 1
+        control.refusals = [.advisorMaxCPU: 5]
+        var tuner = try tuner(control) { $0.onExit = .restore }
+        var found = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
+        found.advisor.cpuMaximumPercent = 70
+        found.advisor.pagesMinimum = 500
+        found.advisor.pagesMaximum = 30_000
+        var notices = Notices()
+        #expect(tuner.leave(found: found, &notices) == 0)
+        #expect(
+            notices.all.map { $0.description } == [
+                "cannot write advisor_max_cpu: Input/output error, leaving it as it is",
+                "KSM ran before the start, and is left stopped, since not all of its pace could be put back",
+            ])
+        #expect(tuner.control.values[.advisorMinPagesToScan] == 500)
+        #expect(tuner.control.values[.advisorMaxPagesToScan] == 30_000)
+        #expect(tuner.control.values[.pagesToScan] == 77)
+        #expect(tuner.control.values[.sleepMilliseconds] == 33)
+    }
+
+    @Test func `What is not known is named, and KSM stopped if that is run`() throws {
+        var tuner = try tuner(control()) { $0.onExit = .restore }
+        var notices = Notices()
+        let missing: [KSMFile] = [.run, .advisorMode, .advisorMaxCPU]
+        #expect(tuner.leave(found: KnobValues(pagesToScan: 77), missing: missing, &notices) == 0)
+        #expect(
+            notices.all.map { $0.description } == [
+                "what run, advisor_mode and advisor_max_cpu held before the start could not be read, so it cannot be "
+                    + "put back: stopping KSM"
+            ])
+        #expect(tuner.control.values[.pagesToScan] == 77)
+    }
+}
