@@ -8,6 +8,9 @@ import Testing
 
 /// What fails for a while, and what the daemon says and does until it works.
 @Suite struct LastingFailureTests {
+    /// Decisions come when they are asked for, however slow the host is.
+    private static let never = "KSM_MONITOR_INTERVAL=1d\n"
+
     // MARK: Guests
 
     /// Runs a program with so few descriptors, by a shell.
@@ -40,7 +43,7 @@ import Testing
         host.runShort()
         host.setProcess(100, comm: "qemu-kvm", resident: 10)
         host.write("garbage\n", to: "proc/100/statm")
-        let daemon = try await RunningDaemon(host)
+        let daemon = try await RunningDaemon(host, Self.never)
         for _ in 0..<3 { try await daemon.reload() }
         #expect(host.knobs == ["0", "100", "20"])
         host.setProcess(100, comm: "qemu-kvm", resident: 10)
@@ -91,7 +94,7 @@ import Testing
         host.remove("sys/kernel/mm/ksm/advisor_mode")
         host.createFolder("sys/kernel/mm/ksm/advisor_mode")
         host.setKSM(["advisor_max_cpu": 70])
-        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
         host.remove("sys/kernel/mm/ksm/advisor_mode")
         host.write("none [scan-time]\n", to: "sys/kernel/mm/ksm/advisor_mode")
         host.runShort()
@@ -105,7 +108,7 @@ import Testing
         let host = FakeHost()
         host.runShort()
         host.write("PID=4\nFOUND_RUN=7\nFOUND_PAGES_TO_SCAN=77\nFOUND_SLEEP_MILLISECS=33\n", to: "run/ksmtuned/state")
-        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=restore\n")
         #expect(host.knobs == ["1", "300", "10"])
         #expect(host.state["FOUND_RUN"] == nil)
         #expect(try await daemon.end() == 0)
@@ -125,7 +128,7 @@ import Testing
         let host = FakeHost()
         host.setKSM(["run": 1])
         host.createFolder("run/ksmtuned/state")
-        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
         #expect(try await daemon.end() == 0)
         #expect(host.knob("run") == "0")
         #expect(daemon.messages(with: "before a daemon that was killed is not known").count == 1)
@@ -142,7 +145,9 @@ import Testing
             "PID=4\nFOUND_RUN=0\nFOUND_PAGES_TO_SCAN=100\nFOUND_SLEEP_MILLISECS=20\nFOUND_USE_ZERO_PAGES=0\n"
                 + "FOUND_SMART_SCAN=1\n", to: "run/ksmtuned/state")
         let daemon = try await RunningDaemon(
-            host, "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n" + (isSet ? "KSM_USE_ZERO_PAGES=yes\n" : ""))
+            host,
+            Self.never + "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n"
+                + (isSet ? "KSM_USE_ZERO_PAGES=yes\n" : ""))
         #expect(daemon.decisions == 0)
         #expect(try await daemon.end() == 0)
         #expect(host.knobs == ["0", "100", "20"])
@@ -155,7 +160,7 @@ import Testing
     func `The end before any decision`(action: String, run: String) async throws {
         let host = FakeHost()
         host.setKSM(["run": 1])
-        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=\(action)\nKSM_FIRST_DECISION=interval\n")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=\(action)\nKSM_FIRST_DECISION=interval\n")
         #expect(try await daemon.end() == 0)
         #expect(host.knobs == [run, "100", "20"])
     }
@@ -163,7 +168,7 @@ import Testing
     @Test func `A daemon that is killed before its first decision leaves what was found`() async throws {
         let host = FakeHost()
         host.setKSM(["use_zero_pages": 0])
-        let daemon = try await RunningDaemon(host, "KSM_USE_ZERO_PAGES=yes\nKSM_FIRST_DECISION=interval\n")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_USE_ZERO_PAGES=yes\nKSM_FIRST_DECISION=interval\n")
         #expect(host.knob("use_zero_pages") == "1")
         #expect(host.state["FOUND_USE_ZERO_PAGES"] == "0")
         #expect(host.state["FOUND_RUN"] == "0")
@@ -175,7 +180,7 @@ import Testing
     @Test func `A folder of the state that is removed is made again`() async throws {
         let host = FakeHost()
         host.runShort()
-        let daemon = try await RunningDaemon(host)
+        let daemon = try await RunningDaemon(host, Self.never)
         host.remove("run")
         daemon.program.send(SIGUSR1)
         try await daemon.until("the state was there again") { host.state["PAGES_TO_SCAN"] == "600" }
@@ -188,7 +193,7 @@ import Testing
         host.runShort()
         // Where the next text is written.
         host.createFolder("run/ksmtuned/.state")
-        let daemon = try await RunningDaemon(host)
+        let daemon = try await RunningDaemon(host, Self.never)
         daemon.program.send(SIGUSR1)
         try await daemon.until("it had decided") { host.knob("pages_to_scan") == "600" }
         host.remove("run/ksmtuned/.state")
@@ -264,7 +269,7 @@ import Testing
     @Test func `A daemon that was stopped and goes on decides at once`() async throws {
         let host = FakeHost()
         host.runShort()
-        let daemon = try await RunningDaemon(host)
+        let daemon = try await RunningDaemon(host, Self.never)
         daemon.program.send(SIGSTOP)
         daemon.program.send(SIGUSR1)
         daemon.program.send(SIGCONT)
