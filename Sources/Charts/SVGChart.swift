@@ -186,6 +186,7 @@ package struct SVGChart {
         svg.words(panel.title, x: Layout.left, y: plot.lowerBound - 9, [("font-weight", "600")])
         drawLegend(panel, y: plot.lowerBound - 9, &svg)
         for series in panel.series { draw(series, y, &svg) }
+        drawCuts(panel, scale, y: plot.lowerBound, &svg)
         if panel.series.allSatisfy({ $0.last == nil }) {
             svg.words(
                 "not known", x: (Layout.left + Layout.right) / 2, y: middle,
@@ -203,6 +204,28 @@ package struct SVGChart {
             svg.line(x - 30, y - 4, x - 6, y - 4, series.color.rawValue, Self.stroke(series))
             x -= 30 + 20
         }
+    }
+
+    /// An arrow at the top where a value is beyond the scale, with the number of the greatest.
+    private func drawCuts(_ panel: Chart.Panel, _ scale: PanelScale, y: Double, _ svg: inout SVGText) {
+        guard let greatest = scale.greatestCut else { return }
+        var marked = -Double.infinity
+        var label: Double?
+        for point in panel.series.flatMap({ $0.points }).sorted(by: { $0.time < $1.time }) {
+            guard let value = point.value, scale.cuts(value), chart.time.contains(point.time) else { continue }
+            let x = x(point.time)
+            if value == greatest, label == nil { label = x }
+            guard x - marked > 10 else { continue }
+            marked = x
+            let (left, right, low) = (SVGText.number(x - 4), SVGText.number(x + 4), SVGText.number(y + 7))
+            let arrow = "M\(left) \(low)H\(right)L\(SVGText.number(x)) \(SVGText.number(y))Z"
+            svg.element("path", [("d", arrow), ("fill", Look.quiet)])
+        }
+        guard let label else { return }
+        let isLeft = label > (Layout.left + Layout.right) / 2
+        svg.words(
+            scale.text(greatest), x: label + (isLeft ? -10 : 10), y: y + 12,
+            [("text-anchor", isLeft ? "end" : "start"), ("fill", Look.quiet)])
     }
 
     private static func stroke(_ series: Chart.Series) -> [(String, String)] {

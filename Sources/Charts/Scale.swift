@@ -65,6 +65,9 @@ package struct PanelScale: Sendable {
     package let unit: Double
     /// The name of the unit: the axis' title.
     package let title: String
+    /// The greatest value, where it is so far above nearly all others that the scale ends below it: to scale, they
+    /// would be a line on the axis.
+    package let greatestCut: Double?
     private let decimals: Int
 
     package init(_ panel: Chart.Panel, over time: ClosedRange<Double>, steps: Int) {
@@ -74,7 +77,10 @@ package struct PanelScale: Sendable {
                 $0.value.map { min(max($0, -0x1p63), 0x1p63) }
             }
         }
-        let greatest = values.reduce(0) { max($0, $1.magnitude) }
+        let limit = Self.limit(of: values)
+        let shown = limit.map { limit in values.filter { $0 <= limit } } ?? values
+        greatestCut = limit.flatMap { _ in values.max() }
+        let greatest = shown.reduce(0) { max($0, $1.magnitude) }
         let size: Double
         switch panel.unit {
         case .bytes:
@@ -84,19 +90,33 @@ package struct PanelScale: Sendable {
             // The scale of nothing is that of the amounts that memory is counted in.
             (title, size) = greatest == 0 ? units[2] : units.last { greatest >= 2 * $0.1 } ?? units[0]
         case .count(let things):
-            let units = [("", 1), ("million ", 1e6), ("trillion ", 1e12)]
-            let (word, number) = units.last { greatest >= 10 * $0.1 } ?? units[0]
+            // Six digits are as many as there is place for.
+            let units = [("", 1), ("million ", 1e6), ("billion ", 1e9), ("trillion ", 1e12)]
+            let (word, number) = units.last { greatest >= $0.1 } ?? units[0]
             (title, size) = (word + things, number)
         case .percent(let whole):
             (title, size) = ("% of \(whole)", 1)
         }
         unit = size
         let isWhole = if case .count = panel.unit, size == 1 { true } else { false }
-        scale = Scale(covering: values.map { $0 / size }, steps: steps, isWhole: isWhole)
+        scale = Scale(covering: shown.map { $0 / size }, steps: steps, isWhole: isWhole)
         decimals = isWhole ? 0 : max(1, scale.decimals)
     }
 
+    /// The greatest value that the scale shows, where others are spikes; `nil` where it shows all.
+    ///
+    /// Spikes are at most one value in fifty, and each more than four times what all others stay below. Few values have
+    /// none: one that is extreme among them is what happened.
+    private static func limit(of values: [Double]) -> Double? {
+        guard values.count >= 50, let greatest = values.max() else { return nil }
+        let limit = values.sorted()[values.count - 1 - values.count / 50]
+        return limit > 0 && greatest > 4 * limit ? values.filter { $0 <= 2 * limit }.max() : nil
+    }
+
     package func share(_ value: Double) -> Double { scale.share(value / unit) }
+
+    /// Whether a value is beyond the end of the scale.
+    package func cuts(_ value: Double) -> Bool { greatestCut != nil && value / unit > scale.highest }
 
     /// A value in the unit, without its name.
     package func text(_ value: Double) -> String { (value / unit).text(decimals: decimals) }

@@ -82,6 +82,8 @@ package struct TerminalChart {
             words = "not known"
         } else if panel.series.count == 1, let last = panel.series[0].last, let greatest = panel.series[0].greatest {
             words = "last \(scale.text(last)), most \(scale.text(greatest))"
+        } else if let greatest = scale.greatestCut {
+            words = "most \(scale.text(greatest))"
         } else {
             return line
         }

@@ -101,8 +101,35 @@ import Testing
             return PanelScale(Chart.Panel("Pages", .count("pages"), [series]), over: 0...1, steps: 4).title
         }
         #expect(title(0) == "pages")
-        #expect(title(9_999_999) == "pages")
-        #expect(title(4_294_967_295) == "million pages")
+        #expect(title(999_999) == "pages")
+        #expect(title(1_000_000) == "million pages")
+        #expect(title(5e9) == "billion pages")
+        #expect(title(999_999_999) == "million pages")
+    }
+
+    private static func scale(_ values: [Double]) -> PanelScale {
+        let points = values.enumerated().map { Chart.Point(Double($0), $1) }
+        let panel = Chart.Panel("Pages", .count("pages"), [Chart.Series("pages", .blue, .steps, points)])
+        return PanelScale(panel, over: 0...1000, steps: 4)
+    }
+
+    @Test func `One spike does not flatten the rest`() {
+        let rest = (0..<99).map { Double($0 % 7) * 100 }
+        let scale = Self.scale(rest + [1_000_000])
+        #expect(scale.greatestCut == 1_000_000)
+        #expect(scale.scale.highest <= 1000)
+        #expect(scale.title == "pages")
+        #expect(scale.cuts(1_000_000) && !scale.cuts(600))
+        #expect(scale.text(1_000_000) == "1000000")
+    }
+
+    @Test func `What happens more often, is not far off, or is one of a few is no spike`() {
+        let rest = (0..<95).map { Double($0 % 7) * 100 }
+        #expect(Self.scale(rest + [9000, 9000, 9000, 9000, 9000]).greatestCut == nil)
+        #expect(Self.scale(rest + [2300]).greatestCut == nil)
+        #expect(Self.scale(rest + [2300]).scale.highest >= 2300)
+        #expect(Self.scale([1, 1, 1, 9000]).greatestCut == nil)
+        #expect(Self.scale([Double](repeating: 0, count: 99) + [9000]).greatestCut == nil)
     }
 
     struct Amount: CustomTestStringConvertible, Sendable {
@@ -276,6 +303,18 @@ enum SampleChart {
         ("zeros", plain(points(20, every: 60) { _ in 0 })),
         ("nothing known", plain(points(20, every: 60) { _ in nil })),
         ("absurd", plain([.init(0, 1e300), .init(60, -1e300), .init(120, 0)])),
+        ("a spike to the left", plain(points(99, every: 60) { $0 == 3 ? 0x1p40 : $0 * 0x1p20 })),
+        ("a spike to the right", plain(points(99, every: 60) { $0 == 97 ? 0x1p40 : $0 * 0x1p20 })),
+        (
+            "millions",
+            Chart(
+                title: "Pages", time: 0...600, timeAxis: .elapsed,
+                panels: [
+                    Chart.Panel(
+                        "Pages per scan", .count("pages"),
+                        [Chart.Series("pages", .blue, .steps, points(10, every: 60) { $0 * 1_000_000 })])
+                ])
+        ),
         ("a gap", plain([.init(0, 1), .init(60, nil), .init(600, 1)], gaps: [60...600])),
         ("no panel", Chart(title: "", time: 0...0, timeAxis: .clock { _ in 3600 }, panels: [])),
     ]
@@ -489,6 +528,22 @@ enum SampleChart {
                 }
             }
         }
+    }
+
+    @Test func `no label reaches the title of its axis`() throws {
+        for (name, chart) in SampleChart.all {
+            for element in try Elements.of(SVGChart(chart).text) where element.attributes["text-anchor"] == "end" {
+                let end = Double(element.attributes["x"]!)!
+                // The title stands on its side around x = 18, and is as high as its font.
+                #expect(end - SVGText.width(element.text) > 24, "\(name): \(element.text)")
+            }
+        }
+    }
+
+    @Test func `A spike is marked at the top, with its number`() throws {
+        let elements = try Elements.of(SVGChart(SampleChart.all.first { $0.name == "a spike to the left" }!.chart).text)
+        #expect(elements.contains { $0.name == "text" && $0.text == "1048576.0" })
+        #expect(elements.count { $0.name == "path" && $0.attributes["d"]?.hasSuffix("Z") == true } == 1)
     }
 
     @Test func `a line does not go over what is not known`() throws {
