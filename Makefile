@@ -30,7 +30,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
 HOST_CHECKS := oracle kernel events guests e2e
-CHECKS := build lint unit release docs units selinux $(HOST_CHECKS)
+CHECKS := build lint unit release docs units selinux metrics $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
@@ -96,6 +96,9 @@ check-units: $(PROGRAMS)
 check-selinux:
 	@Tests/host/run selinux $(ARGS)
 
+check-metrics: $(PROGRAMS)
+	@Tests/host/run metrics --ksmctl $(BUILD)/ksmctl $(ARGS)
+
 # The checks in Python; ARGS are options of Tests/host/run.
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
 	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
@@ -115,12 +118,13 @@ install: $(PROGRAMS)
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d $(DESTDIR)$(SYSCONFDIR)/default
 	$(INSTALL_PROGRAM) $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	for unit in ksm ksmtuned; do \
+	for unit in ksm ksmtuned ksmtuned-metrics; do \
 	    sed -e '1,2d' -e 's|=/usr/sbin/|=$(SBINDIR)/|' systemd/$$unit.service > $(DESTDIR)$(UNITDIR)/$$unit.service && \
 	    chmod 644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit; \
 	done
 	$(INSTALL) -d $(DESTDIR)$(DROPINDIR)
 	$(INSTALL) -m644 systemd/drop-ins/*.conf $(DESTDIR)$(DROPINDIR)
+	$(INSTALL) -m644 systemd/ksmtuned-metrics.timer $(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m644 man/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m644 man/ksmtuned.8 man/ksmctl.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -d $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
@@ -137,6 +141,7 @@ install: $(PROGRAMS)
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/ksmtuned $(DESTDIR)$(SBINDIR)/ksmctl
 	rm -f $(DESTDIR)$(UNITDIR)/ksmtuned.service $(DESTDIR)$(UNITDIR)/ksm.service
+	rm -f $(DESTDIR)$(UNITDIR)/ksmtuned-metrics.service $(DESTDIR)$(UNITDIR)/ksmtuned-metrics.timer
 	rm -f $(DESTDIR)$(MANDIR)/man5/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man8/ksmtuned.8 $(DESTDIR)$(MANDIR)/man8/ksmctl.8
 	rm -rf $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(DROPINDIR)
 	@rmdir $(DESTDIR)$(dir $(SCHEMADIR)) 2> /dev/null || :

@@ -30,6 +30,9 @@ struct Applier<Control: KSMControl> {
     /// next batch only, and a write to `run` is what waits for the end of the present one.
     private var longestBatchUnderWay: Int64 = 0
 
+    /// Looks that found something else's writes, and decisions that the kernel refused.
+    private(set) var foreignWrites: Int64 = 0
+    private(set) var failedWrites: Int64 = 0
     /// The files that were written to, or that a write was tried of: they need not hold what was found.
     private(set) var written = KSMFileSet()
 
@@ -69,6 +72,8 @@ struct Applier<Control: KSMControl> {
         note(batch: present.pagesToScan)
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
         if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
+        // Each is counted, and the same one again and again reported once.
+        if foreign.differs(present) { foreignWrites += 1 }
         for notice in foreign.check(present) { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
         if traits.writesOnlyChanges, foreign.differs(present) { foreign.expected = KnobValues() }
@@ -108,6 +113,7 @@ struct Applier<Control: KSMControl> {
             try write(decision, &knobs, &observer)
         } catch {
             failure = error
+            failedWrites += 1
         }
         // What a write comes to that is under way is known when it has ended.
         isDecisionPending = pending != nil && failure == nil
@@ -212,6 +218,7 @@ struct Applier<Control: KSMControl> {
             return nil
         } catch {
             foreign.expected.run = nil
+            failedWrites += 1
             if let notice = writing.settle(error) { observer.report(notice) }
             return error
         }

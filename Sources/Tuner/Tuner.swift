@@ -18,6 +18,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// The pages per scan that the classic rule decided last.
     private var pagesToScan: Int64 = 0
     private var hasReportedNoAdvisor = false
+    /// What is counted here of ``tally``.
+    private var counted = Tally()
     /// The host's memory when it was last reported.
     private var reportedTotal: KiB
 
@@ -60,7 +62,10 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     package mutating func request() { sampler.isRequested = true }
 
     /// The kernel announces memory pressure.
-    package mutating func memoryIsShort() { sampler.isUnderPressure = true }
+    package mutating func memoryIsShort() {
+        sampler.isUnderPressure = true
+        counted.pressureEvents += 1
+    }
 
     /// Hears of guests that the kernel announced.
     package mutating func machinesChanged(_ events: MachineEvents) { sampler.machinesChanged(events) }
@@ -102,6 +107,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         observer.willApply(decision, guests: sample.guests)
         applier.apply(decision, &knobs, &observer)
         observer.didApply(decision, guests: sample.guests)
+        counted.count(decision.action)
         return (decision, sample.guests)
     }
 
@@ -130,6 +136,14 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     }
 
     // MARK: What it knows
+
+    /// What was counted since the start.
+    package var tally: Tally {
+        var tally = counted
+        tally.foreignWrites = applier.foreignWrites
+        tally.failedWrites = applier.failedWrites
+        return tally
+    }
 
     /// What merging saves now; `nil` where that is not known.
     package var saved: KiB? {

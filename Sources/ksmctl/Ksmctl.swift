@@ -16,7 +16,7 @@ struct Ksmctl: ParsableCommand {
                 subcommands: [
                     StatusCommand.self, ExplainCommand.self, GuestsCommand.self, DoctorCommand.self,
                     HistoryCommand.self,
-                    PlotCommand.self,
+                    PlotCommand.self, MetricsCommand.self,
                 ]),
             CommandGroup(name: "Planning", subcommands: [PlanCommand.self, SimulateCommand.self]),
             CommandGroup(

@@ -103,7 +103,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
                 decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
                 guests: Int64(guests), saved: tuner.saved,
                 sentence: decision.sentence),
-            foundKnobs: tuner.foundKnobs, at: now,
+            tuner.tally, foundKnobs: tuner.foundKnobs, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
             reporter.log)
     }

@@ -30,10 +30,12 @@ struct Publisher: ~Copyable {
     ///
     /// - Parameter remark: What stands before it in the status line.
     mutating func publish(
-        _ report: StateRecord.Report, foundKnobs: KnobSettings, at now: Instant, remark: String, _ log: Log
+        _ report: StateRecord.Report, _ tally: Tally, foundKnobs: KnobSettings, at now: Instant, remark: String,
+        _ log: Log
     ) {
         published.hear(report.decision, at: now)
         state.report = report
+        state.tally = tally
         publish(found: state.found, foundKnobs: foundKnobs, log)
         notify(report, remark)
     }

@@ -54,6 +54,11 @@ import Testing
                     state.found.advisor.cpuMaximumPercent = 70
                     state.found.advisor.pagesMinimum = order.pagesMinimum
                     state.report = report(decision)
+                    state.tally = Tally()
+                    state.tally?.count(action)
+                    state.tally?.pressureEvents = 3
+                    state.tally?.foreignWrites = 4
+                    state.tally?.failedWrites = 5
                     #expect(StateRecord(parsing: state.text) == state)
                 }
             }

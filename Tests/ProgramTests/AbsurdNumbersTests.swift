@@ -15,6 +15,7 @@ import Testing
 
     private static let commands = [
         ["status"], ["explain"], ["guests"], ["guests", "--limits"], ["doctor", "-v"], ["history"],
+        ["metrics", "--guests"],
         ["history", "--csv"],
         ["plot"], ["plot", "--svg", "-"], ["plan"], ["simulate", "--config", "ROOT/other.conf"],
         ["simulate", "--config", "ROOT/other.conf", "--svg", "-"], ["show-config"], ["check-config"], ["unmerge"],

@@ -674,6 +674,8 @@ import Testing
                 "TOTAL_KIB": "16777216", "THRESHOLD_KIB": "3355443", "FREE_KIB": "1000000",
                 "COMMITTED_KIB": "\(page << 20)", "GUESTS": "1", "PREVIOUS_PAGES_TO_SCAN": "300",
                 "PAGES_TO_SCAN": "600", "SLEEP_MILLISECS": "10", "SAVED_KIB": "\(256 * page)", "FOUND_RUN": "0",
+                "SCAN_DECISIONS": "2", "STOP_DECISIONS": "0", "PRESSURE_EVENTS": "0", "FOREIGN_WRITES": "0",
+                "FAILED_WRITES": "0",
                 "FOUND_PAGES_TO_SCAN": "100", "FOUND_SLEEP_MILLISECS": "20",
             ])
         #expect(try await daemon.end() == 0)

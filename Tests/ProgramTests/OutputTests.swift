@@ -25,7 +25,7 @@ import Testing
 
     private static let commands = [
         ["status"], ["explain"], ["guests"], ["doctor"], ["history"], ["history", "--csv"], ["plot"],
-        ["plot", "--svg", "-"], ["plan"], ["simulate", "--config", "ROOT/other.conf"], ["show-config"],
+        ["metrics"], ["plot", "--svg", "-"], ["plan"], ["simulate", "--config", "ROOT/other.conf"], ["show-config"],
         ["check-config"], ["status", "--json"], ["--help"], ["--version"], ["help", "plan"],
     ]
 
@@ -75,6 +75,7 @@ import Testing
         let (host, daemon) = try Self.hostileHost()
         let forms: [[String]] = [
             ["status"], ["explain"], ["guests"], ["guests", "--limits"], ["doctor", "-v"], ["plan"], ["show-config"],
+            ["metrics", "--guests"],
             ["check-config"], ["reload"], ["simulate", "--config", "ROOT/other.conf"],
             ["simulate", "--config", "/nowhere/\(Self.hostile)"],
             ["simulate", "--config", "ROOT/other.conf", "--trace", "/nowhere/\(Self.hostile)"],

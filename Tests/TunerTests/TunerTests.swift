@@ -115,6 +115,8 @@ private struct Recorder: StepObserver {
             _ = tuner.step(at: 0, &recorder)
         }
         #expect(recorder.notices == [.foreignWrite(.pagesToScan, expected: 300, found: 7)])
+        #expect(tuner.tally.foreignWrites == 3)
+        #expect(tuner.tally.scanDecisions == 4 && tuner.tally.stopDecisions == 0)
         _ = tuner.step(at: 0, &recorder)
         tuner.control.values[.run] = 0
         tuner.control.values[.sleepMilliseconds] = 9

@@ -11,6 +11,8 @@ package struct StateRecord: Equatable, Sendable {
     package var foundKnobs = KnobSettings()
     /// `nil` before the first decision.
     package var report: Report?
+    /// What was counted up to that; `nil` before the first decision.
+    package var tally: Tally?
     /// Lines about what was found that the kernel's files cannot have held, as they stand. Their values are left out.
     package var disbelieved: [String] = []
 
@@ -79,6 +81,11 @@ package struct StateRecord: Equatable, Sendable {
         case advisorCPUMaximum = "ADVISOR_CPU_MAX"
         case advisorPagesMinimum = "ADVISOR_NPAGES_MIN"
         case advisorPagesMaximum = "ADVISOR_NPAGES_MAX"
+        case scanDecisions = "SCAN_DECISIONS"
+        case stopDecisions = "STOP_DECISIONS"
+        case pressureEvents = "PRESSURE_EVENTS"
+        case foreignWrites = "FOREIGN_WRITES"
+        case failedWrites = "FAILED_WRITES"
         case foundRun = "FOUND_RUN"
         case foundPagesToScan = "FOUND_PAGES_TO_SCAN"
         case foundSleep = "FOUND_SLEEP_MILLISECS"
@@ -122,6 +129,13 @@ extension StateRecord {
         var writer = Writer()
         writer.put(.pid, Int64(pid))
         if let report { Self.put(report, &writer) }
+        if let tally {
+            writer.put(.scanDecisions, tally.scanDecisions)
+            writer.put(.stopDecisions, tally.stopDecisions)
+            writer.put(.pressureEvents, tally.pressureEvents)
+            writer.put(.foreignWrites, tally.foreignWrites)
+            writer.put(.failedWrites, tally.failedWrites)
+        }
         writer.put(.foundRun, found.run)
         writer.put(.foundPagesToScan, found.pagesToScan)
         writer.put(.foundSleep, found.sleepMilliseconds)
@@ -211,6 +225,7 @@ extension StateRecord {
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
         report = Self.report(values)
+        tally = Self.tally(values)
         found.run = believed(.foundRun, values, 0...2)
         found.pagesToScan = believed(.foundPagesToScan, values, Self.unsigned)
         found.sleepMilliseconds = believed(.foundSleep, values, Self.unsigned)
@@ -238,6 +253,17 @@ extension StateRecord {
 
     private mutating func disbelieve(_ key: Key, _ word: String) {
         disbelieved.append("\(key.rawValue)=\(word)")
+    }
+
+    private static func tally(_ values: Values) -> Tally? {
+        guard let scans = values[.scanDecisions], let stops = values[.stopDecisions] else { return nil }
+        var tally = Tally()
+        tally.scanDecisions = scans
+        tally.stopDecisions = stops
+        tally.pressureEvents = values[.pressureEvents] ?? 0
+        tally.foreignWrites = values[.foreignWrites] ?? 0
+        tally.failedWrites = values[.failedWrites] ?? 0
+        return tally
     }
 
     private static func report(_ values: Values) -> Report? {

@@ -27,6 +27,32 @@ enum Output {
         }
     }
 
+    /// Puts a new file, which everybody may read, in the place of one that the user named: a reader sees the old text or
+    /// the new one, never a part.
+    static func replace(_ file: String, with text: String) throws {
+        let slash = file.lastIndex(of: "/").map { file.index(after: $0) } ?? file.startIndex
+        // Hidden, so that a program that reads all files of the folder leaves it alone.
+        let aside = "\(file[..<slash]).\(file[slash...]).\(getpid())"
+        do throws(KernelFileError) {
+            let descriptor = try FileDescriptor(
+                opening: aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, for: .create)
+            do throws(KernelFileError) {
+                try descriptor.writeAll(text.utf8.span, path: aside)
+                guard fchmod(descriptor.number, 0o644) == 0 else {
+                    throw KernelFileError(.write, aside, errno: errno)
+                }
+                guard unsafe rename(aside, file) == 0 else {
+                    throw KernelFileError(.replace, file, errno: errno)
+                }
+            } catch {
+                _ = unsafe unlink(aside)
+                throw error
+            }
+        } catch {
+            throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
+        }
+    }
+
     /// Says something on standard error, in one line.
     static func warn(_ text: String) {
         try? StandardStream.error.write("ksmctl: \(text.printable)\n")

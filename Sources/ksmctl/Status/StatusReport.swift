@@ -116,10 +116,9 @@ struct DecisionReport: Encodable {
         action = decision.action.word
         reason = decision.reason.word
         sentence = last.sentence
-        let age = max(now - last.time, .zero)
+        let age = last.age(now)
         ageSeconds = age.seconds
-        // An interval of centuries is for ever.
-        let interval = last.pause.flatMap { $0 < .seconds(1_000_000_000) ? $0 : nil }
+        let interval = last.finitePause
         intervalSeconds = interval?.seconds
         nextSeconds = decision.policy == .adaptive ? nil : interval.map { max($0 - age, .zero).seconds }
         guests = last.guests
@@ -130,6 +129,13 @@ struct DecisionReport: Encodable {
         pagesToScan = decision.pagesToScan
         sleepMillisecs = decision.sleepMilliseconds
     }
+}
+
+extension StateRecord.Report {
+    func age(_ now: WallTime) -> Duration { max(now - time, .zero) }
+
+    /// ``pause`` where it ends: an interval of centuries is for ever.
+    var finitePause: Duration? { pause.flatMap { $0 < .seconds(1_000_000_000) ? $0 : nil } }
 }
 
 extension StatusReport {
