@@ -58,7 +58,13 @@ package struct HistoryWriter: ~Copyable {
     }
 
     private static func begin(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) {
-        try write(HistoryFormat.header(), file, path, offset: 0)
+        do throws(KernelFileError) {
+            try write(HistoryFormat.header(), file, path, offset: 0)
+        } catch {
+            // Half a header would be taken for somebody else's file the next time.
+            _ = ftruncate(file.number, 0)
+            throw error
+        }
     }
 
     /// Adds a record in the place of the oldest one.
@@ -159,15 +165,21 @@ package enum HistoryReader {
         }
     }
 
+    /// As many as there are, up to a number: one call may bring a part of them.
     static func bytes(
         _ file: borrowing FileDescriptor, _ path: String, offset: Int, count: Int
     ) throws(KernelFileError) -> [UInt8] {
         var failure: Int32 = 0
         let number = file.number
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
-            let got = unsafe pread(number, buffer.baseAddress!, count, off_t(offset))
-            if got < 0 { failure = errno }
-            length = max(got, 0)
+            while length < count {
+                let got = unsafe pread(
+                    number, buffer.baseAddress! + length, count - length, off_t(offset + length))
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { return }
+                length += got
+            }
         }
         guard failure == 0 else { throw KernelFileError(.read, path, errno: failure) }
         return bytes
