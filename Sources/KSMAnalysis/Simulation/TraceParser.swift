@@ -3,6 +3,10 @@ package import KSMPolicy
 extension TraceFile {
     /// At most this number of errors is reported.
     package static let mostErrors = 20
+    /// At most this number of samples is read: nearly two years of one a minute.
+    package static let mostSamples = 1_000_000
+    /// At most this number of bytes is read of a line; one with all columns has some 300.
+    package static let longestLine = 65_536
 
     /// Reads a trace.
     ///
@@ -62,6 +66,19 @@ private struct TraceParser {
             rest = rest[min(end + 1, rest.endIndex)...]
             if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
             guard let first = bytes.first(where: { !$0.isBlank }), first != UInt8(ascii: "#") else { continue }
+            guard bytes.count <= TraceFile.longestLine else {
+                diagnostics.append(
+                    diagnostic(
+                        1, "the line has \(bytes.count) bytes, more than \(TraceFile.longestLine)",
+                        "write one sample on each line"))
+                return
+            }
+            guard records.count < TraceFile.mostSamples else {
+                diagnostics.append(
+                    diagnostic(
+                        1, "there are more than \(TraceFile.mostSamples) samples", "cut the trace into parts"))
+                return
+            }
             let fields = Self.fields(bytes)
             if columns.isEmpty {
                 readNames(fields)
