@@ -25,7 +25,7 @@ struct QEMUDevices {
         if let equals = bytes.firstIndex(of: UInt8(ascii: "=")),
             let dot = bytes[..<equals].firstIndex(of: UInt8(ascii: "."))
         {
-            add(
+            Self.add(
                 bytes[..<dot], property: bytes[(dot + 1)..<equals], value: bytes[(equals + 1)...], to: &globals)
             return
         }
@@ -42,11 +42,11 @@ struct QEMUDevices {
             let first = bytes[..<equals].firstIndex(of: UInt8(ascii: ".")),
             let second = bytes[(first + 1)..<equals].firstIndex(of: UInt8(ascii: "."))
         else { return }
-        add(
+        Self.add(
             bytes[..<second], property: bytes[(second + 1)..<equals], value: bytes[(equals + 1)...], to: &settings)
     }
 
-    private func add(
+    private static func add(
         _ key: ArraySlice<UInt8>, property: ArraySlice<UInt8>, value: ArraySlice<UInt8>,
         to settings: inout [String: OptionValues]
     ) {
