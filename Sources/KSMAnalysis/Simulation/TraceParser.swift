@@ -13,9 +13,12 @@ extension TraceFile {
     /// - Parameters:
     ///   - name: Of the file, for errors.
     ///   - total: What `total_kib` is where the trace does not have it; `nil` where that is not known.
+    ///   - most: More samples are an error.
     /// - Throws: ``BadTrace`` with all that is wrong.
-    package static func parse(_ text: [UInt8], named name: String, total: KiB?) throws(BadTrace) -> Trace {
-        var parser = TraceParser(name: name, total: total)
+    package static func parse(
+        _ text: [UInt8], named name: String, total: KiB?, most: Int = mostSamples
+    ) throws(BadTrace) -> Trace {
+        var parser = TraceParser(name: name, total: total, most: most)
         parser.read(text)
         return try parser.trace()
     }
@@ -27,6 +30,7 @@ private struct TraceParser {
 
     let name: String
     let total: KiB?
+    let most: Int
 
     /// The columns in the order of the first line, `nil` for one that is not known; empty before that line.
     private var columns: [Column?] = []
@@ -35,9 +39,10 @@ private struct TraceParser {
     private var line = 0
     private var lastTime: Int64?
 
-    init(name: String, total: KiB?) {
+    init(name: String, total: KiB?, most: Int) {
         self.name = name
         self.total = total
+        self.most = most
     }
 
     /// A field without the blanks and quotes around it, and its column in bytes, from 1.
@@ -73,10 +78,10 @@ private struct TraceParser {
                         "write one sample on each line"))
                 return
             }
-            guard records.count < TraceFile.mostSamples else {
+            guard records.count < most else {
                 diagnostics.append(
                     diagnostic(
-                        1, "there are more than \(TraceFile.mostSamples) samples", "cut the trace into parts"))
+                        1, "there are more than \(most) samples", "cut the trace into parts"))
                 return
             }
             let fields = Self.fields(bytes)
