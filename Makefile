@@ -36,7 +36,7 @@ CHECKS := build lint unit release docs units selinux metrics $(HOST_CHECKS)
 SECURITY_LIMIT ?= 12
 
 .NOTPARALLEL:
-.PHONY: all release run check bench bench-short bench-daemon $(CHECKS:%=check-%) format lint install uninstall clean help
+.PHONY: all release run check bench bench-short bench-daemon fuzz $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
 all: release
@@ -50,6 +50,7 @@ help:
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
+	@echo 'make fuzz       give every reader random input for SECONDS=60 each, or TARGET=NAME alone'
 	@echo 'make install    install under PREFIX=$(PREFIX); DESTDIR= for packages'
 	@echo 'make uninstall  remove what was installed, but for a changed configuration'
 	@echo 'make format     format the sources'
@@ -103,6 +104,18 @@ check-metrics: $(PROGRAMS)
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
 	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
 
+# libFuzzer comes with the toolchain; .build-fuzz keeps what it found, and is no part of the other builds.
+SECONDS ?= 60
+FUZZ := .build-fuzz/release/fuzz
+FUZZER_RUNTIME = $$($(SWIFT) -print-target-info | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)".*/\1/p')/clang/lib
+fuzz:
+	@tools/install-dependencies build
+	@ls $(FUZZER_RUNTIME)/*/libclang_rt.fuzzer* > /dev/null 2>&1 || { \
+	    echo "this Swift toolchain has no libclang_rt.fuzzer below $(FUZZER_RUNTIME): libFuzzer is missing, take one" \
+	        "from https://www.swift.org/install; make check-unit replays the corpus without it" >&2; exit 1; }
+	KSMTUNED_FUZZ=1 $(SWIFT) build --scratch-path .build-fuzz -c release --sanitize fuzzer --product fuzz
+	Tests/fuzz/run --seconds $(SECONDS) $(TARGET:%=--target %) $(FUZZ)
+
 # These need root and an idle KSM, and say so.
 bench bench-short: $(PROGRAMS)
 	@tools/install-dependencies bench
@@ -152,4 +165,4 @@ uninstall:
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload'
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -77,6 +77,12 @@ let package = Package(
         .testTarget(name: "KSMAnalysisTests", dependencies: ["KSMAnalysis", "HostFixtures"], swiftSettings: strict),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: strict),
         .testTarget(name: "KSMSimulatorTests", dependencies: ["KSMSimulator"], swiftSettings: strict),
+        // Readers with what must hold for any input. Their corpus is replayed here, and grows under libFuzzer.
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["KSMPolicy", "HostKernel", "HostFixtures", "HostInspection", "KSMAnalysis", "Tuner"],
+            path: "Tests/fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
             dependencies: [
@@ -85,3 +91,11 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+/// The fuzzer has no main function of its own and can only be built with libFuzzer, so it is there for `make fuzz` alone.
+if Context.environment["KSMTUNED_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/fuzz/Program",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -318,4 +318,28 @@ private struct Random {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
         return Int((mixed ^ (mixed >> 31)) % UInt64(limit))
     }
+
+    // MARK: Long lines
+
+    /// Whoever starts a process writes its line, and root's `ksmctl` reads it: none of these ends within hours where
+    /// the work is the product of two counts.
+    @Test func `Thousands of options that speak of thousands of others are read at once`() {
+        func repeated(_ count: Int, _ arguments: (Int) -> [String]) -> [String] { (0..<count).flatMap(arguments) }
+        let objects = repeated(8000) { ["-object", "memory-backend-ram,id=m\($0),size=1G"] }
+        let dimms = repeated(4000) { ["-device", "pc-dimm,memdev=m\($0)"] }
+        #expect(GuestCommandLine(["qemu-kvm", "-m", "1G"] + objects + dimms).configured == KiB(4001 * Self.gibibyte))
+
+        let globals = repeated(20000) { ["-global", "virtio-balloon-device.p\($0)=1"] }
+        let balloons = repeated(20000) { _ in ["-device", "virtio-balloon"] }
+        let last = ["-global", "virtio-balloon-device.deflate-on-oom=on"]
+        #expect(GuestCommandLine(["qemu-kvm"] + globals + balloons + last).balloon == .autodeflate)
+
+        let properties = repeated(20000) { ["-set", "device.b.p\($0)=1"] + ["-set", "object.m.p\($0)=1"] }
+        let named = repeated(20000) { _ in ["-device", "virtio-balloon,id=b"] }
+        let set = ["-set", "device.b.deflate-on-oom=on", "-set", "object.m.size=2G", "-object", "memory-backend-ram,id=m"]
+        let line = ["qemu-kvm", "-m", "1G", "-device", "pc-dimm,memdev=m"]
+        let guest = GuestCommandLine(line + properties + named + set)
+        #expect(guest.balloon == .autodeflate)
+        #expect(guest.configured == KiB(3 * Self.gibibyte))
+    }
 }

@@ -46,6 +46,48 @@ import Testing
             loaded.diagnostics.first?.origin == .file(host.path("etc/ksmtuned.conf"), line: 2, column: 1))
     }
 
+    @Test func `an expression that takes too long to compile is an error at its place`() {
+        let host = FakeHost()
+        host.write("\nKSM_GUEST_PATTERN='((a{1,255}){1,255}){1,255}'\n", to: "etc/ksmtuned.conf")
+        let file = host.path("etc/ksmtuned.conf")
+        #expect(
+            ConfigurationFiles(host.paths).load(total: nil).diagnostics.map { $0.description } == [
+                "\(file):2:1: error: KSM_GUEST_PATTERN=((a{1,255}){1,255}){1,255} takes too much time or memory: with its "
+                    + "repeats written out it has more than 2000 characters; write it without"
+            ])
+    }
+
+    @Test func `a file or all files together of more than a megabyte are an error`() {
+        let host = FakeHost()
+        let half = "#" + String(repeating: "x", count: 1 << 19) + "\n"
+        host.write(half + half, to: "etc/ksmtuned.conf")
+        #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        host.write(half, to: "etc/ksmtuned.conf")
+        #expect(ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        host.write(half, to: "etc/ksmtuned.conf.d/10-a.conf")
+        host.write("KSM_THRES_COEF=50\n", to: "etc/ksmtuned.conf.d/20-b.conf")
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(
+            loaded.diagnostics.map { $0.description } == [
+                "\(host.path("etc/ksmtuned.conf.d/10-a.conf")):1:1: error: the files up to this one hold more than 1048576 "
+                    + "bytes together, and what follows is not read; make them smaller"
+            ])
+        #expect(loaded.configuration.thresholdPercent == 20)
+    }
+
+    @Test func `more than a hundred drop-ins are an error`() {
+        let host = FakeHost()
+        for number in 0..<100 { host.write("KSM_THRES_COEF=50\n", to: "etc/ksmtuned.conf.d/\(number).conf") }
+        #expect(ConfigurationFiles(host.paths).load(total: nil).diagnostics.isEmpty)
+        host.write("", to: "etc/ksmtuned.conf.d/100.conf")
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(
+            loaded.diagnostics.map { $0.description } == [
+                "\(host.path("etc/ksmtuned.conf.d")):1:1: error: there are 101 files, more than 100, and none of them is "
+                    + "read; remove those that are not needed"
+            ])
+    }
+
     @Test func `a product beyond 64 bits is an error on the host where it is`() {
         let host = FakeHost()
         host.write("KSM_THRES_COEF=9000000000000000\n", to: "etc/ksmtuned.conf")

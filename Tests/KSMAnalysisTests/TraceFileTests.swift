@@ -175,6 +175,29 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         #expect(errors("\(Self.names)\n0,x,y\n1,z,2\n").count == 3)
     }
 
+    @Test func `Too many samples and too long a line are errors`() throws {
+        let rows = (0..<5).map { "\($0),1,1" }.joined(separator: "\n")
+        let text = Array("\(Self.names)\n\(rows)\n".utf8)
+        #expect(try TraceFile.parse(text, named: "day.csv", total: KiB(1), most: 5).records.count == 5)
+        #expect(throws: BadTrace.self) { try TraceFile.parse(text, named: "day.csv", total: KiB(1), most: 4) }
+        do {
+            _ = try TraceFile.parse(text, named: "day.csv", total: KiB(1), most: 4)
+        } catch {
+            #expect(
+                error.diagnostics.map { $0.description } == [
+                    "day.csv:6:1: error: there are more than 4 samples; cut the trace into parts"
+                ])
+        }
+        #expect(TraceFile.mostSamples == 1_000_000)
+        let commas = String(repeating: ",", count: 65_537)
+        for text in [commas, "\(Self.names)\n\(commas)\n"] {
+            #expect(
+                errors(text).map { $0.drop { $0 != " " } } == [
+                    " error: the line has 65537 bytes, more than 65536; write one sample on each line"
+                ])
+        }
+    }
+
     @Test func `Semicolons are reported as such`() {
         #expect(errors("time_seconds;free_kib;committed_kib\n0;1;2\n")[0].hasSuffix("; separate the columns by commas"))
     }

@@ -156,6 +156,28 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test func `HUP with a configuration that would take all memory or time keeps the previous one`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_NPAGES_BOOST=10\n")
+        let doubling = "A0=x\n" + (1...60).map { "A\($0)=$A\($0 - 1)$A\($0 - 1)\n" }.joined()
+        let nested = "KSM_GUEST_PATTERN='((((a{1,255}){1,255}){1,255}){1,255}'\n"
+        let unknown = (0..<60_000).map { "KSM_X\($0)=1\n" }.joined()
+        for (round, text) in [doubling, nested, unknown].enumerated() {
+            host.configure("KSM_NPAGES_BOOST=1000\n" + text)
+            try await daemon.reload()
+            try await daemon.until("it had decided") { host.knob("pages_to_scan") == "\(74 + round * 10)" }
+        }
+        let configuration = host.path("etc/ksmtuned.conf")
+        let messages = daemon.messages(with: configuration)
+        #expect(messages.contains { $0.hasPrefix("\(configuration):15:9: error: the value becomes longer than") })
+        #expect(messages.contains { $0.contains("takes too much time or memory") })
+        #expect(messages.contains { $0.contains("there are 900 more errors and warnings from here on") })
+        #expect(messages.count == 103)
+        #expect(!daemon.messages.contains("configuration reloaded"))
+        #expect(try await daemon.end() == 0)
+    }
+
     @Test func `HUP opens LOGFILE again, as logrotate(8) wants it`() async throws {
         let host = FakeHost()
         host.configure("LOGFILE=/log\n")

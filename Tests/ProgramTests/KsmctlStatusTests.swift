@@ -257,6 +257,23 @@ import Testing
         #expect(try JSONSchema("explain").problems(json.output) == [])
     }
 
+    @Test(arguments: ["", "MemTotal: 0 kB\n", "MemTotal: x kB\n"])
+    func `Without the host's memory there is nothing to explain, as the daemon would not start`(
+        _ line: String
+    ) async throws {
+        let host = FakeHost()
+        host.write(line + "MemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\n", to: "proc/meminfo")
+        let outcome = try await Program.ksmctl.run(["explain", host.rootOption])
+        #expect(outcome.status == Refusal.Status.unavailable.rawValue)
+        #expect(outcome.output.isEmpty)
+        #expect(
+            outcome.error == "ksmctl: \(host.path("proc/meminfo")) has no MemTotal line with a number above 0, so there "
+                + "is nothing to decide by\n")
+        let daemon = try await Program.ksmtuned.run(["--once", host.rootOption])
+        #expect(daemon.status != 0)
+        #expect(daemon.error.contains("it has no MemTotal line with a number above 0"))
+    }
+
     @Test func `Every reason of the adaptive policy is explained`() throws {
         for reason in Decision.Reason.allCases {
             var decision = try Self.decision()

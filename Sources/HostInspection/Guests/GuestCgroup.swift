@@ -94,6 +94,8 @@ struct GuestCgroup {
 
     /// - Returns: `nil` for a path outside of what this process can see, which begins with `/..`.
     private static func components(_ path: ArraySlice<UInt8>) -> [String]? {
+        // The kernel's are no longer than a path may be, and each level is looked at.
+        guard path.count <= 4096 else { return nil }
         let components = path.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
         return components.contains("..") ? nil : components
     }

@@ -6,8 +6,20 @@ internal import KSMPolicy
 struct OptionValues {
     /// The value that counts of each key: the last one.
     private var values: [String: String] = [:]
+    /// What was said elsewhere and counts before these values, the first of these first.
+    private var overrides: [OptionValues] = []
+    /// What was said elsewhere and counts where these values have nothing, the last of these first.
+    private var defaults: [OptionValues] = []
 
     init() {}
+
+    /// The same values with others before and behind them, which are not copied: thousands may share them.
+    func with(overrides: OptionValues? = nil, defaults: [OptionValues] = []) -> OptionValues {
+        var joined = self
+        joined.overrides = overrides.map { [$0] } ?? []
+        joined.defaults = defaults
+        return joined
+    }
 
     /// Reads `key=value,key=value`. A doubled comma is a comma of the value; see qemu(1), "Introduction".
     ///
@@ -49,7 +61,10 @@ struct OptionValues {
 
     /// The value that counts.
     subscript(key: String) -> String? {
-        get { values[key] }
+        get {
+            overrides.lazy.compactMap { $0[key] }.first ?? values[key]
+                ?? defaults.reversed().lazy.compactMap { $0[key] }.first
+        }
         set { values[key] = newValue }
     }
 

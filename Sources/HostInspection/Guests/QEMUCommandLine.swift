@@ -138,14 +138,15 @@ struct QEMUCommandLine {
             if known.isEmpty { return nil }
             parts += known.map { backend in
                 // A single one is as large as the guest, whatever it says itself.
-                part(backend, backends.count == 1 ? memoryAtStart : backend.size("size", unit: MemorySize.byte))
+                GuestCommandLine.Part(
+                    size: backends.count == 1 ? memoryAtStart : backend.size("size", unit: MemorySize.byte),
+                    obstacles: obstacles(backend))
             }
         }
-        return parts + devices.dimms.compactMap { dimm in dimm.backend.map { part($0, dimm.size) } }
-    }
-
-    private func part(_ backend: OptionValues, _ size: KiB?) -> GuestCommandLine.Part {
-        GuestCommandLine.Part(size: size, obstacles: obstacles(backend))
+        return parts
+            + devices.dimms.compactMap { dimm in
+                dimm.backend.map { GuestCommandLine.Part(size: dimm.size, obstacles: obstacles($0)) }
+            }
     }
 
     private func obstacles(_ backend: OptionValues) -> [GuestDetails.Obstacle] {
@@ -174,10 +175,14 @@ struct QEMUCommandLine {
         obstacles + (isOnHugePages ? [.hugePages] : []) + (isConfidential ? [.confidential] : [])
     }
 
+    /// Paths of mounts are far shorter; PATH_MAX is 4096.
+    private static let longestPath = 512
+
     /// Whether a path is in a mount of hugetlbfs, by the names that such mounts have: `/dev/hugepages`,
     /// `/dev/hugepages1G`, `/run/hugepages/kvm/2048kB` (Proxmox VE), `/mnt/huge` (DPDK).
     private func isOnHugePages(_ path: String?) -> Bool {
-        guard let path else { return false }
+        // What is longer than a path can be is none; thousands of nodes may name one object that has it.
+        guard let path, path.utf8.count <= Self.longestPath else { return false }
         return path.utf8.split(separator: UInt8(ascii: "/")).contains { $0.starts(with: "huge".utf8) }
     }
 }

@@ -8,9 +8,9 @@ struct QEMUDevices {
     private var objects: [String: OptionValues] = [:]
     private(set) var all: [OptionValues] = []
     /// What `-global` sets, by driver.
-    private var globals: [String: [(property: String, value: String)]] = [:]
+    private var globals: [String: OptionValues] = [:]
     /// What `-set` sets, by the kind and the id: `device.balloon0`.
-    private var settings: [String: [(property: String, value: String)]] = [:]
+    private var settings: [String: OptionValues] = [:]
 
     mutating func addObject(_ text: String) {
         let object = OptionValues(jsonOr: text, implied: "qom-type")
@@ -25,13 +25,13 @@ struct QEMUDevices {
         if let equals = bytes.firstIndex(of: UInt8(ascii: "=")),
             let dot = bytes[..<equals].firstIndex(of: UInt8(ascii: "."))
         {
-            add(
+            Self.add(
                 bytes[..<dot], property: bytes[(dot + 1)..<equals], value: bytes[(equals + 1)...], to: &globals)
             return
         }
         let values = OptionValues(text, implied: "driver")
         if let driver = values["driver"], let property = values["property"], let value = values["value"] {
-            globals[driver, default: []].append((property, value))
+            globals[driver, default: OptionValues()][property] = value
         }
     }
 
@@ -42,34 +42,34 @@ struct QEMUDevices {
             let first = bytes[..<equals].firstIndex(of: UInt8(ascii: ".")),
             let second = bytes[(first + 1)..<equals].firstIndex(of: UInt8(ascii: "."))
         else { return }
-        add(
+        Self.add(
             bytes[..<second], property: bytes[(second + 1)..<equals], value: bytes[(equals + 1)...], to: &settings)
     }
 
-    private func add(
+    private static func add(
         _ key: ArraySlice<UInt8>, property: ArraySlice<UInt8>, value: ArraySlice<UInt8>,
-        to settings: inout [String: [(property: String, value: String)]]
+        to settings: inout [String: OptionValues]
     ) {
-        settings[String(decoding: key, as: UTF8.self), default: []].append(
-            (String(decoding: property, as: UTF8.self), String(decoding: value, as: UTF8.self)))
+        settings[String(decoding: key, as: UTF8.self), default: OptionValues()][
+            String(decoding: property, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
     }
 
     /// Applies what was set elsewhere, when all options are read: what `-set` says counts as if the option itself had
     /// it, and what `-global` says where the option has nothing.
+    ///
+    /// A line may set thousands of properties for thousands of devices, so that none of them is copied to a device.
     mutating func settle() {
         for (key, values) in settings where key.hasPrefix("object.") {
             let id = String(key.dropFirst("object.".count))
-            for (property, value) in values { objects[id]?[property] = value }
+            objects[id] = objects[id]?.with(overrides: values)
         }
         for index in all.indices {
-            if let id = all[index]["id"] {
-                for (property, value) in settings["device.\(id)"] ?? [] { all[index][property] = value }
-            }
-            var defaults: [String: String] = [:]
-            for driver in Self.types(all[index]["driver"] ?? "") {
-                for (property, value) in globals[driver] ?? [] { defaults[property] = value }
-            }
-            for (property, value) in defaults where all[index][property] == nil { all[index][property] = value }
+            let own = all[index]
+            let set = own["id"].flatMap { settings["device.\($0)"] }
+            let device = own.with(overrides: set)
+            all[index] = own.with(
+                overrides: set,
+                defaults: Self.types(device["driver"] ?? "").compactMap { globals[$0] })
         }
     }
 

@@ -50,12 +50,17 @@ package struct SwapDevice: Equatable, Sendable {
 
     var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
 
+    /// Linux knows 32 at most, MAX_SWAPFILES of `include/linux/swap.h`.
+    private static let most = 32
+
     /// - Returns: `nil` where there is no such file.
     /// - Throws: ``KernelFileError`` also for a line that makes no sense.
     package static func all(_ paths: HostPaths) throws(KernelFileError) -> [SwapDevice]? {
         guard let text = try SmallFile.text(paths.swaps, limit: 1 << 20) else { return nil }
         var devices: [SwapDevice] = []
-        for line in text.split(separator: "\n").dropFirst() { devices.append(try SwapDevice(line: line, paths)) }
+        let lines = text.split(separator: "\n").dropFirst()
+        guard lines.count <= most else { throw SmallFile.notUnderstood(paths.swaps, "it has \(lines.count) lines") }
+        for line in lines { devices.append(try SwapDevice(line: line, paths)) }
         return devices
     }
 

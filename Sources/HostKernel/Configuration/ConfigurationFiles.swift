@@ -40,14 +40,32 @@ package struct ConfigurationFiles: Sendable {
     /// - Parameter total: The host's memory, for defaults that follow it and to see whether the settings' arithmetic
     ///   fits it; `nil` leaves that open.
     package func load(total: KiB?) -> LoadedConfiguration {
-        let environment = Self.environment()
+        var environment = Self.environment()
+        let tooLong = environment.filter {
+            $0.value.utf8.count > ConfigurationBounds.value && Setting(rawValue: $0.name) != nil
+        }
+        environment.removeAll { assignment in tooLong.contains { $0.name == assignment.name } }
         var parser = AssignmentParser(environment: environment)
-        var diagnostics: [Diagnostic] = []
+        var diagnostics = tooLong.map {
+            Diagnostic(
+                .error, at: .environment, "the value of \($0.name) is longer than \(ConfigurationBounds.value) bytes",
+                hint: "write a shorter one")
+        }
         var mayPass = false
         let paths = [file] + dropIns(&diagnostics, &mayPass)
+        var size = 0
         for path in paths {
             do throws(KernelFileError) {
                 if let text = try HostFile.readText(path) {
+                    size += text.count
+                    guard size <= ConfigurationBounds.text else {
+                        diagnostics.append(
+                            Diagnostic(
+                                .error, at: .file(path, line: 1, column: 1),
+                                "the files up to this one hold more than \(ConfigurationBounds.text) bytes together, "
+                                    + "and what follows is not read", hint: "make them smaller"))
+                        break
+                    }
                     parser.read(text, from: path)
                 } else if isNamed && path == file {
                     throw KernelFileError(.read, path, errno: ENOENT)
@@ -99,11 +117,12 @@ package struct ConfigurationFiles: Sendable {
         do throws(Pattern.Refusal) {
             _ = try Pattern(pattern)
         } catch {
+            let what = error.isTooCostly ? "takes too much time or memory" : "is not an extended regular expression"
             diagnostics.append(
                 Diagnostic(
                     .error, at: values[.guestPattern].origin,
-                    "\(Setting.guestPattern.name)=\(pattern) is not an extended regular expression: \(error.reason)",
-                    hint: "see regex(7)"))
+                    "\(Setting.guestPattern.name)=\(pattern.quotable) \(what): \(error.reason)",
+                    hint: error.isTooCostly ? "write it without" : "see regex(7)"))
         }
     }
 
@@ -128,7 +147,7 @@ package struct ConfigurationFiles: Sendable {
             let value = values[setting]
             diagnostics.append(
                 Diagnostic(
-                    .error, at: value.origin, "\(setting.name)=\(value.text) \(why)", hint: "write a smaller number"))
+                    .error, at: value.origin, "\(setting.name)=\(value.shown) \(why)", hint: "write a smaller number"))
         }
     }
 
@@ -147,6 +166,14 @@ package struct ConfigurationFiles: Sendable {
                         .error, at: .file(folder, line: 1, column: 1), error.description,
                         hint: "make it a readable folder, or remove it"))
             }
+        }
+        if names.count > ConfigurationBounds.dropIns {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: .file(folder, line: 1, column: 1),
+                    "there are \(names.count) files, more than \(ConfigurationBounds.dropIns), and none of them is read",
+                    hint: "remove those that are not needed"))
+            return []
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(folder)/\($0)" }
     }

@@ -5,11 +5,15 @@ internal import Glibc
     private let compiled: UnsafeMutablePointer<regex_t>
 
     package struct Refusal: Error, Equatable, Sendable {
-        /// As regerror(3) says it.
+        /// As regerror(3) says it, or why it is not compiled at all.
         package var reason: String
+        /// Whether it is an expression that regcomp(3) might take, but at too great a cost.
+        package var isTooCostly = false
     }
 
+    /// - Throws: ``Refusal``, also for what would take more time or memory to compile than ``PatternCost`` allows.
     package init(_ text: String) throws(Refusal) {
+        if let reason = PatternCost(text).refusal { throw Refusal(reason: reason, isTooCostly: true) }
         let compiled = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
         let code = unsafe regcomp(compiled, text, REG_EXTENDED | REG_NOSUB)
         guard code == 0 else {

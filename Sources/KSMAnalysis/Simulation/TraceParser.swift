@@ -3,15 +3,22 @@ package import KSMPolicy
 extension TraceFile {
     /// At most this number of errors is reported.
     package static let mostErrors = 20
+    /// At most this number of samples is read: nearly two years of one a minute.
+    package static let mostSamples = 1_000_000
+    /// At most this number of bytes is read of a line; one with all columns has some 300.
+    package static let longestLine = 65_536
 
     /// Reads a trace.
     ///
     /// - Parameters:
     ///   - name: Of the file, for errors.
     ///   - total: What `total_kib` is where the trace does not have it; `nil` where that is not known.
+    ///   - most: More samples are an error.
     /// - Throws: ``BadTrace`` with all that is wrong.
-    package static func parse(_ text: [UInt8], named name: String, total: KiB?) throws(BadTrace) -> Trace {
-        var parser = TraceParser(name: name, total: total)
+    package static func parse(
+        _ text: [UInt8], named name: String, total: KiB?, most: Int = mostSamples
+    ) throws(BadTrace) -> Trace {
+        var parser = TraceParser(name: name, total: total, most: most)
         parser.read(text)
         return try parser.trace()
     }
@@ -23,6 +30,7 @@ private struct TraceParser {
 
     let name: String
     let total: KiB?
+    let most: Int
 
     /// The columns in the order of the first line, `nil` for one that is not known; empty before that line.
     private var columns: [Column?] = []
@@ -31,9 +39,10 @@ private struct TraceParser {
     private var line = 0
     private var lastTime: Int64?
 
-    init(name: String, total: KiB?) {
+    init(name: String, total: KiB?, most: Int) {
         self.name = name
         self.total = total
+        self.most = most
     }
 
     /// A field without the blanks and quotes around it, and its column in bytes, from 1.
@@ -62,6 +71,19 @@ private struct TraceParser {
             rest = rest[min(end + 1, rest.endIndex)...]
             if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
             guard let first = bytes.first(where: { !$0.isBlank }), first != UInt8(ascii: "#") else { continue }
+            guard bytes.count <= TraceFile.longestLine else {
+                diagnostics.append(
+                    diagnostic(
+                        1, "the line has \(bytes.count) bytes, more than \(TraceFile.longestLine)",
+                        "write one sample on each line"))
+                return
+            }
+            guard records.count < most else {
+                diagnostics.append(
+                    diagnostic(
+                        1, "there are more than \(most) samples", "cut the trace into parts"))
+                return
+            }
             let fields = Self.fields(bytes)
             if columns.isEmpty {
                 readNames(fields)

@@ -7,7 +7,11 @@
 /// One parser reads all files of a configuration in order, since a later one may use the names of an earlier one.
 package struct AssignmentParser {
     package private(set) var assignments: [Assignment] = []
-    package private(set) var diagnostics: [Diagnostic] = []
+    private var messages: [Diagnostic] = []
+    /// What there was to say beyond ``ConfigurationBounds/messages``.
+    private var unreported: (count: Int, first: Origin, severity: Diagnostic.Severity)?
+    /// Whether there are more assignments than may be.
+    private var isFull = false
     private var variables: [String: String] = [:]
     private let knowsSettings: Bool
 
@@ -22,6 +26,33 @@ package struct AssignmentParser {
         }
     }
 
+    /// What there is to say: at most ``ConfigurationBounds/messages``, and how much more.
+    package var diagnostics: [Diagnostic] {
+        guard let unreported else { return messages }
+        let isOne = unreported.count == 1
+        return messages + [
+            Diagnostic(
+                unreported.severity, at: unreported.first,
+                "there \(isOne ? "is 1 more error or warning" : "are \(unreported.count) more errors and warnings") from here on",
+                hint: "mend those above first")
+        ]
+    }
+
+    /// Keeps one more diagnostic, which is made only if there is still room for it.
+    private mutating func report(
+        _ severity: Diagnostic.Severity, at origin: Origin, _ make: () -> (message: String, hint: String)
+    ) {
+        guard messages.count >= ConfigurationBounds.messages else {
+            let (message, hint) = make()
+            messages.append(Diagnostic(severity, at: origin, message, hint: hint))
+            return
+        }
+        unreported = (
+            (unreported?.count ?? 0) + 1, unreported?.first ?? origin,
+            unreported?.severity == .error ? .error : severity
+        )
+    }
+
     /// Reads one file to its end.
     ///
     /// - Parameters:
@@ -29,7 +60,7 @@ package struct AssignmentParser {
     ///   - file: The name for diagnostics.
     package mutating func read(_ text: [UInt8], from file: String) {
         var scanner = ShellScanner(text, file: file)
-        while !scanner.isAtEnd {
+        while !scanner.isAtEnd, !isFull {
             readLine(&scanner)
         }
     }
@@ -38,6 +69,8 @@ package struct AssignmentParser {
 
     private mutating func readLine(_ scanner: inout ShellScanner) {
         var pending: [Assignment] = []
+        // Those of the line before its last semicolon.
+        var onLine = 0
         var isExporting = false
         while true {
             scanner.skipBlanks()
@@ -51,7 +84,9 @@ package struct AssignmentParser {
             }
             if byte == UInt8(ascii: ";") {
                 scanner.advance()
+                onLine += pending.count
                 commit(&pending)
+                guard !isFull else { return }
                 isExporting = false
                 continue
             }
@@ -60,11 +95,12 @@ package struct AssignmentParser {
             if !name.isEmpty, scanner.peek == UInt8(ascii: "=") {
                 scanner.advance()
                 do {
+                    try Self.checkBounds(of: name, behind: pending.count + onLine, at: origin)
                     // `export` is a command: what stands behind it is expanded before any of it is assigned.
                     let value = try readValue(&scanner, isExporting ? [] : pending)
                     pending.append(Assignment(name: name, value: value, origin: origin))
                 } catch {
-                    diagnostics.append(error)
+                    report(.error, at: error.origin) { (error.message, error.hint) }
                     scanner.skipLine()
                     return
                 }
@@ -84,13 +120,37 @@ package struct AssignmentParser {
         commit(&pending)
     }
 
+    private static func checkBounds(of name: String, behind count: Int, at origin: Origin) throws(Diagnostic) {
+        guard name.utf8.count <= ConfigurationBounds.name else {
+            throw Diagnostic(
+                .error, at: origin,
+                "the name \(name.quotable) has \(name.utf8.count) bytes, more than \(ConfigurationBounds.name)",
+                hint: "write a shorter name")
+        }
+        guard count < ConfigurationBounds.assignmentsOnLine else {
+            throw Diagnostic(
+                .error, at: origin, "the line has more than \(ConfigurationBounds.assignmentsOnLine) assignments",
+                hint: "write one on each line")
+        }
+    }
+
     private mutating func commit(_ pending: inout [Assignment]) {
         for assignment in pending {
+            guard assignments.count < ConfigurationBounds.assignments else {
+                isFull = true
+                report(.error, at: assignment.origin) {
+                    (
+                        "there are more than \(ConfigurationBounds.assignments) assignments, and what follows is not read",
+                        "leave out those that are no settings"
+                    )
+                }
+                return
+            }
             variables[assignment.name] = assignment.value
             if knowsSettings, let misnomer = Misnomer(assignment.name) {
-                diagnostics.append(
-                    Diagnostic(
-                        .warning, at: assignment.origin, "\(assignment.name) \(misnomer.message)", hint: misnomer.hint))
+                report(.warning, at: assignment.origin) {
+                    ("\(assignment.name) \(misnomer.message)", misnomer.hint)
+                }
             }
             assignments.append(assignment)
         }
@@ -104,32 +164,38 @@ package struct AssignmentParser {
         let word = name + scanner.takeRestOfWord()
         scanner.skipBlanks()
         if !name.isEmpty, word == name, pending.isEmpty, scanner.peek == UInt8(ascii: "=") {
-            diagnostics.append(
-                Diagnostic(
-                    .warning, at: origin,
+            let name = name.quotable
+            report(.warning, at: origin) {
+                (
                     "\(name) has a space before its equals sign: the line is ignored, as bash did",
-                    hint: "write \(name)=value without spaces"))
+                    "write \(name)=value without spaces"
+                )
+            }
             scanner.skipLine()
             return
         }
+        let shown = word.quotable
         if let assigned = pending.last, assigned.value.isEmpty, Setting(rawValue: assigned.name) != nil {
-            diagnostics.append(
-                Diagnostic(
-                    .warning, at: assigned.origin,
+            report(.warning, at: assigned.origin) {
+                (
                     "\(assigned.name)= has a space behind its equals sign: the line is ignored, as bash did",
-                    hint: "write \(assigned.name)=\(word) without spaces"))
+                    "write \(assigned.name)=\(shown) without spaces"
+                )
+            }
             scanner.skipLine()
             return
         }
         if let assigned = pending.last, Setting(rawValue: assigned.name)?.mayHoldBlanks == true {
-            diagnostics.append(
-                Diagnostic(
-                    .error, at: origin, "'\(word)' stands behind the blank that ends the value of \(assigned.name)",
-                    hint: "write quotes around the whole value: \(assigned.name)=\"\(assigned.value) \(word)\""))
+            report(.error, at: origin) {
+                (
+                    "'\(shown)' stands behind the blank that ends the value of \(assigned.name)",
+                    "write quotes around the whole value: \(assigned.name)=\"\(assigned.value.quotable) \(shown)\""
+                )
+            }
             scanner.skipLine()
             return
         }
-        diagnostics.append(Diagnostic(.error, at: origin, Self.problem(of: word), hint: Self.remedy(for: word, name)))
+        report(.error, at: origin) { (Self.problem(of: word), Self.remedy(for: word, name)) }
         switch word {
         case "if", "for", "while", "until", "case", "select": scanner.skipBlock()
         default: scanner.skipLine()
@@ -141,7 +207,7 @@ package struct AssignmentParser {
         case "if", "for", "while", "until", "case", "select", "function", "then", "else", "fi", "do", "done", "esac":
             "'\(word)' is shell syntax, and this file is read, never run"
         default:
-            "'\(word)' is not an assignment, and this file is read, never run"
+            "'\(word.quotable)' is not an assignment, and this file is read, never run"
         }
     }
 
@@ -151,9 +217,9 @@ package struct AssignmentParser {
         case ".", "source": "put those settings into a file of the drop-in folder"
         case "declare", "typeset", "readonly", "local", "let": "write NAME=value alone"
         case _ where !name.isEmpty && word.utf8.dropFirst(name.utf8.count).starts(with: "+=".utf8):
-            "write the whole value with \(name)=value"
+            "write the whole value with \(name.quotable)=value"
         case _ where !name.isEmpty && word.utf8.dropFirst(name.utf8.count).first == UInt8(ascii: "["):
-            "write \(name)=value; settings are not arrays"
+            "write \(name.quotable)=value; settings are not arrays"
         default: "write NAME=value lines only"
         }
     }
@@ -161,10 +227,12 @@ package struct AssignmentParser {
     // MARK: One value
 
     private func readValue(_ scanner: inout ShellScanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
+        let start = scanner
         var value: [UInt8] = []
         // Where a shell puts a home folder for a tilde: at the beginning, and behind a colon.
         var mayBeHome = true
         while let byte = scanner.peek, !scanner.isAtWordEnd {
+            try Self.checkBounds(of: value, at: start)
             defer { mayBeHome = byte == UInt8(ascii: ":") }
             switch byte {
             case UInt8(ascii: "~") where mayBeHome:
@@ -191,7 +259,17 @@ package struct AssignmentParser {
                 if let byte = try takeText(&scanner) { value.append(byte) }
             }
         }
+        try Self.checkBounds(of: value, at: start)
         return String(decoding: value, as: UTF8.self)
+    }
+
+    private static func checkBounds(of value: [UInt8], at start: ShellScanner) throws(Diagnostic) {
+        if value.count <= ConfigurationBounds.value { return }
+        throw start.problem(Self.tooLong, hint: "write a shorter value")
+    }
+
+    private static var tooLong: String {
+        "the value becomes longer than \(ConfigurationBounds.value) bytes"
     }
 
     private func readSingleQuoted(_ scanner: inout ShellScanner, into value: inout [UInt8]) throws(Diagnostic) {
@@ -277,6 +355,9 @@ package struct AssignmentParser {
         }
         guard !name.isEmpty else { return }
         let text = pending.last { $0.name == name }?.value ?? variables[name] ?? ""
+        guard value.count + text.utf8.count <= ConfigurationBounds.value else {
+            throw start.problem(Self.tooLong, hint: "write a shorter value")
+        }
         value.append(contentsOf: text.utf8)
     }
 }

@@ -66,7 +66,7 @@ private struct ValueReader {
         refused.append(setting)
         let value = values[setting]
         diagnostics.append(
-            Diagnostic(.error, at: value.origin, "\(setting.name)=\(value.text) \(why)", hint: hint))
+            Diagnostic(.error, at: value.origin, "\(setting.name)=\(value.shown) \(why)", hint: hint))
     }
 
     /// - Parameter longest: What the setting may be at most; endless where any time will do.
@@ -193,9 +193,9 @@ private struct ValueReader {
         let hint = "write a minimum at or below the maximum"
         // Whoever wrote one of the two looks for the error at its line.
         if values[least].origin == .builtIn {
-            refuse(most, "is below \(least.name)=\(values[least].text)", hint: hint)
+            refuse(most, "is below \(least.name)=\(values[least].shown)", hint: hint)
         } else {
-            refuse(least, "is above \(most.name)=\(values[most].text)", hint: hint)
+            refuse(least, "is above \(most.name)=\(values[most].shown)", hint: hint)
         }
     }
 
@@ -204,7 +204,7 @@ private struct ValueReader {
         func warn(_ setting: Setting, _ message: String, hint: String) {
             let value = values[setting]
             diagnostics.append(
-                Diagnostic(.warning, at: value.origin, "\(setting.name)=\(value.text) \(message)", hint: hint))
+                Diagnostic(.warning, at: value.origin, "\(setting.name)=\(value.shown) \(message)", hint: hint))
         }
         // What was refused stands in the configuration as a harmless value, which means nothing.
         if configuration.pagesMinimum > configuration.pagesMaximum, !refused.contains(.pagesMinimum),
@@ -259,7 +259,7 @@ private struct ValueReader {
         diagnostics.append(
             Diagnostic(
                 .warning, at: value.origin,
-                "\(Setting.thresholdConstant.name)=\(value.text) is \(constant), less than 1 % of this host's \(total), and "
+                "\(Setting.thresholdConstant.name)=\(value.shown) is \(constant), less than 1 % of this host's \(total), and "
                     + "counts nowhere: \(Setting.thresholdPercent.name)=\(configuration.thresholdPercent) % is more",
                 hint: "it is in KiB: write \(onePercent.count) or more, or leave it out"))
     }

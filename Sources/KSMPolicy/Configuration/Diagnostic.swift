@@ -49,3 +49,12 @@ extension Diagnostic: CustomStringConvertible {
         return (hint.isEmpty ? text : "\(text); \(hint)").printable
     }
 }
+
+extension String {
+    /// As a message quotes it: what is longer than a line bears is cut.
+    package var quotable: String {
+        let longest = 200
+        guard utf8.count > longest else { return self }
+        return String(decoding: utf8.prefix(longest), as: UTF8.self) + "..."
+    }
+}

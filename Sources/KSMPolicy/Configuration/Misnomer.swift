@@ -2,24 +2,29 @@
 struct Misnomer {
     /// Behind the name.
     let message: String
-    let hint: String
+    private let known: String?
+    private let name: String
+
+    /// What to write instead; found by a comparison with every setting's name, so for those that are shown.
+    var hint: String { known ?? Setting.nearest(to: name).map { "did you mean \($0.name)?" } ?? "" }
 
     /// - Returns: `nil` for a setting, and for a name of the administrator's own.
     init?(_ name: String) {
         guard Setting(rawValue: name) == nil else { return nil }
+        self.name = name
         if let other = Self.elsewhere.first(where: { $0.name == name }) {
-            (message, hint) = (other.message, other.hint)
+            (message, known) = (other.message, other.hint)
             return
         }
         let capitals = String(decoding: name.utf8.map { $0.isLowerCaseLetter ? $0 - 0x20 : $0 }, as: UTF8.self)
         if let setting = Setting(rawValue: capitals) {
             message = "is not a setting, and is ignored: their names are in capital letters"
-            hint = "write \(setting.name)"
+            known = "write \(setting.name)"
             return
         }
         guard name.utf8.starts(with: "KSM_".utf8) else { return nil }
         message = "is not a setting, and is ignored"
-        hint = Setting.nearest(to: name).map { "did you mean \($0.name)?" } ?? ""
+        known = nil
     }
 
     /// Names of other files that have to do with KSM.

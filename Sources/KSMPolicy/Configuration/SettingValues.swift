@@ -6,6 +6,9 @@ package struct SettingValues: Sendable {
     package struct Value: Equatable, Sendable {
         package var text: String
         package var origin: Origin
+
+        /// As a message quotes it.
+        package var shown: String { text.quotable }
     }
 
     private var assigned: [Setting: Value] = [:]

@@ -130,6 +130,11 @@ struct ExplainReport: Report {
         guard view.loaded.isUsable else {
             throw Refusal("the configuration has errors: see ksmctl check-config", .configuration)
         }
+        guard view.total > .zero else {
+            throw Refusal(
+                "\(view.paths.meminfo) has no MemTotal line with a number above 0, so there is nothing to decide by",
+                .unavailable)
+        }
         let policy: ClassicPolicy
         do throws(ClassicPolicy.Refusal) {
             policy = try ClassicPolicy(view.configuration, total: view.total)
