@@ -305,19 +305,6 @@ import Testing
             #expect(guest.vcpus.map { $0 > 0 } ?? true)
         }
     }
-}
-
-/// SplitMix64: the same numbers for the same seed, on every machine.
-private struct Random {
-    var state: UInt64
-
-    mutating func below(_ limit: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Int((mixed ^ (mixed >> 31)) % UInt64(limit))
-    }
 
     // MARK: Long lines
 
@@ -341,5 +328,18 @@ private struct Random {
         let guest = GuestCommandLine(line + properties + named + set)
         #expect(guest.balloon == .autodeflate)
         #expect(guest.configured == KiB(3 * Self.gibibyte))
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed, on every machine.
+private struct Random {
+    var state: UInt64
+
+    mutating func below(_ limit: Int) -> Int {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return Int((mixed ^ (mixed >> 31)) % UInt64(limit))
     }
 }
