@@ -86,6 +86,20 @@ import Testing
         #expect(state == expected)
     }
 
+    @Test func `Quotes in a sentence and thousandths of a CPU are read back as they were`() throws {
+        var state = StateRecord(pid: 1)
+        var decision = decision
+        decision.scan = ScanReport(unscanned: KiB(1), changed: KiB(2))
+        for permille: Int64 in [0, 1, 57, 290, 1001, 4_009] {
+            decision.scan?.cpuShare = Double(permille) / 1000
+            state.report = report(decision)
+            state.report?.sentence = "it's 'quoted'"
+            let again = try #require(StateRecord(parsing: state.text))
+            #expect(again.report?.sentence == "it's 'quoted'")
+            #expect(again.report?.decision.scan?.cpuShare == Double(permille) / 1000)
+        }
+    }
+
     @Test func `The text is assignments only`() {
         var state = StateRecord(pid: 1)
         state.report = report(decision)

@@ -173,7 +173,7 @@ extension StateRecord {
             writer.put(.unscanned, scan.unscanned.count)
             writer.put(.changed, scan.changed.count)
             writer.put(.pass, Int64(scan.pass))
-            writer.put(.cpuShare, scan.cpuShare.map { Int64(saturating: $0 * 1000) })
+            writer.put(.cpuShare, scan.cpuShare.map { Int64(saturating: ($0 * 1000).rounded()) })
         }
         put(decision.advisor, OrderKeys.given, &writer)
     }
@@ -205,7 +205,13 @@ extension StateRecord {
         mutating func put(_ key: Key, quoted sentence: String) {
             begin(key)
             text.append("'")
-            text.append(sentence)
+            var isFirst = true
+            for part in sentence.split(separator: "'", omittingEmptySubsequences: false) {
+                // As a shell has it: out of the quotes, one that stands for itself, and into them again.
+                if !isFirst { text.append("'\\''") }
+                isFirst = false
+                text.append(String(part))
+            }
             text.append("'\n")
         }
 

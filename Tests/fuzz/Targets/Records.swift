@@ -9,7 +9,12 @@ extension FuzzTarget {
         targets.append(
             FuzzTarget("state", longest: 8192) {
                 { input in
-                    guard let state = StateRecord(parsing: input) else { return }
+                    guard var state = StateRecord(parsing: input) else { return }
+                    // What was not believed is not written again, nor is what a share of a CPU cannot be.
+                    state.disbelieved = []
+                    if let share = state.report?.decision.scan?.cpuShare, !(0...1000).contains(share) {
+                        state.report?.decision.scan?.cpuShare = nil
+                    }
                     _ = state.report?.decision.sentence
                     let again = StateRecord(parsing: state.text)
                     try require(
@@ -39,6 +44,7 @@ extension FuzzTarget {
                 return { input in
                     // The whole file, and the slots behind a header of this version.
                     for text in [input, header + input] {
+                        guard !text.starts(with: Tree.missing) else { continue }
                         tree.write(text[...], to: "var/lib/ksmtuned/history")
                         let all = try? HistoryReader.read(tree.paths.history)
                         let last = try? HistoryReader.last(3, tree.paths.history)
