@@ -45,7 +45,8 @@ help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
-	@echo "                such as ARGS='-k WORD' for the checks with this word in their name"
+	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
+	@echo '                ALL=1 adds what takes long: for e2e further cases, and a second kernel'
 	@echo 'make release    build $(PROGRAMS)'
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
@@ -102,7 +103,7 @@ check-metrics: $(PROGRAMS)
 
 # The checks in Python; ARGS are options of Tests/host/run.
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
-	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
+	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(if $(ALL),--all) $(ARGS)
 
 # libFuzzer comes with the toolchain; .build-fuzz keeps what it found, and is no part of the other builds.
 SECONDS ?= 60

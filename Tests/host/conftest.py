@@ -27,7 +27,9 @@ def pytest_addoption(parser):
     group = parser.getgroup('ksmtuned, e2e')
     group.addoption('--install-dir', type=absolute, metavar='DIR',
                     help='a tree as `make install DESTDIR=DIR PREFIX=/usr` leaves it; without it, it is made')
-    group.addoption('--kernel', metavar='SUITE', help='where the kernel comes from: stable, or such as bookworm-backports')
+    group.addoption('--kernel', metavar='SUITE', action='append',
+                    help='where the kernel comes from: stable, or such as bookworm-backports; a machine for each')
+    group.addoption('--all', action='store_true', help='also the cases that take long, and every kernel')
     group.addoption('--append', default='', metavar='WORDS', help="for the kernel's command line")
     group.addoption('--out', type=absolute, metavar='DIR', help="for the machine's journal as JSON")
 

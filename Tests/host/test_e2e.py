@@ -6,20 +6,40 @@ the machine prints is shown as it comes. Alone, a case boots a machine for itsel
 
     run e2e -k 20-merging            one case
     run e2e --out DIR                and the machine's journal as JSON, for a closer look
+    run e2e --kernel stable          another kernel; may be given several times, a machine is booted for each
+    run e2e --all                    every case on every kernel that is known to work, in a quarter of an hour
 
 They need no root and install nothing. KSM of this host is neither read nor written: the machine's memory is not
 mergeable.
 """
 import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
 import pytest
-from shared.machines import QEMU, build_image, qemu, write_initrd
+from shared.machines import KERNEL, QEMU, build_image, qemu, write_initrd
+from shared.kernel import read
 from shared.needs import compiler, need_built, need_programs
 from shared.processes import Stage, capture
 from shared.tested import BUILT, TOP, compile_guest
 
 BOOTED = pathlib.Path(__file__).resolve().parent / 'booted'
 CASES = sorted(path.stem for path in BOOTED.glob('[0-9]*.bash'))
-LIMIT = 1080                            # seconds for all: where QEMU emulates 200, on a busy host four times that
+LONG = '# Long:'                        # so begins a case that runs with --all, or when it is asked for by name
+LIMIT = 1080                            # seconds for all: where QEMU emulates 270, on a busy host four times that
+
+
+def is_long(case):
+    return (BOOTED / f'{case}.bash').read_text().startswith(LONG)
+
+
+def pytest_generate_tests(metafunc):
+    """Every case that is to run, on a machine with each kernel that is to run."""
+    option = metafunc.config.option
+    kernels = option.kernel or ([KERNEL, 'stable'] if option.all and KERNEL != 'stable' else [None])
+    cases = [case for case in CASES if option.all or option.keyword or not is_long(case)]
+    left = sorted(set(CASES) - set(cases))
+    if left:
+        metafunc.config.notes.append(f'only with --all, or by name: {", ".join(left)}')
+    metafunc.parametrize('case', cases)
+    metafunc.parametrize('printed', kernels, ids=[kernel or KERNEL for kernel in kernels], indirect=True, scope='module')
 
 
 def install(root, option):
@@ -70,19 +90,19 @@ def run_machine(stage, image, option, say):
     vmm, console, result = stage.folder / 'e2e-vmm', stage.folder / 'console', stage.folder / 'result'
     vmm.symlink_to(shutil.which(QEMU))
     console.touch()
-    began = time.monotonic()
+    began, limit = time.monotonic(), LIMIT * 2 if option.all else LIMIT
     machine = stage.start(qemu(
         image, stage.folder / 'initrd', [console, result], program=vmm, merge='off', memory='768', processors=2,
         append=f'loglevel=1 systemd.show_status=0 systemd.log_target=journal-or-kmsg {option.append}'))
     with open(console, errors='replace', newline='') as f:
-        while machine.poll() is None and time.monotonic() < began + LIMIT:
+        while machine.poll() is None and time.monotonic() < began + limit:
             say(f.read())
             time.sleep(.1)
         say(f.read())
     late = machine.poll() is None
     lines = [line.split(' ') for line in result.read_text().split('\n')]
     if late or ['end'] not in lines:
-        why = f'was not done after {LIMIT} s' if late else f'ended without a result, with status {machine.returncode}'
+        why = f'was not done after {limit} s' if late else f'ended without a result, with status {machine.returncode}'
         say(f'booted host: the machine {why}\n')
         return console.read_text(errors='replace'), {}
     say(f'booted host: the whole suite took {time.monotonic() - began:.0f} s\n')
@@ -103,9 +123,10 @@ def printed(request):
     if not option.install_dir:
         need_built(option.daemon)
         need_built(option.ksmctl)
-    image, remark = build_image(option.kernel)
+    image, remark = build_image(request.param)
     say(f'\n{remark}\n' if remark else '\n')
-    cases = [item.callspec.params['case'] for item in request.session.items if 'printed' in item.fixturenames]
+    cases = [item.callspec.params['case'] for item in request.session.items
+             if 'printed' in item.fixturenames and item.callspec.params['printed'] == request.param]
     with tempfile.TemporaryDirectory(prefix='ksmtuned-e2e.') as folder:
         stage = Stage(folder)
         try:
@@ -122,13 +143,13 @@ def printed(request):
     if 'summary' not in files:
         return dict(list(printed.items())[:-1])
     passed, failed, skipped = map(int, files['summary'].split())
-    request.config.notes.append(f'booted host: {passed} passed, {failed} failed, {skipped} skipped')
+    kernel = read(image / 'stamp').partition('=')[0].removeprefix('linux-image-')
+    request.config.notes.append(f'booted host, {kernel}: {passed} passed, {failed} failed, {skipped} skipped')
     seen = sum(line.startswith('FAIL ') for lines in printed.values() for line in lines)
     assert seen == failed, f'{failed} checks have failed, and {seen} can be read:\n{text[-2000:]}'
     return printed
 
 
-@pytest.mark.parametrize('case', CASES)
 def test_in_a_booted_host(case, printed, note):
     assert case in printed, f'the machine did not come to the end of this case; it ended: {", ".join(printed) or "none"}'
     lines = printed[case]

@@ -7,7 +7,7 @@ set_knobs 0 137 33
 systemctl start ksm; echo 0 > $ksm/run
 start || return
 check 'scanning' scanning
-pid=$(pid)
+pid=$(pid) found=$(grep ^FOUND_ /run/ksmtuned/state)
 now 'a daemon that waits feeds the watchdog' eval 'sleep 6; is MainPID '"$pid"' && is NRestarts 0'
 mark
 systemctl kill -s STOP ksmtuned
@@ -17,6 +17,7 @@ check '... and active' is ActiveState active
 now '... as another process' test "$(pid)" != "$pid"
 check '... whose pid is in the pid file' eval '[ "$(cat /var/run/ksmtune.pid)" = "$(pid)" ]'
 check '... scanning' scanning
+check '... which knows what was found before the first one' eval '[ -n "$found" ] && [ "$(grep ^FOUND_ /run/ksmtuned/state)" = "$found" ]'
 mark
 systemctl stop ksmtuned
 now 'stop restores run as found before the first start' knob run -eq 0
@@ -45,6 +46,21 @@ set_knobs 0 139 35
 systemctl start ksmtuned; check 'a new start scans' scanning; systemctl stop ksmtuned
 check 'stop restores what this start found' eval 'knob pages_to_scan -eq 139 && knob sleep_millisecs -eq 35'
 now 'no warning beside the restarts' no_complaint
+
+# A daemon that hangs is stopped: what it found is known to the next one.
+fresh
+configure KSM_THRES_COEF=100 KSM_ON_EXIT=restore
+override TimeoutStopSec=2
+systemctl start ksm; set_knobs 0 144 44
+start || return
+check 'scanning' scanning
+mark
+# Frozen behind systemd's back: a process that is only stopped systemd continues to end it.
+echo 1 > "$(group_of ksmtuned)"/cgroup.freeze
+systemctl stop ksmtuned
+check 'a hung daemon is stopped: killed after the time that the unit gives it' systemd_said "result 'timeout'"
+systemctl start ksmtuned; check '... the next one scans' scanning; systemctl stop ksmtuned
+now '... and puts back what was found before the first' eval 'knob run -eq 0 && knob pages_to_scan -eq 144 && knob sleep_millisecs -eq 44'
 
 # Nothing to tune: the knobs cannot be written.
 fresh

@@ -81,6 +81,36 @@ now '... and run is as it was found' knob run -eq 1
 check '... cleanly' clean_stop
 now '... without a warning' no_complaint
 
+# Stopped before the one that systemd started for a killed one is ready.
+knobs_as_booted
+configure $busy KSM_MAX_PAGE_SHARING=512 KSM_SMART_SCAN=no KSM_ON_EXIT=restore
+override RestartSec=100ms
+start || return
+now 'two knobs are set' knobs_are 1 512 0 0
+# restarted PID: systemd has started another, which has come so far that it takes TERM itself.
+restarted() {
+    local new blocked; new=$(pid)
+    [ "$new" != 0 ] && [ "$new" != "$1" ] && read -r blocked < <(sed -n 's/^SigBlk:[[:space:]]*//p' /proc/"$new"/status) &&
+        [ "$(cat /proc/"$new"/comm)" = ksmtuned ] && [ $((0x$blocked & 1 << 14)) != 0 ]
+}
+for i in 1 2 3; do
+    before=$(pid)
+    systemctl kill -s KILL ksmtuned
+    check "killed, and started again: $i" restarted "$before"
+    systemctl stop ksmtuned
+    now '... and stopped at once: as found' knobs_are 1 256 0 1
+    systemctl start ksmtuned
+    now '... and set by the next' knobs_are 1 512 0 0
+done
+# A process that has not come to its own program yet just ends. The next daemon knows all the same what was found.
+systemctl kill -s KILL ksmtuned
+check 'killed, and to be started again' is NRestarts 1
+systemctl stop ksmtuned
+systemctl start ksmtuned
+now '... and stopped before that, and started: set' knobs_are 1 512 0 0
+systemctl stop ksmtuned
+now '... and put back as they were before the first one' knobs_are 1 256 0 1
+
 # An end in the middle of it.
 knobs_as_booted
 guest $guest_mib

@@ -5,7 +5,7 @@ conf=/etc/ksmtuned.conf
 limit=20                    # seconds that a condition may take to come true; a busy machine emulates slowly
 patience=120                # seconds that failures may wait in all; after them each has its first moment only
 passed=0 failed=0 skipped=0
-guests=()
+guests=() hogs=()
 
 uptime() { cut -d' ' -f1 /proc/uptime; }
 
@@ -91,17 +91,43 @@ guest() {
 }
 no_guests() { [ ${#guests[@]} = 0 ] || { kill -KILL "${guests[@]}"; wait "${guests[@]}" 2>/dev/null; }; guests=(); }
 
+# hog NAME MIB [SETTING...]: NAME.service, which takes that much memory that nobody can merge, and is no guest: tail keeps
+# a line until it ends. A unit of its own: a process that is killed for memory ends the whole unit that it is in.
+hog() {
+    local name=$1 mib=$2; shift 2
+    printf '%s\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' "ExecStart=/bin/sh -c '(head -c ${mib}M /dev/zero; exec sleep infinity) | tail > /dev/null'" \
+        "$@" > /run/systemd/system/"$name".service
+    systemctl daemon-reload
+    hogs+=("$name")
+    systemctl start "$name"
+}
+no_hogs() {
+    [ ${#hogs[@]} = 0 ] || { systemctl stop "${hogs[@]}"; (cd /run/systemd/system && rm "${hogs[@]/%/.service}"); systemctl daemon-reload; }
+    hogs=()
+}
+# How often the kernel has killed for memory: on the host, or in the control group of a unit.
+oom_kills() { awk '$1 == "oom_kill" { print $2 }' "${1:-/proc/vmstat}"; }
+group_of() { echo "/sys/fs/cgroup$(show ControlGroup "$1")"; }
+
 # start: the unit, at once; a case that needs it goes on only then: start || return
 start() { now 'systemctl start ksmtuned' systemctl start ksmtuned; }
 
 # The daemon ended by itself and with exit status 0.  An inactive unit may be unloaded: its Result alone proves little.
 clean_stop() { is ActiveState inactive && is Result success && systemd_said 'Deactivated successfully'; }
 
+# The time of the last decision, and that USR1 brings another one.
+decided() { grep -E '^TIME_USEC=' /run/ksmtuned/state; }
+decides() {     # decides TEXT
+    local was; was=$(decided)
+    retune
+    check "$1" eval '[ -n "$(decided)" ] && [ "$(decided)" != "'"$was"'" ]'
+}
+
 # Both units down, no guest, no drop-in, KSM as after boot, and the journal read from here on.
 fresh() {
     systemctl stop ksmtuned ksm 2>/dev/null
     systemctl reset-failed ksmtuned ksm 2>/dev/null
-    no_guests
+    no_guests; no_hogs
     if [ -e /run/systemd/system/ksmtuned.service.d ]; then rm -r /run/systemd/system/ksmtuned.service.d; systemctl daemon-reload; fi
     rm -f /etc/ksmtuned.conf.d/* /var/log/ksmtuned*
     [ ! -e $ksm/advisor_mode ] || echo none > $ksm/advisor_mode

@@ -8,6 +8,8 @@ from .processes import LIMIT, capture
 HERE = pathlib.Path(__file__).resolve().parent.parent
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
 QEMU = 'qemu-system-x86_64'
+# The suite of the kernel where none is asked for: on Debian 12 the one that has advisor and smart_scan.
+KERNEL = 'bookworm-backports' if 'VERSION_CODENAME=bookworm' in read('/etc/os-release') else 'stable'
 
 
 def build_image(kernel=None):
@@ -19,14 +21,13 @@ def build_image(kernel=None):
     need_x86('the image')
     need_programs(f'{QEMU}:qemu-system-x86', 'cpio', 'zstd', 'apt-get:apt', 'dpkg-deb:dpkg', 'systemd-sysusers:systemd',
                   'flock:util-linux')
-    default = 'bookworm-backports' if 'VERSION_CODENAME=bookworm' in read('/etc/os-release') else 'stable'
     reasons = []
-    for suite in [kernel] if kernel else dict.fromkeys([default, 'stable']):
+    for suite in [kernel] if kernel else dict.fromkeys([KERNEL, 'stable']):
         folder = CACHE / 'ksmtuned-e2e' / suite
         folder.mkdir(parents=True, exist_ok=True)
         status, printed = capture(['flock', folder, HERE / 'image/build-image', folder, '' if suite == 'stable' else suite])
         if status == 0:
-            return folder, f'no kernel of {default} ({reasons[0]}), taking the stable one' if reasons else ''
+            return folder, f'no kernel of {KERNEL} ({reasons[0]}), taking the stable one' if reasons else ''
         lines = printed.strip().splitlines() or ['?']
         reason = next((line for line in lines if line.startswith('E:')), lines[-1])
         if all((folder / name).exists() for name in ('stamp', 'root.cpio', 'vmlinux')):

@@ -1,0 +1,28 @@
+# No memory left, and no swap: the kernel kills again and again, and the daemon goes on deciding.
+fresh
+configure DEBUG=1
+start || return
+check 'a host with memory to spare: not scanning' resting
+pid=$(pid) group=$(group_of ksmtuned)
+now 'the host has no swap' eval '[ "$(wc -l < /proc/swaps)" = 1 ]'
+now 'the kernel takes the daemon last' grep -qx -- -900 /proc/"$pid"/oom_score_adj
+now '... and leaves it 8 MiB' eval '[ "$(cat $group/memory.min)" = 8388608 ]'
+
+# Most is taken, and stays so: free memory is short. Another takes the rest, is killed for it, and comes again.
+hog steady $((total * 75 / 100 / 1024))
+check 'memory gets short: it scans' eval 'retune; scanning'
+check '... and says why' eval "daemon_journal -o cat KSM_REASON=shortage | grep -m1 scanning"
+before=$(oom_kills)
+hog greedy $((total * 40 / 100 / 1024)) OOMScoreAdjust=500 Restart=always RestartSec=0
+for i in 1 2 3; do
+    limit=60 check "killed for memory: $i" eval '[ $(($(oom_kills) - before)) -ge '$i' ]'
+    limit=60 decides '... the daemon decides'
+done
+now '... what it should' scanning
+no_hogs
+note "$(oom_kills) killed"
+check '... and that it is over' eval 'retune; resting'
+now 'the process is the same' eval "is MainPID $pid && is NRestarts 0"
+now 'it was no victim' eval '[ "$(oom_kills $group/memory.events)" = 0 ]'
+now 'the kernel had looked at it, with its adjustment' eval "journal -k -o cat | grep -E ' -900 ksmtuned\$' | head -1 | tee /dev/stderr | grep -q ."
+now 'no warning' no_complaint
