@@ -30,7 +30,11 @@ OPERATORS = {
 ASSIGNMENTS = {'+=': '-=', '-=': '+=', '*=': '/=', '/=': '*=', '&+=': '&-=', '&-=': '&+='}
 
 # What only says something, or is meant to end the program.
-SILENT = re.compile(r'\b(precondition|preconditionFailure|assert|assertionFailure|fatalError)\b|^\s*(import|#|@)')
+SILENT = re.compile(
+    r'\b(precondition|preconditionFailure|assert|assertionFailure|fatalError|reserveCapacity)\b|^\s*(import|#|@)'
+)
+# Arguments that say how much memory to set aside: more or less of it changes nothing that can be seen.
+MEMORY = frozenset(['capacity', 'alignment', 'byteCount'])
 # A line that does something which the order of matters for.
 EFFECT = re.compile(
     r'^(?:try [\w.]+\(.*\)|(?:if try )?[\w.]*\b(?:write|set|put|give|override|report|restore|begin|end|adopt|update|'
@@ -114,6 +118,8 @@ class Finder:
         if not swift.is_infix(index):
             return
         if token.text in ASSIGNMENTS:
+            if token.text == '+=' and self.joins(index):
+                return
             extent = swift.extent(index, 1)
             if extent is None:
                 return
@@ -124,6 +130,8 @@ class Finder:
             template = f'if MUTANT {{ {changed} }} else {{ {original} }}'
             yield from self.place('assignment', start, end, (original, changed), template)
             return
+        if token.text == '+' and self.joins(index):
+            return
         for other in OPERATORS.get(token.text, []):
             extent = swift.extent(index, BINDING[token.text])
             if extent is None:
@@ -133,6 +141,11 @@ class Finder:
             changed = swift.code(start, token.start) + other + swift.code(token.end, end)
             template = f'(MUTANT ? ({changed}) : ({original}))'
             yield from self.place('operator', start, end, (original, changed), template)
+
+    def joins(self, index: int) -> bool:
+        """Whether texts or lists are put together, which nothing takes apart."""
+        beside = (self.swift.tokens[index - 1], self.swift.tokens[index + 1])
+        return any(token.kind == 'string' or token.text in ('[', ']') for token in beside)
 
     def negation(self, index: int) -> Iterator[Place]:
         swift, token = self.swift, self.swift.tokens[index]
@@ -157,13 +170,13 @@ class Finder:
         before = swift.tokens[index - 1] if index else None
         if before and before.kind == 'operator' and before.text.endswith('.') and before.end == token.start:
             return
+        label = swift.tokens[index - 2] if index > 1 and before and before.text == ':' else None
+        if label and label.text in MEMORY:
+            return
         line = self.masked_line(swift.line(token.start)).lstrip()
         if line.startswith('case ') and ' where ' not in line:
-            # A pattern, or the raw value of a case.
-            head = line.split(':')[0]
-            if token.start - swift.lines[swift.line(token.start) - 1] <= len(head) + 200 and (
-                ':' not in line or self.column(token.start, line) < len(head)
-            ):
+            # A pattern, or the raw value of a case, is no expression.
+            if ':' not in line or self.column(token.start, line) < line.index(':'):
                 return
         text = token.text.replace('_', '')
         for other in variants(text):
