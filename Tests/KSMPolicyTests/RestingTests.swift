@@ -306,7 +306,7 @@ import Testing
         let began = Self.sample(at: 1000).now
         let waiting = AdaptivePolicy.Waiting(since: began)
         var ledger = GuestLedger()
-        ledger.update([GuestMemory(id: 1, resident: 1 << 20)])
+        ledger.update([GuestMemory(id: 1, resident: 1_048_576)])
         var filling = HostConditions()
         filling.growth.observe(ledger, at: began)
         #expect(!waiting.isOver(at: Self.sample(at: 1014.9).now, filling))
@@ -358,7 +358,7 @@ import Testing
     @Test func `what a policy may change and what pays follow from the settings`() {
         var configuration = Configuration()
         #expect(AdaptivePolicy.Settings(configuration, cpus: 1, pageSize: 4096).changesSmartScan)
-        configuration.smartScan = .on
+        configuration.smartScan = .yes
         configuration.yieldMinimum = 1000
         let settings = AdaptivePolicy.Settings(configuration, cpus: 1, pageSize: 16_384)
         #expect(!settings.changesSmartScan)

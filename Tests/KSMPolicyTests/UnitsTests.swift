@@ -35,7 +35,7 @@ import Testing
         amount += 7
         amount -= 2
         #expect(amount == 10 && amount * 3 == 30)
-        #expect([1, 2, 4].sum { KiB($0) } == 7)
+        #expect([KiB(1), 2, 4].sum { $0 } == 7)
         #expect(KiB(1) < KiB(2) && !(KiB(2) < KiB(2)))
     }
 
@@ -168,7 +168,7 @@ import Testing
         var decision = decision(action, reason)
         decision.pagesToScan = 500
         decision.sleepMilliseconds = 45
-        decision.scan = ScanReport(unscanned: 2048, changed: 1 << 20)
+        decision.scan = ScanReport(unscanned: 2048, changed: 1_048_576)
         decision.scan?.pass = pass
         return decision.sentence
     }
