@@ -36,7 +36,8 @@ CHECKS := build lint unit release docs units selinux metrics $(HOST_CHECKS)
 SECURITY_LIMIT ?= 12
 
 .NOTPARALLEL:
-.PHONY: all release run check bench bench-short bench-daemon fuzz $(CHECKS:%=check-%) format lint install uninstall clean help
+.PHONY: all release run check check-mutants bench bench-short bench-daemon fuzz $(CHECKS:%=check-%) format lint \
+    install uninstall clean help
 .DEFAULT_GOAL := all
 
 all: release
@@ -47,6 +48,7 @@ help:
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
 	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
 	@echo '                ALL=1 adds what takes long: for e2e further cases, and a second kernel'
+	@echo 'make check-mutants  change the sources in 200 places, one at a time: which do the tests not notice?'
 	@echo 'make release    build $(PROGRAMS)'
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
@@ -116,6 +118,13 @@ fuzz:
 	        "from https://www.swift.org/install; make check-unit replays the corpus without it" >&2; exit 1; }
 	KSMTUNED_FUZZ=1 $(SWIFT) build --scratch-path .build-fuzz -c release --sanitize fuzzer --product fuzz
 	Tests/fuzz/run --seconds $(SECONDS) $(TARGET:%=--target %) $(FUZZ)
+
+# Not a part of `make check`: a build of its own, and the tests once for each mutant. SEED, COUNT, MODULES, ONLY and
+# FULL=1 are options of Tests/mutants/run.
+check-mutants:
+	@tools/install-dependencies build
+	@Tests/mutants/run $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	    $(if $(MODULES),--modules $(MODULES)) $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
 
 # These need root and an idle KSM, and say so.
 bench bench-short: $(PROGRAMS)

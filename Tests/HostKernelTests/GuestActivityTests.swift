@@ -1,0 +1,160 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+
+/// What is read of a guest's CPU time and of the signs that guests are busy, from files as the kernel writes them.
+@Suite struct GuestActivityTests {
+    private let host = FakeHost()
+
+    /// All fields of `stat` up to the 22nd, each another number, so that a neighbour is noticed.
+    private func setStat(_ pid: Int, name: String = "kvm", user: Int64, system: Int64) {
+        host.write(
+            "\(pid) (\(name)) S 1001 1002 1003 1004 1005 1006 1007 1008 1009 1010 \(user) \(system) 1013 1014 20 0 9 0 777 1 2\n",
+            to: "proc/\(pid)/stat")
+    }
+
+    private func table() throws -> GuestTable {
+        var table = try GuestTable(host.paths, matcher: NameMatcher(profile: .union, pattern: nil))
+        try table.refresh()
+        return table
+    }
+
+    private func times(_ table: borrowing GuestTable) -> [Duration] {
+        var times: [Duration] = []
+        let failure = table.activity { times.append($1) }
+        #expect(failure == nil)
+        return times
+    }
+
+    @Test(
+        arguments: [
+            (3, 0, .seconds(3)), (0, 5, .seconds(5)), (3, 5, .seconds(8)), (0, 0, .zero),
+        ] as [(Int64, Int64, Duration)])
+    func `the time of a guest is what it had for itself and what it had in the kernel`(
+        user: Int64, system: Int64, time: Duration
+    ) throws {
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        setStat(10, user: user * Host.ticksPerSecond, system: system * Host.ticksPerSecond)
+        #expect(times(try table()) == [time])
+    }
+
+    @Test(arguments: ["a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "((", ")", ""])
+    func `a name may hold anything`(name: String) throws {
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        setStat(10, name: name, user: 2 * Host.ticksPerSecond, system: Host.ticksPerSecond)
+        #expect(times(try table()) == [.seconds(3)])
+    }
+
+    @Test(arguments: [
+        "", "10 (kvm) S 1 2 3\n", "10 (kvm S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15\n", "10 (kvm) S 1 1 1 1 1 1 1 1 1 1 7",
+    ])
+    func `a text that ends too soon says nothing, and the other guests count`(text: String) throws {
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        host.setProcess(11, comm: "kvm", resident: 1000)
+        host.write(text, to: "proc/10/stat")
+        setStat(11, user: Host.ticksPerSecond, system: 0)
+        #expect(times(try table()) == [.seconds(1)])
+    }
+
+    @Test func `each guest keeps its identity, and another of the same pid has another`() throws {
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        host.setProcess(11, comm: "kvm", resident: 1000)
+        for pid in [10, 11] { setStat(pid, user: 0, system: 0) }
+        var table = try table()
+        var before: [Int64] = []
+        table.activity { identity, _ in before.append(identity) }
+        var residents: [Int64] = []
+        table.residents { _, identity, _ in residents.append(identity) }
+        #expect(before == residents)
+        host.removeProcess(10)
+        try table.refresh()
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        setStat(10, user: 0, system: 0)
+        try table.refresh()
+        var after: [Int64] = []
+        table.activity { identity, _ in after.append(identity) }
+        #expect(Set(before).count == 2 && Set(after).count == 2)
+        #expect(Set(before).intersection(after).count == 1)
+    }
+
+    @Test func `broken merges are one line of vmstat`() throws {
+        let counters = MemoryCounters(host.paths)
+        #expect(try counters.brokenMerges() == nil)
+        host.write("nr_free_pages 5\nksm_swpin_copy 7\ncow_ksm 123\nzswpin 9\n", to: "proc/vmstat")
+        #expect(try counters.brokenMerges() == 123)
+        host.write("nr_free_pages 5\nnot_cow_ksm 123\n", to: "proc/vmstat")
+        #expect(try counters.brokenMerges() == nil)
+    }
+
+    @Test func `the wait for a CPU is the total of tasks of which some waited`() throws {
+        let pressure = CPUPressure(host.paths)
+        #expect(try pressure.waited() == nil)
+        host.write(
+            "some avg10=1.00 avg60=2.00 avg300=3.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+            to: "proc/pressure/cpu")
+        #expect(try pressure.waited() == .milliseconds(1500))
+        host.write("some\n", to: "proc/pressure/cpu")
+        #expect(try pressure.waited() == nil)
+    }
+
+    // MARK: ksmd
+
+    @Test func `ksmd's time on a CPU and without one come from its schedstat`() throws {
+        host.setProcess(50, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+        host.write("7000000 3000000 55\n", to: "proc/50/schedstat")
+        let thread = try #require(KSMThread(host.paths))
+        let times = try #require(try thread.times())
+        #expect(times.cpu == .milliseconds(7))
+        #expect(times.waited == .milliseconds(3))
+        host.write("7000000\n", to: "proc/50/schedstat")
+        #expect(try thread.times() == nil)
+    }
+
+    @Test func `a process that only has ksmd's name is not taken for it`() {
+        host.setProcess(50, comm: "ksmd", resident: 5)
+        #expect(KSMThread(host.paths) == nil)
+        host.setProcess(60, comm: "ksmd2", resident: 0)
+        #expect(KSMThread(host.paths) == nil)
+    }
+
+    // MARK: KSM's counters
+
+    @Test func `each counter is that of its file`() throws {
+        var control = RecordingControl()
+        let files: [KSMFile] = [
+            .fullScans, .pagesShared, .pagesSharing, .pagesUnshared, .pagesVolatile, .zeroPages, .pagesSkipped,
+            .pagesScanned,
+        ]
+        for (index, file) in files.enumerated() { control.values[file] = Int64(index + 1) }
+        let reader = CounterReader(host.paths)
+        let counters = try reader.read(control)
+        var expected = ScanCounters()
+        expected.passes = 1
+        expected.shared = 2
+        expected.sharing = 3
+        expected.unshared = 4
+        expected.volatile = 5
+        expected.zero = 6
+        expected.skipped = 7
+        expected.scanned = 8
+        #expect(counters == expected)
+
+        // While a pass lasts only its progress is read; its end brings all.
+        for (index, file) in files.enumerated() where file != .fullScans { control.values[file] = Int64(index + 101) }
+        expected.skipped = 107
+        expected.scanned = 108
+        #expect(try reader.read(since: counters, control) == expected)
+        control.values[.fullScans] = 2
+        let next = try reader.read(since: counters, control)
+        #expect(next.passes == 2 && next.shared == 102 && next.sharing == 103 && next.zero == 106)
+    }
+
+    @Test func `a counter below zero counts as zero`() throws {
+        var control = RecordingControl()
+        for file in [KSMFile.fullScans, .pagesShared, .pagesScanned] { control.values[file] = -5 }
+        let counters = try CounterReader(host.paths).read(control)
+        #expect(counters.passes == 0 && counters.shared == 0 && counters.scanned == 0)
+    }
+}

@@ -1,0 +1,160 @@
+import HostFixtures
+import Testing
+
+@testable import KSMPolicy
+
+/// What is read from KSM's counters at the ends of a pass.
+@Suite struct PassMeterTests {
+    private static func counters(
+        passes: Int64 = 0, shared: Int64 = 0, sharing: Int64 = 0, unshared: Int64 = 0, volatile: Int64 = 0,
+        zero: Int64 = 0, skipped: Int64 = 0, scanned: Int64 = 0, cpu: Duration? = nil
+    ) -> ScanCounters {
+        var counters = ScanCounters()
+        counters.passes = passes
+        counters.shared = Pages(shared)
+        counters.sharing = Pages(sharing)
+        counters.unshared = Pages(unshared)
+        counters.volatile = Pages(volatile)
+        counters.zero = Pages(zero)
+        counters.skipped = Pages(skipped)
+        counters.scanned = Pages(scanned)
+        counters.cpu = cpu
+        return counters
+    }
+
+    @Test func `what KSM knows, came to and saves are sums of its counters`() {
+        let counters = Self.counters(
+            shared: 1, sharing: 20, unshared: 300, volatile: 4000, zero: 50_000, skipped: 600_000, scanned: 7_000_000)
+        #expect(counters.seen == 4321)
+        #expect(counters.saved == 50_020)
+        #expect(counters.visited == 7_600_000)
+    }
+
+    @Test func `a meter tells how far the pass has come`() {
+        var meter = PassMeter(
+            Self.counters(shared: 10, sharing: 30, unshared: 60, skipped: 100, scanned: 1000), after: nil,
+            visitedBefore: 7)
+        #expect(meter.savedShareAtStart == 0.3)
+        #expect(meter.visited == 0)
+        _ = meter.observe(
+            Self.counters(shared: 10, sharing: 35, unshared: 60, zero: 2, skipped: 110, scanned: 1500),
+            forgivingLosses: false)
+        #expect(meter.visited == 510)
+        #expect(meter.visitedAtMost == 517)
+        #expect(meter.gained == 7)
+        #expect(PassMeter(ScanCounters(), after: nil, visitedBefore: 0).savedShareAtStart == 0)
+    }
+
+    @Test func `several passes in one step are their mean, but for what came`() throws {
+        var meter = PassMeter(Self.counters(unshared: 100, cpu: .seconds(1)), after: nil, visitedBefore: 0)
+        let ended = meter.observe(
+            Self.counters(passes: 4, sharing: 40, unshared: 160, skipped: 80, cpu: .seconds(9)),
+            forgivingLosses: false)
+        let pass = try #require(ended)
+        #expect(pass.cpu == .seconds(2))
+        #expect(pass.gained == 40)
+        #expect(pass.fresh == 100)
+        // 20 of 200 were passed over in each.
+        #expect(pass.looked == 0.9)
+        #expect(pass.passedOverAtEnd == 80)
+    }
+
+    @Test func `what was passed over is not left`() throws {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
+        _ = meter.observe(Self.counters(unshared: 800, volatile: 200, skipped: 90), forgivingLosses: false)
+        let first = meter.observe(
+            Self.counters(passes: 1, unshared: 800, volatile: 200, skipped: 120), forgivingLosses: false)
+        let pass = try #require(first)
+        #expect(pass.left == 80)
+        #expect(pass.looked == 0.88)
+        #expect(pass.passedOverAtEnd == 30)
+        // What was passed over in the step in which a pass ended may belong to the next one.
+        let second = meter.observe(
+            Self.counters(passes: 2, unshared: 800, volatile: 200, skipped: 220), forgivingLosses: false)
+        #expect(second?.left == 70)
+    }
+
+    @Test func `what the pass before left behind is taken over`() throws {
+        var before = ScanPass(
+            cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 25, looked: 1)
+        before.hidden = 3
+        var meter = PassMeter(Self.counters(unshared: 100, volatile: 100), after: before, visitedBefore: 0)
+        let ended = meter.observe(
+            Self.counters(passes: 1, unshared: 100, volatile: 100), forgivingLosses: false)
+        #expect(ended?.left == 75)
+    }
+
+    @Test func `the next pass is measured from the end of the one before`() throws {
+        var meter = PassMeter(
+            Self.counters(unshared: 100, scanned: 100, cpu: .seconds(1)), after: nil, visitedBefore: 40)
+        _ = meter.observe(Self.counters(unshared: 100, scanned: 180, cpu: .seconds(2)), forgivingLosses: false)
+        #expect(meter.visitedAtMost == 120)
+        let first = meter.observe(
+            Self.counters(passes: 1, sharing: 10, unshared: 90, scanned: 230, cpu: .seconds(4)),
+            forgivingLosses: false)
+        #expect(first?.cpu == .seconds(3))
+        // Of the 50 pages of the last step nobody knows which pass they were of.
+        #expect(meter.visited == 0)
+        #expect(meter.visitedAtMost == 50)
+        let second = meter.observe(
+            Self.counters(passes: 2, sharing: 25, unshared: 75, scanned: 330, cpu: .seconds(5)),
+            forgivingLosses: false)
+        #expect(second?.cpu == .seconds(1))
+        #expect(second?.gained == 15)
+    }
+
+    @Test(arguments: [true, false]) func `pages of ended guests hide none that came`(isForgiven: Bool) throws {
+        var meter = PassMeter(Self.counters(sharing: 50, unshared: 150), after: nil, visitedBefore: 0)
+        _ = meter.observe(Self.counters(sharing: 20, unshared: 120), forgivingLosses: isForgiven)
+        let ended = meter.observe(
+            Self.counters(passes: 1, sharing: 20, unshared: 120, volatile: 70), forgivingLosses: isForgiven)
+        let pass = try #require(ended)
+        #expect(pass.fresh == (isForgiven ? 70 : 10))
+        #expect(pass.gained == (isForgiven ? 0 : -30))
+        // Losses of one pass are not forgiven in the next.
+        let next = meter.observe(
+            Self.counters(passes: 2, sharing: 25, unshared: 120, volatile: 70), forgivingLosses: false)
+        #expect(next?.gained == 5)
+        #expect(next?.fresh == 5)
+    }
+
+    @Test func `time that runs backwards is no time, and without its beginning none is known`() {
+        var meter = PassMeter(Self.counters(cpu: .seconds(5)), after: nil, visitedBefore: 0)
+        #expect(meter.observe(Self.counters(passes: 1, cpu: .seconds(3)), forgivingLosses: false)?.cpu == .zero)
+        var unknown = PassMeter(Self.counters(), after: nil, visitedBefore: 0)
+        let ended = unknown.observe(Self.counters(passes: 1, cpu: .seconds(3)), forgivingLosses: false)
+        #expect(ended != nil && ended?.cpu == nil)
+    }
+
+    @Test(arguments: [(0.75, 400, 250), (0.75, 100, 100), (1, 100, 0), (0.75, -5, 0)] as [(Double, Int64, Int64)])
+    func `what did not merge may be like pages that were passed over`(looked: Double, unmatched: Int64, hidden: Int64) {
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: looked)
+        pass.hide(unmatched: Pages(unmatched), of: 1000)
+        #expect(pass.hidden == Pages(hidden))
+    }
+
+    @Test func `merged pages cost a fraction of those that are compared`() {
+        let cost = PassCost()
+        let merged = cost.seconds(Self.counters(shared: 500_000, sharing: 500_000))
+        let compared = cost.seconds(Self.counters(unshared: 500_000, volatile: 500_000))
+        #expect(merged * 10 < compared)
+        // By the shares of each kind: 6 s for a million that is compared, on a host whose speed was not learnt.
+        #expect(abs(compared - 6) < 0.001)
+        let mixed = cost.seconds(
+            Self.counters(shared: 500_000, sharing: 500_000, unshared: 500_000, volatile: 500_000))
+        #expect(abs(mixed - merged - compared) < 1e-9)
+    }
+
+    @Test func `the last pass counts for as much as all before it`() {
+        let counters = Self.counters(unshared: 1_000_000)
+        var cost = PassCost()
+        cost.learn(counters, cpu: .seconds(12))
+        #expect(abs(cost.seconds(counters) - 9) < 0.001)
+        cost.learn(counters, cpu: .seconds(3))
+        #expect(abs(cost.seconds(counters) - 6) < 0.001)
+        // A pass over nothing does not make the next one cost for ever.
+        var idle = PassCost()
+        idle.learn(ScanCounters(), cpu: .milliseconds(1))
+        #expect(abs(idle.seconds(counters) - 6) < 0.001)
+    }
+}

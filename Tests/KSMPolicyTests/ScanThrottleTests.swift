@@ -1,0 +1,160 @@
+import Testing
+
+@testable import KSMPolicy
+
+/// ksmd's share of a CPU: by single steps, whose batches follow from the comments in ``ScanThrottle``, and beside a
+/// thread that takes as long for a page as the test says.
+@Suite struct ScanThrottleTests {
+    /// A throttle at its first batch, which is 3750 pages for half of a CPU.
+    private static func begun(share: Double = 0.5) -> ScanThrottle {
+        var throttle = ScanThrottle()
+        throttle.begin(share: share)
+        return throttle
+    }
+
+    /// ksmd, as far as the throttle sees it: batches of pages with sleeps between.
+    private struct Thread {
+        var secondsPerPage: Double
+
+        func used(_ pace: ScanThrottle.Pace, in elapsed: Double) -> Double {
+            let batch = Double(pace.pagesToScan) * secondsPerPage
+            return elapsed * batch / (batch + Double(pace.sleepMilliseconds) / 1000)
+        }
+    }
+
+    /// Steps of a tenth of a second.
+    ///
+    /// - Returns: What the thread took in each, in seconds.
+    private static func run(
+        _ throttle: inout ScanThrottle, share: Double, steps: Int, _ thread: Thread
+    ) -> [Double] {
+        (0..<steps).map { _ in
+            let used = thread.used(throttle.pace, in: 0.1)
+            throttle.adjust(
+                share: share, elapsed: .milliseconds(100), used: Duration(rounding: used), waited: .zero)
+            return used
+        }
+    }
+
+    @Test(arguments: [(0.01, 75, 49), (0.1, 750, 45), (0.5, 3750, 25), (1, 7500, 1)] as [(Double, Int64, Int64)])
+    func `the first batch and its sleep are a period of 50 ms at a slow host's speed`(
+        share: Double, pages: Int64, sleep: Int64
+    ) {
+        #expect(Self.begun(share: share).pace == ScanThrottle.Pace(pagesToScan: pages, sleepMilliseconds: sleep))
+    }
+
+    @Test(
+        arguments: [
+            // Two fifths were taken: the batch is to its rest as 2 to 3, and shall be as 1 to 1.
+            (400, 5625), (500, 3750),
+            // A third of what was asked for asks for a batch three times as long or longer; that is the most.
+            (250, 11_250), (100, 11_250), (10, 11_250),
+            // All of a CPU, more than there is, and none: a tenth is the least, and nothing says nothing.
+            (1000, 375), (1200, 375), (0, 3750),
+        ] as [(Int, Int64)])
+    func `a batch follows the share that was taken`(milliseconds: Int, pages: Int64) {
+        var throttle = Self.begun()
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(milliseconds), waited: .zero)
+        #expect(throttle.pace == ScanThrottle.Pace(pagesToScan: pages, sleepMilliseconds: 25))
+    }
+
+    @Test func `the steps before count half`() {
+        var throttle = Self.begun()
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(400), waited: .zero)
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
+        // 0.7 s of 1.5 s is 7 to 8, so the batch of 5625 grows by an eighth of 8 to 7.
+        #expect(throttle.pace.pagesToScan == 6428)
+        // A scan that begins knows the batch, and nothing of the steps before.
+        throttle.begin(share: 0.5)
+        #expect(throttle.pace.pagesToScan == 6428)
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
+        #expect(throttle.pace.pagesToScan == 6428)
+    }
+
+    @Test(arguments: [(400, 5625), (490, 5625), (510, 3750), (600, 3750)] as [(Int, Int64)])
+    func `one that is ready to run for nine tenths of a step gets no longer batch`(waited: Int, pages: Int64) {
+        var throttle = Self.begun()
+        throttle.adjust(
+            share: 0.5, elapsed: .seconds(1), used: .milliseconds(400), waited: .milliseconds(waited))
+        #expect(throttle.pace.pagesToScan == pages)
+    }
+
+    @Test func `one that takes too much gets a shorter batch also while it waits`() {
+        var throttle = Self.begun()
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(600), waited: .milliseconds(400))
+        #expect(throttle.pace.pagesToScan < 3750)
+    }
+
+    @Test(arguments: [(-5, 0), (0, 0), (30, 0.3), (100, 1), (120, 1)] as [(Int, Double)])
+    func `what was taken is a share of one CPU`(milliseconds: Int, share: Double) {
+        var throttle = Self.begun()
+        #expect(throttle.measured == nil)
+        throttle.adjust(
+            share: 0.5, elapsed: .milliseconds(100), used: .milliseconds(milliseconds), waited: .zero)
+        #expect(throttle.measured == share)
+    }
+
+    @Test func `a step without length begins anew`() {
+        var throttle = Self.begun()
+        throttle.adjust(share: 0.25, elapsed: .zero, used: .seconds(1), waited: .zero)
+        #expect(throttle.measured == nil)
+        #expect(throttle.pace == ScanThrottle.Pace(pagesToScan: 3750, sleepMilliseconds: 37))
+        var first = ScanThrottle()
+        first.adjust(share: 0.5, elapsed: .seconds(1), used: .seconds(1), waited: .zero)
+        #expect(first.pace == Self.begun().pace)
+    }
+
+    @Test(arguments: [0.05, 0.2, 0.5, 0.8], [2e-6, 20e-6]) func `the share is met and kept`(
+        share: Double, secondsPerPage: Double
+    ) throws {
+        var throttle = Self.begun(share: share)
+        _ = Self.run(&throttle, share: share, steps: 60, Thread(secondsPerPage: secondsPerPage))
+        for used in Self.run(&throttle, share: share, steps: 20, Thread(secondsPerPage: secondsPerPage)) {
+            #expect(abs(used / 0.1 - share) < share * 0.03)
+        }
+    }
+
+    @Test func `what was taken too much is paid back`() {
+        let share = 0.2
+        var throttle = Self.begun(share: share)
+        let quick = Thread(secondsPerPage: 1e-6)
+        let slow = Thread(secondsPerPage: 20e-6)
+        _ = Self.run(&throttle, share: share, steps: 60, quick)
+        // Pages are compared that were hashed before: each batch takes twenty times as long.
+        let used = Self.run(&throttle, share: share, steps: 60, slow)
+        #expect(used[0] > 0.08)
+        let excess = used.prefix(2).reduce(0, +) - share * 0.2
+        #expect(excess > 0.06)
+        // All of it is made up for, and then the share holds.
+        #expect(abs(used.reduce(0, +) / 6 - share) < share * 0.02)
+        #expect(used.suffix(10).allSatisfy { abs($0 / 0.1 - share) < share * 0.05 })
+    }
+
+    @Test func `a pass goes on by an eighth of the share while it is paid back`() {
+        let share = 0.4
+        var throttle = Self.begun(share: share)
+        // Two seconds of a CPU, where 0.8 s would have been right.
+        for _ in 0..<2 { throttle.adjust(share: share, elapsed: .seconds(1), used: .seconds(1), waited: .zero) }
+        let used = Self.run(&throttle, share: share, steps: 20, Thread(secondsPerPage: 5e-6))
+        for taken in used.suffix(8) { #expect(abs(taken / 0.1 - share / 8) < share * 0.02) }
+    }
+
+    @Test func `what was left over is no credit`() {
+        var throttle = Self.begun()
+        for _ in 0..<20 { throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .zero, waited: .zero) }
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .seconds(1), waited: .zero)
+        let used = Self.run(&throttle, share: 0.5, steps: 30, Thread(secondsPerPage: 5e-6))
+        // The half second above the share is missing in the three seconds behind it.
+        #expect(abs(used.reduce(0, +) - (1.5 - 0.5)) < 0.1)
+    }
+
+    @Test func `a batch stays within its bounds`() {
+        var throttle = Self.begun()
+        for _ in 0..<12 {
+            throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(1), waited: .zero)
+        }
+        #expect(throttle.pace.pagesToScan == 200_000)
+        for _ in 0..<12 { throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .seconds(1), waited: .zero) }
+        #expect(throttle.pace.pagesToScan == 16)
+    }
+}

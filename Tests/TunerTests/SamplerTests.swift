@@ -1,0 +1,220 @@
+import HostFixtures
+import HostKernel
+import KSMPolicy
+import Testing
+import Tuner
+
+private struct Notices: StepObserver {
+    var all: [Notice] = []
+    mutating func willApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func report(_ notice: Notice) { all.append(notice) }
+}
+
+/// What the steps read of a host's files, seen by what is decided and written.
+@Suite struct SamplerTests {
+    private static let total: Int64 = 16 * 1024 * 1024
+    private let host = FakeHost(total: total)
+
+    private func tuner(
+        _ control: RecordingControl = RecordingControl(), _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Tuner<RecordingControl> {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        change(&configuration)
+        return try Tuner(
+            host.paths, control: control, configuration: configuration,
+            policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+    }
+
+    private static func moment(_ seconds: Double) -> Instant { Instant(nanoseconds: 0) + Duration(rounding: seconds) }
+
+    /// A KSM that has seen all of a guest of 100 MiB, so that the adaptive policy rests.
+    private func settled() -> RecordingControl {
+        host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+        var control = RecordingControl()
+        control.values[.pagesUnshared] = 25_600
+        return control
+    }
+
+    private func setStat(_ pid: Int = 100, user: Double, system: Double) {
+        let ticks = Double(Host.ticksPerSecond)
+        host.write(
+            "\(pid) (qemu-kvm) S 1 2 3 4 5 6 7 8 9 10 \(Int64(user * ticks)) \(Int64(system * ticks)) 13 14 20 0 9 0 777\n",
+            to: "proc/\(pid)/stat")
+    }
+
+    // MARK: What guests do
+
+    @Test(
+        arguments: [
+            (0, 0, false), (5.9, 0, false), (6, 0, true), (0, 6, true), (3, 3, true), (2, 3, false),
+        ] as [(Double, Double, Bool)])
+    func `a guest that had a tenth of a CPU for a minute is probed`(
+        user: Double, system: Double, isProbed: Bool
+    ) throws {
+        var tuner = try tuner(settled())
+        var notices = Notices()
+        setStat(user: 100, system: 50)
+        #expect(tuner.step(at: Self.moment(0), &notices)?.decision.action == .stop)
+        #expect(tuner.step(at: Self.moment(1), &notices)?.decision.action == .stop)
+        setStat(user: 100 + user, system: 50 + system)
+        let decision = tuner.step(at: Self.moment(61), &notices)?.decision
+        #expect(decision?.reason == (isProbed ? .probing : .nothingToGain))
+        #expect(notices.all.isEmpty)
+    }
+
+    @Test(arguments: [(255, false), (256, true)] as [(Int64, Bool)])
+    func `guests that wrote to merged pages are probed`(pages: Int64, isProbed: Bool) throws {
+        var tuner = try tuner(settled())
+        var notices = Notices()
+        setStat(user: 0, system: 0)
+        host.write("a 1\ncow_ksm 1000\n", to: "proc/vmstat")
+        _ = tuner.step(at: Self.moment(0), &notices)
+        _ = tuner.step(at: Self.moment(1), &notices)
+        host.write("a 1\ncow_ksm \(1000 + pages)\n", to: "proc/vmstat")
+        let decision = tuner.step(at: Self.moment(61), &notices)?.decision
+        #expect(decision?.reason == (isProbed ? .probing : .nothingToGain))
+    }
+
+    @Test func `the busiest guest counts, and each from the last look`() throws {
+        host.setProcess(101, comm: "qemu-kvm", resident: 25_600)
+        var control = settled()
+        control.values[.pagesUnshared] = 51_200
+        var tuner = try tuner(control)
+        var notices = Notices()
+        for pid in [100, 101] { setStat(pid, user: 0, system: 0) }
+        _ = tuner.step(at: Self.moment(0), &notices)
+        _ = tuner.step(at: Self.moment(1), &notices)
+        // Together they had a tenth, and neither of them alone; and at the second look only what came since.
+        for pid in [100, 101] { setStat(pid, user: 5, system: 0) }
+        #expect(tuner.step(at: Self.moment(61), &notices)?.decision.reason == .nothingToGain)
+        for pid in [100, 101] { setStat(pid, user: 10, system: 0) }
+        #expect(tuner.step(at: Self.moment(122), &notices)?.decision.reason == .nothingToGain)
+        setStat(101, user: 16.5, system: 0)
+        #expect(tuner.step(at: Self.moment(183), &notices)?.decision.reason == .probing)
+    }
+
+    // MARK: CPUs
+
+    /// The pages per scan in a burst after ten seconds in which ksmd took half of a CPU, as it may.
+    ///
+    /// - Parameter pressure: The share of the time in which some task waited for a CPU.
+    private func burst(pressure: Double?) throws -> Int64? {
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.setProcess(50, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+        var tuner = try tuner {
+            $0.cpuMaximumPercent = 50
+            $0.hostCPUMaximumPercent = 100
+        }
+        var notices = Notices()
+        // After two steps it has begun, with the guest at rest.
+        for step in 0..<12 {
+            let seconds = Double(step)
+            host.write("\(Int64(seconds * 5e8)) 0 1\n", to: "proc/50/schedstat")
+            if let pressure {
+                let total = Int64(seconds * 1e6 * pressure)
+                host.write("some avg10=0.00 avg60=0.00 avg300=0.00 total=\(total)\n", to: "proc/pressure/cpu")
+            }
+            _ = tuner.step(at: Self.moment(seconds), &notices)
+        }
+        #expect(tuner.control.values[.run] == 1)
+        return tuner.control.values[.pagesToScan]
+    }
+
+    @Test func `ksmd gives way to tasks that wait for a CPU`() throws {
+        #expect(try burst(pressure: nil) == 3750)
+        #expect(try burst(pressure: 0.2) == 3750)
+        let pressed = try #require(try burst(pressure: 0.9))
+        #expect(pressed < 1000)
+    }
+
+    // MARK: Guests that nothing announces
+
+    @Test func `a guest that no event announced is found within a second, and not looked for sooner`() throws {
+        var tuner = try tuner()
+        var notices = Notices()
+        #expect(tuner.step(at: Self.moment(0), &notices)?.guests == 0)
+        host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+        #expect(tuner.step(at: Self.moment(0.9), &notices)?.guests == 0)
+        #expect(tuner.step(at: Self.moment(1), &notices)?.guests == 1)
+    }
+
+    @Test func `of many processes it is looked for more seldom, but once in an interval`() throws {
+        for pid in 1000..<3000 { host.setProcess(pid, comm: "sh", resident: 1) }
+        for (interval, due) in [(60, 1.4), (1, 1.0)] {
+            var tuner = try tuner { $0.monitorInterval = .seconds(interval) }
+            var notices = Notices()
+            #expect(tuner.step(at: Self.moment(0), &notices)?.guests == 0)
+            host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+            #expect(tuner.step(at: Self.moment(due - 0.1), &notices)?.guests == 0)
+            #expect(tuner.step(at: Self.moment(due + 0.1), &notices)?.guests == 1)
+            host.removeProcess(100)
+        }
+    }
+
+    // MARK: Other writers
+
+    private func foreign(
+        _ policy: PolicyKind, _ file: KSMFile, _ found: Int64
+    ) throws -> (notices: [Notice], before: Int64?, after: Int64?) {
+        host.setMemory(total: Self.total, free: 1000)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        var tuner = try tuner { $0.policy = policy }
+        var notices = Notices()
+        for second in 0..<3 { _ = tuner.step(at: Self.moment(Double(second) * 2), &notices) }
+        let before = tuner.control.values[file]
+        #expect(notices.all.isEmpty)
+        tuner.control.values[file] = found
+        for second in 3..<6 { _ = tuner.step(at: Self.moment(Double(second) * 2), &notices) }
+        return (notices.all, before, tuner.control.values[file])
+    }
+
+    @Test(arguments: [PolicyKind.classic, .adaptive], [KSMFile.run, .sleepMilliseconds])
+    func `another hand's value is told of once, with what it was, and overwritten`(
+        policy: PolicyKind, file: KSMFile
+    ) throws {
+        let (notices, before, after) = try foreign(policy, file, file == .run ? 0 : 99)
+        let expected = try #require(before)
+        #expect(notices == [.foreignWrite(file, expected: expected, found: file == .run ? 0 : 99)])
+        #expect(after == before)
+    }
+
+    @Test(arguments: [PolicyKind.classic, .adaptive]) func `the pages that another hand writes are as well`(
+        policy: PolicyKind
+    ) throws {
+        let (notices, before, after) = try foreign(policy, .pagesToScan, 7)
+        let expected = try #require(before)
+        // The classic rule boosts them from one decision to the next.
+        #expect(notices.count == 1)
+        #expect(notices == [.foreignWrite(.pagesToScan, expected: expected, found: 7)])
+        #expect(after != 7)
+    }
+
+    @Test func `a policy that writes only changes looks for others once in a second, at rest in five`() throws {
+        for (free, action, pause) in [(1000, Decision.Action.scan, 1.0), (Self.total / 2, .stop, 5)] {
+            let host = FakeHost(total: Self.total)
+            host.setMemory(total: Self.total, free: free)
+            if action == .scan { host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20) }
+            var configuration = Configuration()
+            configuration.policy = .adaptive
+            var tuner = try Tuner(
+                host.paths, control: RecordingControl(), configuration: configuration,
+                policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+            var notices = Notices()
+            var last: Double = 0
+            for step in 0..<4 {
+                last = Double(step) * 6
+                #expect(tuner.step(at: Self.moment(last), &notices) != nil)
+            }
+            tuner.control.values[.sleepMilliseconds] = 99
+            tuner.control.values[.run] = action == .scan ? 0 : 1
+            _ = tuner.step(at: Self.moment(last + pause - 0.1), &notices)
+            #expect(notices.all.isEmpty)
+            _ = tuner.step(at: Self.moment(last + pause), &notices)
+            #expect(!notices.all.isEmpty)
+            #expect(tuner.control.values[.run] == (action == .scan ? 1 : 0))
+        }
+    }
+}
