@@ -24,6 +24,10 @@ def pytest_addoption(parser):
     group.addoption('--seed', type=int, default=int.from_bytes(os.urandom(4), 'big'), help='repeats an earlier run (random)')
     group.addoption('--configurations', type=int, default=72, help='how many random ones (%(default)s)')
     group.addoption('--ticks', type=int, default=2304, help='of all configurations together (%(default)s)')
+    group = parser.getgroup('ksmtuned, soak')
+    group.addoption('--seconds', type=int, default=3600, help='of the real one, all policies together (%(default)s)')
+    group.addoption('--soak-ticks', type=int, default=1_000_000, help='in sped-up time, all policies together (%(default)s)')
+    group.addoption('--processes', type=int, default=10_000, help='at most, in sped-up time (%(default)s)')
     group = parser.getgroup('ksmtuned, e2e')
     group.addoption('--install-dir', type=absolute, metavar='DIR',
                     help='a tree as `make install DESTDIR=DIR PREFIX=/usr` leaves it; without it, it is made')
