@@ -2,21 +2,21 @@
 import os, pathlib, re
 from .kernel import KSM, ksm, read
 
-# Kilobytes that a look may differ: the allocator's arenas and the kernel's own rounding of resident sizes (per
-# processor counts of up to 64 pages each).
-SLACK = dict(resident=512, private=128)
-# What a stopped or started ksmd is left at depends on the last pace; it is checked for its range elsewhere.
-PACE = 'pages_to_scan', 'sleep_millisecs'
+# Kilobytes that a later look may hold more: of resident memory the parts of the program that run for the first time,
+# of its own memory what the allocator keeps of a larger table of processes.
+SLACK = dict(resident=1536, anonymous=192)
+# All but the pace, which depends on the last decision, and the counters: of a process that has ended the kernel counts
+# pages until ksmd comes by.
 SETTINGS = ('run', 'merge_across_nodes', 'max_page_sharing', 'use_zero_pages', 'smart_scan', 'advisor_mode',
-            'advisor_max_cpu', 'advisor_min_pages_to_scan', 'advisor_max_pages_to_scan', 'advisor_target_scan_time',
-            'pages_shared', 'pages_sharing')
+            'advisor_max_cpu', 'advisor_min_pages_to_scan', 'advisor_max_pages_to_scan', 'advisor_target_scan_time')
 
 
 def memory(pid):
-    """Resident and private dirty kilobytes."""
+    """Kilobytes: resident, and of these its own. (Private_Dirty counts the program's file, too, while that is not yet
+    on the disk.)"""
     text = read(f'/proc/{pid}/smaps_rollup')
     return {name: sum(int(each) for each in re.findall(rf'(?m)^{field}:\s+(\d+) kB', text))
-            for name, field in (('resident', 'Rss'), ('private', 'Private_Dirty'))}
+            for name, field in (('resident', 'Rss'), ('anonymous', 'Anonymous'))}
 
 
 def descriptors(pid):
@@ -31,13 +31,8 @@ def descriptors(pid):
 
 
 def files(folders):
-    """Each file below, and its size where that is to stay: not of what is written as text."""
-    found = {}
-    for folder in folders:
-        for path in sorted(pathlib.Path(folder).rglob('*')):
-            if path.is_file():
-                found[str(path)] = path.stat().st_size if path.name == 'history' else 'there'
-    return found
+    """Each file below."""
+    return sorted(str(path) for folder in folders for path in pathlib.Path(folder).rglob('*') if path.is_file())
 
 
 def ksm_state(folder=KSM):
@@ -64,8 +59,8 @@ def grown(first, last):
 def row(what, look):
     """A line of the table."""
     state = look['ksm']
-    return (f'{what:34} {look["memory"]["resident"]:8} {look["memory"]["private"]:8} {len(look["descriptors"]):4} '
-            f'{len(look["files"]):5} {state["run"]:>3} {state["pages_sharing"]:>8} {state.get("advisor_mode", "-"):>16}')
+    return (f'{what:34} {look["memory"]["resident"]:8} {look["memory"]["anonymous"]:9} {len(look["descriptors"]):4} '
+            f'{len(look["files"]):5} {state["run"]:>3} {state.get("advisor_mode", "-"):>16}')
 
 
-HEAD = (f'{"":34} {"resident":>8} {"private":>8} {"fds":>4} {"files":>5} {"run":>3} {"sharing":>8} {"advisor":>16}')
+HEAD = (f'{"":34} {"resident":>8} {"anonymous":>9} {"fds":>4} {"files":>5} {"run":>3} {"advisor":>16}')
