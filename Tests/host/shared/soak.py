@@ -1,5 +1,5 @@
 """What must not grow in a long life: a look at a running daemon and its host, and how two looks differ."""
-import os, pathlib, re
+import collections, os, pathlib, re
 from .kernel import KSM, ksm, read
 
 # Kilobytes that a later look may hold more: of resident memory the parts of the program that run for the first time,
@@ -51,7 +51,11 @@ def grown(first, last):
     """What is not as it was, as lines."""
     lines = [f'{name} {first["memory"][name]} KiB, then {last["memory"][name]}' for name, slack in SLACK.items()
              if last['memory'][name] > first['memory'][name] + slack]
-    lines += [f'{what} {first[what]}, then {last[what]}' for what in ('descriptors', 'files', 'ksm', 'threads', 'children')
+    for what in ('descriptors', 'files'):
+        before, after = collections.Counter(first[what]), collections.Counter(last[what])
+        lines += [f'{what}: {count} more of {name}' for name, count in (after - before).items()]
+        lines += [f'{what}: {count} less of {name}' for name, count in (before - after).items()]
+    lines += [f'{what} {first[what]}, then {last[what]}' for what in ('ksm', 'threads', 'children')
               if first[what] != last[what]]
     return lines
 
