@@ -32,6 +32,7 @@ def pytest_addoption(parser):
     group.addoption('--install-dir', type=absolute, metavar='DIR',
                     help='a tree as `make install DESTDIR=DIR PREFIX=/usr` leaves it; without it, it is made')
     group.addoption('--kernel', metavar='SUITE', help='where the kernel comes from: stable, or such as bookworm-backports')
+    group.addoption('--longer', action='store_true', help="with the kernel's own tests of KSM")
     group.addoption('--append', default='', metavar='WORDS', help="for the kernel's command line")
     group.addoption('--out', type=absolute, metavar='DIR', help="for the machine's journal as JSON")
 
@@ -64,6 +65,16 @@ def own_ksm(programs):
 def note(request):
     """Adds a line to the summary."""
     return request.config.notes.append
+
+
+@pytest.fixture
+def table(request):
+    """Prints lines at once, and in the summary: what took an hour is not lost with what follows it."""
+    def show(*lines):
+        request.config.notes.extend(lines)
+        with request.config.pluginmanager.get_plugin('capturemanager').global_and_fixture_disabled():
+            print('', *lines, sep='\n', flush=True)
+    return show
 
 
 # --- Skipped, with a name and a reason -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 Nearly all ticks are lived among a few hundred processes; one in a hundred, in the middle, among all of --processes, a
 tenth of them guests. Each policy meets its share of 100,000 uevents and 10,000 signals per million ticks. What is
 compared is a look after the first thousand ticks and one at the end, with as many processes: memory, descriptors, files,
-KSM's state. hasten.c makes time jump. It needs root (for a mount namespace) and a C compiler; the kernel's own KSM is
+KSM's state. Memory may grow by the tables that the crowd took, and not after it. hasten.c makes time jump. It needs root (for a mount namespace) and a C compiler; the kernel's own KSM is
 hidden from the program.
 """
 import contextlib, os, random, signal, socket, struct, subprocess, tempfile, time
@@ -19,6 +19,8 @@ from shared.tree import WORLD, Tree
 
 POLICIES = 'classic', 'adaptive', 'advisor'
 FEW, FEW_GUESTS = 270, 30
+# What the tables of a crowd take, which the allocator keeps: bytes for each of its processes.
+TABLES = 32
 EVERY = 100                             # ticks between two changes of the tree
 EVENTS = 12                             # uevents at each change, and one signal or two
 SHORT, AT_EASE = 'KSM_THRES_COEF=60\n', 'KSM_THRES_COEF=20\n'
@@ -43,6 +45,7 @@ class Life:
         self.random = random.Random(seed)
         self.tree = Tree(folder, self.random)
         self.text = f'PIDFILE=/run/ksmtune.pid\nKSM_POLICY={policy}\nKSM_PRESSURE=off\nKSM_ON_EXIT=restore\n'
+        self.tree.resize(FEW, FEW_GUESTS)           # before it looks: no process of the kernel's is half made
         self.configuration = f'{folder}/ksmtuned.conf'
         write(self.configuration, self.text + SHORT)
         self.ticks, self.counts = 0, dict(uevents=0, USR1=0, HUP=0)
@@ -129,7 +132,7 @@ class Life:
 
 
 @pytest.mark.parametrize('policy', POLICIES)
-def test_a_long_life_in_time_that_jumps(stage, request, note, policy):
+def test_a_long_life_in_time_that_jumps(stage, request, table, policy):
     option = request.config.option
     ticks = option.soak_ticks // len(POLICIES)
     need(ticks >= 6000, f'{option.soak_ticks} ticks are too few: 18,000 are needed')
@@ -137,7 +140,6 @@ def test_a_long_life_in_time_that_jumps(stage, request, note, policy):
     with tempfile.TemporaryDirectory(prefix='ksmtuned-soak.', dir=where) as folder:
         began = time.monotonic()
         life = Life(stage, folder, policy, f'{option.seed} {policy}')
-        life.tree.resize(FEW, FEW_GUESTS)
         life.stop()
         life.live(1000, 3)
         life.rest()
@@ -150,19 +152,18 @@ def test_a_long_life_in_time_that_jumps(stage, request, note, policy):
         crowd = time.monotonic() - begun_crowd
         looks[f'among {option.processes} processes'] = life.look()
         life.rest()
-        looks['few again'] = life.look()
+        looks['few again'] = again = life.look()
         life.live(ticks, 3)
         life.rest()
         looks[f'at the end, {life.ticks} ticks'] = last = life.look()
         status = life.end()
         said = read(life.errors).splitlines()
-        note(f'soak, {policy}: {life.ticks} ticks in {time.monotonic() - began:.0f} s ({crowd:.0f} s of it among '
-             f'{option.processes} processes), seed {option.seed}, {life.counts}, {life.tree.counts}, {len(said)} messages')
-        note(soak.HEAD)
-        for name, look in looks.items():
-            note(soak.row(name, look))
+        table(f'soak, {policy}: {life.ticks} ticks in {time.monotonic() - began:.0f} s ({crowd:.0f} s of it among '
+              f'{option.processes} processes), seed {option.seed}, {life.counts}, {life.tree.counts}, {len(said)} messages',
+              soak.HEAD, *(soak.row(name, look) for name, look in looks.items()))
         first = next(iter(looks.values()))
-        assert not (lines := soak.grown(first, last)), '\n'.join(lines)
+        assert not (lines := soak.grown(first, last, option.processes * TABLES >> 10)), '\n'.join(lines)
+        assert not (lines := soak.grown(again, last)), 'since the crowd has gone:\n' + '\n'.join(lines)
         assert status == 0, f'exit status; it said at last:\n{said[-3:]}'
         assert not soak.files([f'{folder}/run']), 'files are left'
         after = soak.ksm_state(life.tree.folder / 'ksm')

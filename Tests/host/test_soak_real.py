@@ -81,7 +81,7 @@ class Churn:
 
 
 @pytest.mark.parametrize('policy', POLICIES)
-def test_a_long_life_on_this_kernel(stage, request, note, policy):
+def test_a_long_life_on_this_kernel(stage, request, table, policy):
     need(policy != 'advisor' or has('advisor_mode'), 'this kernel has no advisor')
     set_ksm(pages_to_scan=321, sleep_millisecs=33)
     found, option = knobs(), request.config.option
@@ -100,11 +100,9 @@ def test_a_long_life_on_this_kernel(stage, request, note, policy):
     said = d.said().splitlines()
     d.end()
     took = time.monotonic() - began
-    note(f'soak, {policy}: {took:.0f} s, seed {option.seed}, {churn.counts}, {full_scans} full scans, '
-         f'{len(said)} messages')
-    note(soak.HEAD)
-    note(soak.row('after the first minute', first))
-    note(soak.row('at the end', last))
+    table(f'soak, {policy}: {took:.0f} s, seed {option.seed}, {churn.counts}, {full_scans} full scans, '
+          f'{len(said)} messages',
+          soak.HEAD, soak.row('after the first minute', first), soak.row('at the end', last))
     assert not (lines := soak.grown(first, last)), '\n'.join(lines)
     assert knobs() == found, 'not restored'
     set_ksm(run=2)

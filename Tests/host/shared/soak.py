@@ -47,10 +47,10 @@ def look(pid, folders, folder=KSM):
                 children=len(read(f'/proc/{pid}/task/{pid}/children').split()))
 
 
-def grown(first, last):
-    """What is not as it was, as lines."""
+def grown(first, last, more=0):
+    """What is not as it was, as lines. Memory may have grown by the slack, and by so many kilobytes more."""
     lines = [f'{name} {first["memory"][name]} KiB, then {last["memory"][name]}' for name, slack in SLACK.items()
-             if last['memory'][name] > first['memory'][name] + slack]
+             if last['memory'][name] > first['memory'][name] + slack + more]
     for what in ('descriptors', 'files'):
         before, after = collections.Counter(first[what]), collections.Counter(last[what])
         lines += [f'{what}: {count} more of {name}' for name, count in (after - before).items()]
