@@ -35,9 +35,19 @@ CHECKS := build lint unit release docs units selinux metrics $(HOST_CHECKS)
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
 
+# Of `make soak`.
+TICKS ?= 1000000
+PROCESSES ?= 10000
+SECONDS ?= 3600
+
 .NOTPARALLEL:
+<<<<<<< HEAD
 .PHONY: all release run check check-mutants bench bench-short bench-daemon fuzz $(CHECKS:%=check-%) format lint \
     install uninstall clean help
+=======
+.PHONY: all release run check bench bench-short bench-daemon $(CHECKS:%=check-%) check-selftests soak \
+    format lint install uninstall clean help
+>>>>>>> soak
 .DEFAULT_GOAL := all
 
 all: release
@@ -46,9 +56,16 @@ help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
+<<<<<<< HEAD
 	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
 	@echo '                ALL=1 adds what takes long: for e2e further cases, and a second kernel'
 	@echo 'make check-mutants  change the sources in 200 places, one at a time: which do the tests not notice?'
+=======
+	@echo "                such as ARGS='-k WORD' for the checks with this word in their name"
+	@echo 'make check-selftests  the kernel'"'"'s own tests of KSM, libvirt and avocado-vt beside the daemon, as root: 10 minutes'
+	@echo 'make soak       a long life: TICKS=$(TICKS) in time that jumps, of which some among PROCESSES=$(PROCESSES),'
+	@echo '                and SECONDS=$(SECONDS) on this host and its own KSM, as root; 0 leaves one of them out'
+>>>>>>> soak
 	@echo 'make release    build $(PROGRAMS)'
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
@@ -125,6 +142,16 @@ check-mutants:
 	@tools/install-dependencies build
 	@Tests/mutants/run $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
 	    $(if $(MODULES),--modules $(MODULES)) $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
+
+# Longer ones, no part of `make check`.
+check-selftests: $(PROGRAMS)
+	@tools/install-dependencies selftests
+	@Tests/host/run selftests e2e -k selftests --longer --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
+
+soak: $(PROGRAMS)
+	@tools/install-dependencies check
+	@Tests/host/run $(if $(TICKS:0=),soak) $(if $(SECONDS:0=),soak_real) --daemon $(BUILD)/ksmtuned \
+	    --ksmctl $(BUILD)/ksmctl --soak-ticks $(TICKS) --processes $(PROCESSES) --seconds $(SECONDS) $(ARGS)
 
 # These need root and an idle KSM, and say so.
 bench bench-short: $(PROGRAMS)

@@ -24,12 +24,21 @@ def pytest_addoption(parser):
     group.addoption('--seed', type=int, default=int.from_bytes(os.urandom(4), 'big'), help='repeats an earlier run (random)')
     group.addoption('--configurations', type=int, default=72, help='how many random ones (%(default)s)')
     group.addoption('--ticks', type=int, default=2304, help='of all configurations together (%(default)s)')
+    group = parser.getgroup('ksmtuned, soak')
+    group.addoption('--seconds', type=int, default=3600, help='of the real one, all policies together (%(default)s)')
+    group.addoption('--soak-ticks', type=int, default=1_000_000, help='in sped-up time, all policies together (%(default)s)')
+    group.addoption('--processes', type=int, default=10_000, help='at most, in sped-up time (%(default)s)')
     group = parser.getgroup('ksmtuned, e2e')
     group.addoption('--install-dir', type=absolute, metavar='DIR',
                     help='a tree as `make install DESTDIR=DIR PREFIX=/usr` leaves it; without it, it is made')
+<<<<<<< HEAD
     group.addoption('--kernel', metavar='SUITE', action='append',
                     help='where the kernel comes from: stable, or such as bookworm-backports; a machine for each')
     group.addoption('--all', action='store_true', help='also the cases that take long, and every kernel')
+=======
+    group.addoption('--kernel', metavar='SUITE', help='where the kernel comes from: stable, or such as bookworm-backports')
+    group.addoption('--longer', action='store_true', help="with the kernel's own tests of KSM")
+>>>>>>> soak
     group.addoption('--append', default='', metavar='WORDS', help="for the kernel's command line")
     group.addoption('--out', type=absolute, metavar='DIR', help="for the machine's journal as JSON")
 
@@ -62,6 +71,16 @@ def own_ksm(programs):
 def note(request):
     """Adds a line to the summary."""
     return request.config.notes.append
+
+
+@pytest.fixture
+def table(request):
+    """Prints lines at once, and in the summary: what took an hour is not lost with what follows it."""
+    def show(*lines):
+        request.config.notes.extend(lines)
+        with request.config.pluginmanager.get_plugin('capturemanager').global_and_fixture_disabled():
+            print('', *lines, sep='\n', flush=True)
+    return show
 
 
 # --- Skipped, with a name and a reason -----------------------------------------------------------------------------

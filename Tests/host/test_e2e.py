@@ -14,9 +14,15 @@ mergeable.
 """
 import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
 import pytest
+<<<<<<< HEAD
 from shared.machines import KERNEL, QEMU, build_image, qemu, write_initrd
 from shared.kernel import read
 from shared.needs import compiler, need_built, need_programs
+=======
+from shared import selftests
+from shared.machines import QEMU, build_image, qemu, write_initrd
+from shared.needs import Missing, compiler, need, need_built, need_programs
+>>>>>>> soak
 from shared.processes import Stage, capture
 from shared.tested import BUILT, TOP, compile_guest
 
@@ -75,6 +81,12 @@ def stage_files(stage, cases, option, image, say):
     folder = stage.folder / 'files'
     shutil.copytree(BOOTED, folder / 'payload')
     (folder / 'payload/only').write_text(''.join(f'{case}\n' for case in cases))
+    if '80-selftests' in cases:
+        try:
+            need(option.longer, 'they take five minutes (--longer, make check-selftests)')
+            shutil.copytree(selftests.programs(), folder / 'payload/selftests')
+        except Missing as missing:
+            (folder / 'payload/no-selftests').write_text(str(missing))
     install(folder, option)
     add_libraries(folder, image, say)
     for name in ('bin', 'sbin', 'lib', 'lib64'):            # would replace the image's links into /usr
