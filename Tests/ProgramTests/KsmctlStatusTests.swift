@@ -267,7 +267,8 @@ import Testing
         #expect(outcome.status == Refusal.Status.unavailable.rawValue)
         #expect(outcome.output.isEmpty)
         #expect(
-            outcome.error == "ksmctl: \(host.path("proc/meminfo")) has no MemTotal line with a number above 0, so there "
+            outcome.error
+                == "ksmctl: \(host.path("proc/meminfo")) has no MemTotal line with a number above 0, so there "
                 + "is nothing to decide by\n")
         let daemon = try await Program.ksmtuned.run(["--once", host.rootOption])
         #expect(daemon.status != 0)
@@ -306,7 +307,7 @@ import Testing
 
     @Test func `Retune has a running daemon decide, and reload has it read`() async throws {
         let host = FakeHost()
-        host.configure("KSM_FIRST_DECISION=interval\n")
+        host.configure("KSM_FIRST_DECISION=interval\nKSM_MONITOR_INTERVAL=1h\n")
         let daemon = try RunningProgram(.ksmtuned, [host.rootOption])
         try await daemon.until("it is ready") { daemon.error.contains("ready") }
         #expect(host.state["ACTION"] == nil)
@@ -316,7 +317,7 @@ import Testing
         let refused = try await Program.ksmctl.run(["reload", host.rootOption])
         #expect(refused.status == 78)
         #expect(refused.error.contains("KSM_THRES_COEF=many is not a decimal integer"))
-        host.configure("KSM_THRES_COEF=30\n")
+        host.configure("KSM_THRES_COEF=30\nKSM_MONITOR_INTERVAL=1h\n")
         #expect(try await Program.ksmctl.run(["reload", host.rootOption]).status == 0)
         try await daemon.until("it reloaded") { daemon.error.contains("configuration reloaded") }
         let status = try await Program.ksmctl.run(["status", host.rootOption])
