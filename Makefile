@@ -29,7 +29,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-HOST_CHECKS := oracle kernel events guests e2e
+HOST_CHECKS := faults oracle kernel events guests e2e
 CHECKS := build lint unit release docs units selinux metrics $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
@@ -38,16 +38,11 @@ SECURITY_LIMIT ?= 12
 # Of `make soak`.
 TICKS ?= 1000000
 PROCESSES ?= 10000
-SECONDS ?= 3600
+SOAK_SECONDS = $(or $(SECONDS),3600)
 
 .NOTPARALLEL:
-<<<<<<< HEAD
-.PHONY: all release run check check-mutants bench bench-short bench-daemon fuzz $(CHECKS:%=check-%) format lint \
-    install uninstall clean help
-=======
-.PHONY: all release run check bench bench-short bench-daemon $(CHECKS:%=check-%) check-selftests soak \
-    format lint install uninstall clean help
->>>>>>> soak
+.PHONY: all release run check check-mutants check-selftests soak bench bench-short bench-daemon fuzz \
+    $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
 all: release
@@ -56,16 +51,13 @@ help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
-<<<<<<< HEAD
 	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
-	@echo '                ALL=1 adds what takes long: for e2e further cases, and a second kernel'
+	@echo '                ALL=1 adds what takes long: for e2e further cases and a second kernel, for faults every'
+	@echo '                system call with each of its errors, and not a choice: hours'
 	@echo 'make check-mutants  change the sources in 200 places, one at a time: which do the tests not notice?'
-=======
-	@echo "                such as ARGS='-k WORD' for the checks with this word in their name"
 	@echo 'make check-selftests  the kernel'"'"'s own tests of KSM, libvirt and avocado-vt beside the daemon, as root: 10 minutes'
 	@echo 'make soak       a long life: TICKS=$(TICKS) in time that jumps, of which some among PROCESSES=$(PROCESSES),'
-	@echo '                and SECONDS=$(SECONDS) on this host and its own KSM, as root; 0 leaves one of them out'
->>>>>>> soak
+	@echo '                and SECONDS=$(SOAK_SECONDS) on this host and its own KSM, as root; 0 leaves one of them out'
 	@echo 'make release    build $(PROGRAMS)'
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
@@ -125,7 +117,6 @@ $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
 	@Tests/host/run $* --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(if $(ALL),--all) $(ARGS)
 
 # libFuzzer comes with the toolchain; .build-fuzz keeps what it found, and is no part of the other builds.
-SECONDS ?= 60
 FUZZ := .build-fuzz/release/fuzz
 FUZZER_RUNTIME = $$($(SWIFT) -print-target-info | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)".*/\1/p')/clang/lib
 fuzz:
@@ -134,7 +125,7 @@ fuzz:
 	    echo "this Swift toolchain has no libclang_rt.fuzzer below $(FUZZER_RUNTIME): libFuzzer is missing, take one" \
 	        "from https://www.swift.org/install; make check-unit replays the corpus without it" >&2; exit 1; }
 	KSMTUNED_FUZZ=1 $(SWIFT) build --scratch-path .build-fuzz -c release --sanitize fuzzer --product fuzz
-	Tests/fuzz/run --seconds $(SECONDS) $(TARGET:%=--target %) $(FUZZ)
+	Tests/fuzz/run --seconds $(or $(SECONDS),60) $(TARGET:%=--target %) $(FUZZ)
 
 # Not a part of `make check`: a build of its own, and the tests once for each mutant. SEED, COUNT, MODULES, ONLY and
 # FULL=1 are options of Tests/mutants/run.
@@ -150,8 +141,8 @@ check-selftests: $(PROGRAMS)
 
 soak: $(PROGRAMS)
 	@tools/install-dependencies check
-	@Tests/host/run $(if $(TICKS:0=),soak) $(if $(SECONDS:0=),soak_real) --daemon $(BUILD)/ksmtuned \
-	    --ksmctl $(BUILD)/ksmctl --soak-ticks $(TICKS) --processes $(PROCESSES) --seconds $(SECONDS) $(ARGS)
+	@Tests/host/run $(if $(TICKS:0=),soak) $(if $(SOAK_SECONDS:0=),soak_real) --daemon $(BUILD)/ksmtuned \
+	    --ksmctl $(BUILD)/ksmctl --soak-ticks $(TICKS) --processes $(PROCESSES) --seconds $(SOAK_SECONDS) $(ARGS)
 
 # These need root and an idle KSM, and say so.
 bench bench-short: $(PROGRAMS)

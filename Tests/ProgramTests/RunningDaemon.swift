@@ -1,5 +1,6 @@
 import Foundation
 import HostFixtures
+import Testing
 
 /// A daemon that runs in a tree, and that tells each step.
 ///
@@ -52,7 +53,24 @@ struct RunningDaemon {
     ///
     /// - Returns: The exit status.
     func end(_ signal: Int32 = SIGTERM) async throws -> Int32 {
+        if program.isRunning { try expectFewResources() }
         program.send(signal)
         return try await program.ended()
+    }
+
+    /// Its own memory is small whatever it did, and it holds each file once.
+    private func expectFewResources() throws {
+        let folder = "/proc/\(program.pid)"
+        // A debug build takes more than the one that is installed.
+        let status = try String(contentsOfFile: "\(folder)/status", encoding: .utf8)
+        let memory = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+            .flatMap { Int($0.filter(\.isNumber)) }
+        #expect((1...8192).contains(memory ?? 0), "KiB of memory that are no file's: \(memory ?? 0)")
+        let held = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/fd")
+            .filter { Int($0).map { $0 > 2 } ?? false }
+            .compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/fd/\($0)") }
+        let others = held.filter { !$0.hasSuffix("/statm") }
+        #expect(Set(held).count == held.count, "held more than once: \(held.sorted())")
+        #expect(others.count <= 16, "descriptors: \(others.sorted())")
     }
 }

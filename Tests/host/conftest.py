@@ -17,6 +17,7 @@ def pytest_addoption(parser):
     group = parser.getgroup('ksmtuned')
     group.addoption('--daemon', default=tested.BUILT / 'ksmtuned', type=absolute, help='the daemon to test (the release build)')
     group.addoption('--ksmctl', default=tested.BUILT / 'ksmctl', type=absolute, help='the ksmctl to test')
+    group.addoption('--all', action='store_true', help='also what takes long: further cases and kernels of e2e, every failure of faults')
     group.addoption('--require', action='store_true', help='what cannot be run is a failure, not skipped')
 
     group = parser.getgroup('ksmtuned, oracle')
@@ -31,16 +32,14 @@ def pytest_addoption(parser):
     group = parser.getgroup('ksmtuned, e2e')
     group.addoption('--install-dir', type=absolute, metavar='DIR',
                     help='a tree as `make install DESTDIR=DIR PREFIX=/usr` leaves it; without it, it is made')
-<<<<<<< HEAD
     group.addoption('--kernel', metavar='SUITE', action='append',
                     help='where the kernel comes from: stable, or such as bookworm-backports; a machine for each')
-    group.addoption('--all', action='store_true', help='also the cases that take long, and every kernel')
-=======
-    group.addoption('--kernel', metavar='SUITE', help='where the kernel comes from: stable, or such as bookworm-backports')
     group.addoption('--longer', action='store_true', help="with the kernel's own tests of KSM")
->>>>>>> soak
     group.addoption('--append', default='', metavar='WORDS', help="for the kernel's command line")
     group.addoption('--out', type=absolute, metavar='DIR', help="for the machine's journal as JSON")
+    group = parser.getgroup('ksmtuned, faults')
+    group.addoption('--jobs', type=int, default=os.cpu_count(), metavar='N', help='how many at a time (%(default)s)')
+    group.addoption('--fault', metavar='WORDS', help='only failures with this in their name, and what was printed')
 
 
 def pytest_configure(config):
@@ -67,7 +66,7 @@ def own_ksm(programs):
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def note(request):
     """Adds a line to the summary."""
     return request.config.notes.append

@@ -14,15 +14,10 @@ mergeable.
 """
 import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
 import pytest
-<<<<<<< HEAD
+from shared import selftests
 from shared.machines import KERNEL, QEMU, build_image, qemu, write_initrd
 from shared.kernel import read
-from shared.needs import compiler, need_built, need_programs
-=======
-from shared import selftests
-from shared.machines import QEMU, build_image, qemu, write_initrd
 from shared.needs import Missing, compiler, need, need_built, need_programs
->>>>>>> soak
 from shared.processes import Stage, capture
 from shared.tested import BUILT, TOP, compile_guest
 

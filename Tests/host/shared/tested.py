@@ -1,5 +1,5 @@
 """The programs under test, fake guests, and a running daemon."""
-import contextlib, functools, os, pathlib, re, shutil, signal, subprocess, tempfile
+import collections, contextlib, functools, os, pathlib, re, shutil, signal, subprocess, tempfile
 from .kernel import meminfo, read, write
 from .needs import Missing, compiler, need_built
 from .processes import LIMIT, Stage, wait_for
@@ -8,6 +8,8 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 TOP = HERE.parent.parent
 BUILT = TOP / '.build/release'
 STATE, HISTORY = '/run/ksmtuned/state', '/var/lib/ksmtuned/history'
+MEMORY_LIMIT = 2048                                        # KiB that are no file's
+DESCRIPTOR_LIMIT = 16
 QUIET = 'KSM_MONITOR_INTERVAL=1h\n'                       # only signals and events decide
 
 
@@ -147,8 +149,22 @@ class Daemon:
         except subprocess.TimeoutExpired:
             raise AssertionError(f'it did not end in {LIMIT} s') from None
 
+    def check_resources(self):
+        """Its own memory is small whatever it did, and it holds each file once."""
+        if read(f'/proc/{self.pid}/comm') != 'ksmtuned\n':
+            return                              # another program that runs it
+        memory = int(re.search(r'(?m)^RssAnon:\s+(\d+)', read(f'/proc/{self.pid}/status'))[1])
+        assert memory <= MEMORY_LIMIT, f'{memory} KiB of memory of its own'
+        held = collections.Counter(os.readlink(f'/proc/{self.pid}/fd/{number}')
+                                   for number in os.listdir(f'/proc/{self.pid}/fd') if int(number) > 2)
+        twice = [target for target, times in held.items() if times > 1]
+        assert not twice, f'held more than once: {twice}'
+        # One for each guest, and few others.
+        assert sum(not target.endswith('/statm') for target in held) <= DESCRIPTOR_LIMIT, f'descriptors: {sorted(held)}'
+
     def end(self, name='TERM'):
         """An orderly end, which always looks the same."""
+        self.check_resources()
         self.signal(name)
         assert self.wait() == 0, f'exit status after SIG{name}'
         assert not os.path.exists(self.pid_file), 'the pid file is left'
