@@ -6,6 +6,7 @@ import Testing
 /// What is read of a guest's CPU time and of the signs that guests are busy, from files as the kernel writes them.
 @Suite struct GuestActivityTests {
     private let host = FakeHost()
+    private let ticks = Int64(Host.ticksPerSecond)
 
     /// All fields of `stat` up to the 22nd, each another number, so that a neighbour is noticed.
     private func setStat(_ pid: Int, name: String = "kvm", user: Int64, system: Int64) {
@@ -35,14 +36,14 @@ import Testing
         user: Int64, system: Int64, time: Duration
     ) throws {
         host.setProcess(10, comm: "kvm", resident: 1000)
-        setStat(10, user: user * Host.ticksPerSecond, system: system * Host.ticksPerSecond)
+        setStat(10, user: user * ticks, system: system * ticks)
         #expect(times(try table()) == [time])
     }
 
     @Test(arguments: ["a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "((", ")", ""])
     func `a name may hold anything`(name: String) throws {
         host.setProcess(10, comm: "kvm", resident: 1000)
-        setStat(10, name: name, user: 2 * Host.ticksPerSecond, system: Host.ticksPerSecond)
+        setStat(10, name: name, user: 2 * ticks, system: ticks)
         #expect(times(try table()) == [.seconds(3)])
     }
 
@@ -53,7 +54,7 @@ import Testing
         host.setProcess(10, comm: "kvm", resident: 1000)
         host.setProcess(11, comm: "kvm", resident: 1000)
         host.write(text, to: "proc/10/stat")
-        setStat(11, user: Host.ticksPerSecond, system: 0)
+        setStat(11, user: ticks, system: 0)
         #expect(times(try table()) == [.seconds(1)])
     }
 

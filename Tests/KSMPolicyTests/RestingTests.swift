@@ -231,8 +231,8 @@ import Testing
         var learned = Self.learned(new: 1)
         learned.expectSettling()
         #expect(!Self.isDue(learned, after: 14) && Self.isDue(learned, after: 15))
-        #expect(learned.takeSettling())
-        #expect(!learned.takeSettling())
+        let taken = [learned.takeSettling(), learned.takeSettling()]
+        #expect(taken == [true, false])
         #expect(!Self.isDue(learned, after: 59) && Self.isDue(learned, after: 60))
     }
 

@@ -59,7 +59,7 @@ private struct Notices: StepObserver {
         #expect(tuner.step(at: Self.moment(0), &notices)?.decision.action == .stop)
         #expect(tuner.step(at: Self.moment(1), &notices)?.decision.action == .stop)
         setStat(user: 100 + user, system: 50 + system)
-        let decision = tuner.step(at: Self.moment(61), &notices)?.decision
+        let decision = tuner.step(at: Self.moment(60), &notices)?.decision
         #expect(decision?.reason == (isProbed ? .probing : .nothingToGain))
         #expect(notices.all.isEmpty)
     }
@@ -73,7 +73,7 @@ private struct Notices: StepObserver {
         _ = tuner.step(at: Self.moment(0), &notices)
         _ = tuner.step(at: Self.moment(1), &notices)
         host.write("a 1\ncow_ksm \(1000 + pages)\n", to: "proc/vmstat")
-        let decision = tuner.step(at: Self.moment(61), &notices)?.decision
+        let decision = tuner.step(at: Self.moment(60), &notices)?.decision
         #expect(decision?.reason == (isProbed ? .probing : .nothingToGain))
     }
 
