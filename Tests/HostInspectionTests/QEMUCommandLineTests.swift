@@ -323,7 +323,9 @@ import Testing
 
         let properties = repeated(20000) { ["-set", "device.b.p\($0)=1"] + ["-set", "object.m.p\($0)=1"] }
         let named = repeated(20000) { _ in ["-device", "virtio-balloon,id=b"] }
-        let set = ["-set", "device.b.deflate-on-oom=on", "-set", "object.m.size=2G", "-object", "memory-backend-ram,id=m"]
+        let set = [
+            "-set", "device.b.deflate-on-oom=on", "-set", "object.m.size=2G", "-object", "memory-backend-ram,id=m",
+        ]
         let line = ["qemu-kvm", "-m", "1G", "-device", "pc-dimm,memdev=m"]
         let guest = GuestCommandLine(line + properties + named + set)
         #expect(guest.balloon == .autodeflate)

@@ -267,7 +267,8 @@ import Testing
         #expect(outcome.status == Refusal.Status.unavailable.rawValue)
         #expect(outcome.output.isEmpty)
         #expect(
-            outcome.error == "ksmctl: \(host.path("proc/meminfo")) has no MemTotal line with a number above 0, so there "
+            outcome.error
+                == "ksmctl: \(host.path("proc/meminfo")) has no MemTotal line with a number above 0, so there "
                 + "is nothing to decide by\n")
         let daemon = try await Program.ksmtuned.run(["--once", host.rootOption])
         #expect(daemon.status != 0)
