@@ -36,7 +36,7 @@ import Testing
                 var sample = AdaptiveSample(
                     now: Instant(nanoseconds: step * 1_000_000_000),
                     memory: MemorySample(free: total, committed: .zero), counters: counters)
-                sample.guests = [GuestMemory(id: 1, resident: KiB(resident))]
+                sample.guests = [1, 2].map { GuestMemory(id: $0, resident: KiB(resident)) }
                 sample.isRequested = true
                 sample.activity = GuestActivity(busiest: 1, brokenMerges: Pages(.max))
                 let decision = policy.decide(sample)
@@ -50,6 +50,31 @@ import Testing
     @Test func `counters of the largest host that Linux knows, back and forth`() {
         // 64 PiB in pages.
         Self.feed([0, 1 << 44, 5, 1 << 44, 1, 0], resident: 8 << 20)
+    }
+
+    @Test func `counters that alternate between nothing and the greatest number, with two guests that hold it`() {
+        Self.feed([0, .max, 0, .max, .min, .max, -1, .max], resident: .max)
+    }
+
+    @Test func `all counters at once at the greatest number, by the advisor policy`() throws {
+        var configuration = Configuration()
+        configuration.policy = .advisor
+        var policy = AdvisorPolicy(configuration, classic: try ClassicPolicy(configuration, total: Self.total))
+        for (step, value) in [Int64.max, 0, .max, .max, .min].enumerated() {
+            var counters = ScanCounters()
+            counters.passes = value
+            counters.shared = Pages(value)
+            counters.sharing = Pages(value)
+            counters.unshared = Pages(value)
+            counters.volatile = Pages(value)
+            counters.zero = Pages(value)
+            let sample = AdvisorPolicy.Sample(
+                now: Instant(nanoseconds: Int64(step) * 20_000_000_000), counters: counters, isOn: step > 0,
+                pagesToScan: value, sleepMilliseconds: value)
+            let decision = policy.decide(MemorySample(free: .zero, committed: Self.total), sample)
+            #expect(decision.action == .scan)
+            #expect(!decision.sentence.isEmpty)
+        }
     }
 
     @Test func `no memory, no time, and time that goes back`() {

@@ -144,7 +144,8 @@ package enum HistoryFormat {
             counters.waited = .nanoseconds(get(168))
             record.counters = counters
         }
-        if flags & Flag.bootTime != 0 {
+        // No daemon wrote a time since boot that is none, whatever the checksum says.
+        if flags & Flag.bootTime != 0, 0 <= get(184), get(184) <= Duration.endless.microseconds {
             record.bootTime = BootTime(uptime: .microseconds(get(184)), boot: number(bytes, 192))
         }
         return (sequence, record)

@@ -292,14 +292,14 @@ extension StateRecord {
         }
         decision.advisor = order(values, OrderKeys.given)
         var bootTime: BootTime?
-        if let uptime = values[.uptime], uptime >= 0,
+        if let uptime = values.span(.uptime),
             let boot = values.word(.boot).flatMap({ UInt64($0, radix: 16) })
         {
-            bootTime = BootTime(uptime: .microseconds(uptime), boot: boot)
+            bootTime = BootTime(uptime: uptime, boot: boot)
         }
         return Report(
             decision, time: WallTime(microseconds: time), bootTime: bootTime,
-            pause: values[.pause].map { .microseconds($0) },
+            pause: values.span(.pause),
             guests: values[.guests] ?? 0, saved: values[.saved].map { KiB($0) },
             sentence: values.word(.sentence) ?? decision.sentence)
     }
@@ -326,5 +326,10 @@ extension StateRecord {
         func word(_ key: Key) -> String? { words[key.rawValue] }
 
         subscript(_ key: Key) -> Int64? { words[key.rawValue].flatMap { Int64($0) } }
+
+        /// - Returns: `nil` for a number of microseconds that is no span of 0 up to for ever.
+        func span(_ key: Key) -> Duration? {
+            self[key].flatMap { 0 <= $0 && $0 <= Duration.endless.microseconds ? .microseconds($0) : nil }
+        }
     }
 }

@@ -107,11 +107,12 @@ extension FuzzTarget {
     }
 
     static func requireSense(_ decision: Decision) throws {
-        try require(
-            (0...Int64(UInt32.max)).contains(decision.pagesToScan), "pages_to_scan would be \(decision.pagesToScan)")
-        try require(
-            (0...Int64(UInt32.max)).contains(decision.sleepMilliseconds),
-            "sleep_millisecs would be \(decision.sleepMilliseconds)")
+        // By the advisor policy they are what the kernel's files say, and are not written.
+        if decision.policy != .advisor {
+            let (pages, sleep) = (decision.pagesToScan, decision.sleepMilliseconds)
+            try require((0...Int64(UInt32.max)).contains(pages), "pages_to_scan would be \(pages)")
+            try require((0...Int64(UInt32.max)).contains(sleep), "sleep_millisecs would be \(sleep)")
+        }
         try require(decision.pause.map { $0 > .zero } ?? true, "the next decision would be at once")
         try require(!decision.sentence.isEmpty, "nothing is said")
         try requirePrintable(decision.sentence)
