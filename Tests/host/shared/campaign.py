@@ -1,5 +1,5 @@
 """Many cases side by side, what became of each in a log, and tables of the whole."""
-import collections, concurrent.futures, dataclasses, hashlib, json, os, pathlib, shutil, traceback
+import collections, concurrent.futures, dataclasses, hashlib, json, os, pathlib, re, traceback
 from .faultcases import Case
 
 
@@ -29,7 +29,8 @@ class Campaign:
     def run(self, cases, one):
         """`one` returns the rules that a case broke. Those of all cases are returned, as (case, rules)."""
         def try_one(case):
-            name = repr(dataclasses.astuple(case))
+            # The programs lie in another folder each time.
+            name = re.sub(r'ksmtuned-programs\.\w+', 'ksmtuned-programs', repr(dataclasses.astuple(case)))
             if name in self.known:
                 return case, [tuple(each) for each in self.known[name]]
             try:

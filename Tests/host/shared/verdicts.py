@@ -16,6 +16,13 @@ EXCEPTIONS = (
      "A lock file that could not be looked at or locked may be another daemon's: without it a third one could start."),
 )
 
+# What the state file says of the knobs as they were found.
+FOUND_KNOBS = {f'FOUND_{key}': knob for key, knob in dict(
+    RUN='run', PAGES_TO_SCAN='pages_to_scan', SLEEP_MILLISECS='sleep_millisecs', ADVISOR_MODE='advisor_mode',
+    ADVISOR_CPU_MAX='advisor_max_cpu', ADVISOR_NPAGES_MAX='advisor_max_pages_to_scan', SMART_SCAN='smart_scan',
+    ADVISOR_NPAGES_MIN='advisor_min_pages_to_scan', ADVISOR_SCAN_TIME='advisor_target_scan_time',
+    USE_ZERO_PAGES='use_zero_pages').items()}
+
 
 def documented_statuses(page):
     """Of a manual page's table."""
@@ -128,13 +135,15 @@ def lived(case, life, calm, status, fresh, is_mute):
         before = life.said.get(order[hit - 1], 0) if hit else 0
         if wrong and not fresh:
             found.append(('silent', f'{life.hit}: {wrong}, and no message'))
-    wrong = [f'{name}={value} not {shown(life.found[name])}' for name, value in life.knobs['end'].items() if value != shown(life.found[name])]
-    if wrong:
-        text = '\n'.join(fresh)
-        unnamed = [each for each in wrong if each.partition('=')[0] not in text]
-        is_stopped = life.knobs['end']['run'] in ('0', '2')
-        if unnamed or not is_stopped and not ('run' in case.path):
-            found.append(('restore', f'{"; ".join(wrong)}; ' + ('not named' if unnamed else 'named, and KSM runs')))
+    wrong = {name: f'{name}={value} not {shown(life.found[name])}' for name, value in life.knobs['end'].items()
+             if value != shown(life.found[name])}
+    text = '\n'.join(fresh)
+    is_stopped = life.knobs['end']['run'] in ('0', '2')
+    unnamed = [name for name in wrong if name not in text and not (name == 'run' and is_stopped and 'stop' in text)]
+    # ksmd must not go on at a pace that nobody set; the settings are no matter of pace.
+    runs_on = not is_stopped and set(wrong) - set(SETTINGS) and 'ksm/run' not in case.path
+    if unnamed or runs_on:
+        found.append(('restore', f'{"; ".join(wrong.values())}; ' + ('not named' if unnamed else 'named, and KSM runs')))
     if life.hit != 'end' and not case.until == 'end':
         mine, theirs = collections.Counter(life.descriptors), collections.Counter(calm.descriptors)
         if mine - theirs:
