@@ -131,6 +131,12 @@ import Testing
                     + "of 16.0 GiB, beyond the kernel's 32 bits; write a smaller number"
             ], isUsable: false),
         Case(
+            rule: "a value of the environment that is too long",
+            environment: ["KSM_GUEST_PATTERN": String(repeating: "x", count: 4097)],
+            messages: [
+                "environment: error: the value of KSM_GUEST_PATTERN is longer than 4096 bytes; write a shorter one"
+            ], isUsable: false),
+        Case(
             rule: "the environment counts, and is named", environment: ["KSM_NPAGES_MIN": "many"],
             messages: [
                 "environment: error: KSM_NPAGES_MIN=many is not a decimal integer; write digits only, with an optional "

@@ -6,15 +6,15 @@ the daemon says so once for each value, and goes on.
 
 They need root, an idle KSM and the packages that tools/install-dependencies names for `selftests`.
 """
-import os, re, subprocess, sys
+import os, re, signal, subprocess, sys
 import pytest
 from shared import selftests
-from shared.kernel import as_after_boot, has, knobs, ksm, need_memory, set_ksm
+from shared.kernel import as_after_boot, has, knobs, ksm, need_memory, read, set_ksm
 from shared.libvirt import Libvirt
-from shared.needs import Missing, need
 from shared.machines import CACHE
+from shared.needs import Missing, need, need_programs
 from shared.processes import capture, wait_for
-from shared.tested import QUIET, STATE, TestStage
+from shared.tested import QUIET, STATE, Daemon, TestStage, need_namespaces
 
 POLICIES = 'classic', 'adaptive', 'advisor'
 WAYS = 'keep', 'stop', 'restore', 'unmerge'
@@ -163,10 +163,7 @@ CLIENT = '''
 import sys
 from virttest.utils_misc import KSMController
 ksm = KSMController()
-only = int(sys.argv[1])
-if ksm.get_ksmtuned_pid() not in (0, only):
-    sys.exit("another ksmtuned runs here")
-for word in sys.argv[2:]:
+for word in sys.argv[1:]:
     name, *values = word.split("=")
     if values:
         ksm.set_ksm_feature({name: int(values[0])})
@@ -190,27 +187,38 @@ def avocado():
     return made / 'bin/python'
 
 
+class Inside(Daemon):
+    """One in a pid namespace of its own: the client sends its signal to whatever ps(1) calls ksmtuned."""
+    WORLD = 'unshare', '--pid', '--fork', '--kill-child', '--mount-proc'
+
+    def __init__(self, stage, configuration):
+        super().__init__(stage, configuration, wrapper=self.WORLD)
+        self.inner = int(read(f'/proc/{self.pid}/task/{self.pid}/children'))
+
+    def signal(self, name):
+        os.kill(self.inner, getattr(signal, f'SIG{name}'))
+
+
 def test_avocados_KSMController_finds_stops_and_changes_it(stage):
     python, path = avocado(), f'{stage.programs.folder}:/usr/sbin:/usr/bin:/sbin:/bin'
-
-    def client(*words, only=0):
-        """It would send its signal to any process of that name: there must be no other."""
-        done = subprocess.run([python, '-c', CLIENT, str(only), *words], capture_output=True, text=True, timeout=60,
-                              env=dict(PATH=path, LC_ALL='C'))
-        need('another ksmtuned' not in done.stderr, 'another ksmtuned runs here')
-        assert done.returncode == 0, done.stderr
-        return dict(line.split(' ', 1) for line in done.stdout.splitlines())
-    assert client('is_ksm_running') == dict(is_ksm_running='False')
+    need_namespaces(*Inside.WORLD[1:])
+    need_programs('nsenter:util-linux', 'ps:procps')
     set_ksm(pages_to_scan=321)
-    d = stage.daemon(QUIET, SCANNING, 'KSM_ON_EXIT=restore\n')
+    d = stage.daemon(QUIET, SCANNING, 'KSM_ON_EXIT=restore\n', kind=Inside)
+
+    def client(*words, ends=False):
+        """What `words` print. The end of the daemon is the end of its namespace, and of the client in it."""
+        done = subprocess.run(['nsenter', '-t', str(d.inner), '-p', '-m', python, '-c', CLIENT, *words],
+                              capture_output=True, text=True, timeout=60, env=dict(PATH=path, LC_ALL='C'))
+        assert done.returncode in ((0, -signal.SIGKILL) if ends else (0,)), done.stderr
+        return dict(line.split(' ', 1) for line in done.stdout.splitlines())
     pace = steady(d)
-    assert client('is_ksm_running', 'get_ksmtuned_pid', only=d.pid) == dict(is_ksm_running='True', get_ksmtuned_pid=str(d.pid))
-    client('pages_to_scan=77', 'stop_ksm', only=d.pid)
+    assert client('is_ksm_running', 'get_ksmtuned_pid') == dict(is_ksm_running='True', get_ksmtuned_pid='1')
+    client('pages_to_scan=77', 'stop_ksm')
     assert (ksm('run'), ksm('pages_to_scan')) == (0, 77), 'its writes'
     d.decide()
     assert knobs() == pace, 'the next decision does not go on by the configured policy'
     assert sorted(foreign(d)) == [('pages_to_scan', '2000', '77'), ('run', '1', '0')], 'told'
-    client('stop_ksmtuned', only=d.pid)                             # SIGTERM to what ps calls ksmtuned
+    client('stop_ksmtuned', ends=True)                     # SIGTERM
     assert d.wait() == 0, 'exit status'
     assert (ksm('run'), ksm('pages_to_scan')) == (0, 321), 'restored'
-    assert client('get_ksmtuned_pid') == dict(get_ksmtuned_pid='0')

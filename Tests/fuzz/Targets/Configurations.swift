@@ -113,7 +113,7 @@ extension FuzzTarget {
             try require((0...Int64(UInt32.max)).contains(pages), "pages_to_scan would be \(pages)")
             try require((0...Int64(UInt32.max)).contains(sleep), "sleep_millisecs would be \(sleep)")
         }
-        try require(decision.pause.map { $0 > .zero } ?? true, "the next decision would be at once")
+        try require(decision.pause ?? .zero >= .zero, "the next decision would come before this one")
         try require(!decision.sentence.isEmpty, "nothing is said")
         try requirePrintable(decision.sentence)
     }

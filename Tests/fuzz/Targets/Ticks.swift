@@ -56,6 +56,7 @@ extension FuzzTarget {
             policy: try ClassicPolicy(configuration, total: total))
         var now: Int64 = 1_000_000_000
         var steps = 0
+        var atOnce = 0
         for section in Sections(input).all {
             switch section.name {
             case "step":
@@ -66,6 +67,9 @@ extension FuzzTarget {
                 now += min(max(Int64(text) ?? 60_000, 0), 1 << 40) * 1_000_000
                 if let (decision, guests) = tuner.step(at: Instant(nanoseconds: now), &observer) {
                     try check(decision, guests, tuner, configuration, now)
+                    // Now and then a policy looks once more at once, at what it had not asked for.
+                    atOnce = decision.pause == .zero ? atOnce + 1 : 0
+                    try require(atOnce < 3, "it decides again and again without a pause")
                 }
             case "request": tuner.request()
             case "pressure": tuner.memoryIsShort()
