@@ -91,12 +91,13 @@ guest() {
 }
 no_guests() { [ ${#guests[@]} = 0 ] || { kill -KILL "${guests[@]}"; wait "${guests[@]}" 2>/dev/null; }; guests=(); }
 
-# hog NAME MIB [SETTING...]: NAME.service, which takes that much memory that nobody can merge, and is no guest: tail keeps
-# a line until it ends. A unit of its own: a process that is killed for memory ends the whole unit that it is in.
+# hog NAME MIB [SETTING...]: NAME.service, which takes that much memory at once that nobody can merge, and is no guest: dd
+# holds a block for which nobody reads. A unit of its own: a process that is killed for memory ends the whole unit that it
+# is in.
 hog() {
     local name=$1 mib=$2; shift 2
-    printf '%s\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' "ExecStart=/bin/sh -c '(head -c ${mib}M /dev/zero; exec sleep infinity) | tail > /dev/null'" \
-        "$@" > /run/systemd/system/"$name".service
+    printf '%s\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' \
+        "ExecStart=/bin/sh -c 'dd if=/dev/zero bs=${mib}M count=1 | sleep infinity'" "$@" > /run/systemd/system/"$name".service
     systemctl daemon-reload
     hogs+=("$name")
     systemctl start "$name"
