@@ -1,5 +1,5 @@
-# Long: the unit suspended, by the freezer of its control group. (The whole machine would not wake: QEMU without a firmware that
-# knows of it does not bring the emulated clock's alarm to a suspended kernel.)
+# Long: the unit suspended, by the freezer of its control group. (The whole machine was not: from s2idle it did not wake under
+# QEMU, and no deeper sleep was tried.)
 fresh
 configure KSM_THRES_COEF=20 KSM_ON_EXIT=restore
 start || return
