@@ -108,7 +108,7 @@ final class RunningProgram {
     ///
     /// - Throws: ``TestFailure`` where it does not hold in time.
     func until(_ what: String, _ holds: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while try !holds() {
             guard ContinuousClock.now < deadline else {
                 throw TestFailure(description: "waited in vain until \(what); standard error: \(error)")
