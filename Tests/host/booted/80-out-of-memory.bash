@@ -12,12 +12,12 @@ now '... and leaves it 8 MiB' eval '[ "$(cat $group/memory.min)" = 8388608 ]'
 # Most is taken, and stays so: free memory is short. Another takes the rest, is killed for it, and comes again.
 available=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
 hog steady $(((available - total / 10) / 1024)) OOMScoreAdjust=-800
-check 'memory gets short: it scans' eval 'retune; scanning'
+limit=90 check 'memory gets short: it scans' eval 'retune; scanning'
 check '... and says why' eval "daemon_journal -o cat KSM_REASON=shortage | grep -m1 scanning"
 before=$(oom_kills)
 hog greedy $((total * 4 / 10 / 1024)) OOMScoreAdjust=1000 Restart=always RestartSec=0
 for i in 1 2 3; do
-    limit=60 check "killed for memory: $i" eval '[ $(($(oom_kills) - before)) -ge '$i' ]'
+    limit=90 check "killed for memory: $i" eval '[ $(($(oom_kills) - before)) -ge '$i' ]'
     limit=60 decides '... the daemon decides'
 done
 now '... what it should' scanning
