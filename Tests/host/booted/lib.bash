@@ -93,11 +93,11 @@ no_guests() { [ ${#guests[@]} = 0 ] || { kill -KILL "${guests[@]}"; wait "${gues
 
 # hog NAME MIB [SETTING...]: NAME.service, which takes that much memory at once that nobody can merge, and is no guest: dd
 # holds a block for which nobody reads. A unit of its own: a process that is killed for memory ends the whole unit that it
-# is in.
+# is in. dd is its main process, since systemd 252 does not hear of the second time that another one is killed.
 hog() {
     local name=$1 mib=$2; shift 2
     printf '%s\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' \
-        "ExecStart=/bin/sh -c 'dd if=/dev/zero bs=${mib}M count=1 | sleep infinity'" "$@" > /run/systemd/system/"$name".service
+        "ExecStart=/bin/bash -c 'exec dd if=/dev/zero bs=${mib}M count=1 > >(exec sleep infinity)'" "$@" > /run/systemd/system/"$name".service
     systemctl daemon-reload
     hogs+=("$name")
     systemctl start "$name"
