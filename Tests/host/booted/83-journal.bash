@@ -21,7 +21,7 @@ mark
 configure $busy DEBUG=1
 systemctl reload ksmtuned
 systemctl kill -s STOP systemd-journald
-for ((i = 0; i < 140; i++)); do kill -USR1 "$pid"; was=$(decided); for ((n = 0; n < 200; n++)); do [ "$(decided)" = "$was" ] || break; done; done
+for ((i = 0; i < 140; i++)); do was=$(decided); kill -USR1 "$pid"; for ((n = 0; n < 200; n++)); do [ "$(decided)" = "$was" ] || break; done; done
 decides 'journald hangs: it decides all the same'
 systemctl kill -s CONT systemd-journald
 told '... and goes on, a message arrives'
