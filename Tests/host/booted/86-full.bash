@@ -66,11 +66,12 @@ now 'full while it runs: /run' fill /run
 for i in 1 2 3; do retune; sleep .3; done
 now '... of which it needs no more' no_complaint
 rm -f /run/ksmtuned/{,.}state
-retune
-check 'the state is removed: that nobody can see the decisions is told' said_at 4..4 '/run/ksmtuned/state.* until that works'
 fill /run
+retune
+check 'the state is removed, and what it took is full: that nobody can see the decisions is told' \
+    said_at 4..4 '/run/ksmtuned/state.* until that works'
 for i in 1 2 3; do retune; sleep .3; done
-now '... once, also where there is no space for another' eval '[ "$(daemon_journal -p warning -o cat | tee /dev/stderr | wc -l)" = 1 ] && [ ! -s /run/ksmtuned/state ]'
+now '... once' eval '[ "$(daemon_journal -p warning -o cat | tee /dev/stderr | wc -l)" = 1 ] && [ ! -s /run/ksmtuned/state ]'
 space /run
 check 'space: the state is there again' eval 'retune; [ -s /run/ksmtuned/state ]'
 check '... which is told, once' eval '[ "$(daemon_journal -p 5..5 -o cat | tee /dev/stderr | wc -l)" = 1 ]'
