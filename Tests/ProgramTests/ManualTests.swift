@@ -87,7 +87,7 @@ import Testing
             separator: ".Sh ")[0]
         let described = Set(section.matches(of: /(?m)^\.It (\d+)$/).compactMap { Int32($0.1) })
         // 0, what doctor, plan and status have beside, and the command line's own.
-        let others: Set<Int32> = [0, 2, 3, 64]
+        let others: Set<Int32> = [0, 2, 3, 4, 64]
         #expect(described == others.union(Refusal.Status.allCases.map { $0.rawValue }))
     }
 

@@ -68,12 +68,6 @@ extension Check {
 
     // MARK: Its decisions
 
-    /// At a decision this number of intervals late the daemon hangs. It decides once an interval, and a
-    /// reading of many guests by KSM_PS_METRIC=pss can take seconds.
-    private static let lateIntervals = 3
-    /// For intervals so short that a busy host makes it late.
-    private static let leastLateness = Duration.seconds(30)
-
     static let decisions = Check("decisions", "Decisions") { check, facts in
         guard case .running(let pid) = facts.daemon else { return check.skip("ksmtuned does not run") }
         let source = facts.paths.state
@@ -88,14 +82,11 @@ extension Check {
                 "no decision", in: source)
         }
         let age = facts.now - last.time
-        let interval = last.pause ?? .zero
         let text =
             age < .zero
             ? "the last one is of a time to come: the clock was set back"
             : "the last one is \(Amount.duration(age)) old"
-        // What is due in a year is not due at all.
-        let isDue = interval > .zero && interval < .seconds(365 * 86400)
-        guard isDue, age > max(interval * lateIntervals, leastLateness) else {
+        guard last.isOverdue(facts.now), let interval = last.pause else {
             return check.ok(text).seen("\(last.decision.policy.word): \(last.sentence)", in: source)
         }
         return check.fail(

@@ -7,7 +7,10 @@ import KSMPolicy
 struct StatusCommand: HostCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show whether KSM runs and why, what it saves, and what it costs.",
-        discussion: "Exit status: 0 where the daemon runs, 3 where it does not, 69 where the kernel has no KSM.")
+        discussion: """
+            Exit status: 0 where the daemon runs, 3 where it does not, 4 where --check or --max-age finds \
+            that it hangs, 69 where the kernel has no KSM.
+            """)
 
     @OptionGroup var host: RootOptions
     @OptionGroup var output: OutputOptions
@@ -18,9 +21,25 @@ struct StatusCommand: HostCommand {
             "Show it again at this interval, with the latest course of the main values.", valueName: "seconds"))
     var watch: Double?
 
+    @Flag(help: "Fail where the daemon is long overdue with its next decision, by its own interval: for probes.")
+    var check = false
+
+    @Option(help: ArgumentHelp("Fail where the daemon's last decision is older than that.", valueName: "seconds"))
+    var maxAge: Double?
+
     func validate() throws {
+        if let maxAge {
+            guard maxAge > 0, maxAge.isFinite else { throw ValidationError("--max-age takes more than 0 seconds") }
+        }
         guard let watch else { return }
+        guard limits.isEmpty else {
+            throw ValidationError("--watch goes on until it is ended, so --check and --max-age have no use")
+        }
         guard watch >= 0.1, watch <= 86400 else { throw ValidationError("--watch takes 0.1 to 86400 seconds") }
+    }
+
+    private var limits: [DecisionAge] {
+        (check ? [.byInterval] : []) + (maxAge.map { [.seconds($0)] } ?? [])
     }
 
     func execute() throws {
@@ -29,7 +48,7 @@ struct StatusCommand: HostCommand {
             let report = StatusReport(
                 view, now: HostView.now, since: StatusWatch.moment(host.paths, before: HostView.now))
             try report.print(output)
-            if let status = report.exitStatus { throw ExitCode(status) }
+            if let status = report.exitStatus(limits) { throw ExitCode(status) }
             return
         }
         try StatusWatch(paths: host.paths, output: output, seconds: watch).run()
@@ -38,8 +57,9 @@ struct StatusCommand: HostCommand {
 
 extension StatusReport {
     /// For scripts; `nil` is success. 3 is what systemctl says of a unit that does not run.
-    var exitStatus: Int32? {
+    func exitStatus(_ limits: [DecisionAge]) -> Int32? {
         if state == "absent" { return Refusal.Status.unavailable.rawValue }
-        return daemon.isRunning ? nil : 3
+        guard daemon.isRunning else { return 3 }
+        return limits.allSatisfy(isFresh) ? nil : 4
     }
 }

@@ -35,6 +35,12 @@ struct StatusReport: Report {
     struct Daemon: Encodable {
         var isRunning: Bool
         var pid: Int32?
+        /// Whether its state can be read, and is its own.
+        var isPublishing = false
+
+        enum CodingKeys: CodingKey {
+            case isRunning, pid
+        }
     }
 
     struct Memory: Encodable {
@@ -102,6 +108,8 @@ struct DecisionReport: Encodable {
     var nextSeconds: Double?
     /// Between two looks at the host; left out where they come on signals only.
     var intervalSeconds: Double?
+    /// Whether the next one is so late that the daemon hangs.
+    var isOverdue: Bool
     var guests: Int64
     var committedBytes: Int64
     var freeBytes: Int64
@@ -121,6 +129,7 @@ struct DecisionReport: Encodable {
         let interval = last.finitePause
         intervalSeconds = interval?.seconds
         nextSeconds = decision.policy == .adaptive ? nil : interval.map { max($0 - age, .zero).seconds }
+        isOverdue = last.isOverdue(now)
         guests = last.guests
         committedBytes = decision.memory.committed.bytes
         freeBytes = decision.memory.free.bytes
@@ -144,7 +153,8 @@ extension StatusReport {
         let ksm = host.ksm
         state = !ksm.isPresent ? "absent" : ksm.isScanning ? "scanning" : ksm.mode == 2 ? "unmerged" : "stopped"
         switch host.daemon {
-        case .running(let pid): daemon = Daemon(isRunning: true, pid: pid)
+        case .running(let pid):
+            daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state?.pid == pid)
         case .none: daemon = Daemon(isRunning: false)
         }
         timeSeconds = now.secondsSince1970
@@ -154,7 +164,7 @@ extension StatusReport {
             freeBytes: host.memory.missingLine(for: host.configuration.freeMetric) == nil
                 ? host.memory.free(by: host.configuration.freeMetric).bytes : nil,
             swapFreeBytes: host.memory.swapFree?.bytes)
-        notes = Self.notes(host)
+        notes = Self.notes(host, now)
         guard ksm.isPresent else { return }
         if decision != nil {
             disagreement = host.differences.first { $0.file == .run }.map {
@@ -179,7 +189,7 @@ extension StatusReport {
             stableNodeDups: ksm.stableNodeDuplicates)
     }
 
-    private static func notes(_ host: HostView) -> [String] {
+    private static func notes(_ host: HostView, _ now: WallTime) -> [String] {
         var notes: [String] = []
         if let failure = host.daemonFailure { notes.append("whether the daemon runs is not known: \(failure)") }
         if let failure = host.ksm.failure { notes.append("\(failure)") }
@@ -187,6 +197,8 @@ extension StatusReport {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
         } else if host.state?.report == nil {
             notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
+        } else if host.state?.report?.isOverdue(now) == true {
+            notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
         }
         notes += host.differences.map { difference in
             let next =
