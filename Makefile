@@ -31,7 +31,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 # The parts of `make check`, in order; each is a target check-NAME of its own.
 HOST_CHECKS := faults oracle kernel events guests e2e
 # Of faults not yet: it finds some that are not mended.
-CHECKS := build lint unit release docs units selinux metrics $(filter-out faults,$(HOST_CHECKS))
+CHECKS := build lint unit release docs units selinux metrics kubernetes ansible $(filter-out faults,$(HOST_CHECKS))
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
@@ -42,7 +42,7 @@ PROCESSES ?= 10000
 SOAK_SECONDS = $(or $(SECONDS),3600)
 
 .NOTPARALLEL:
-.PHONY: all release run check check-faults check-mutants check-selftests soak bench bench-short bench-daemon fuzz \
+.PHONY: all release run demo check check-faults check-mutants check-selftests soak bench bench-short bench-daemon fuzz \
     $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
@@ -50,6 +50,7 @@ all: release
 
 help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
+	@echo 'make demo       show memory being merged on this machine, in under a minute, as root'
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
 	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
@@ -80,6 +81,11 @@ $(PROGRAMS):
 
 run: release
 	@tools/run $(BUILD)/ksmtuned
+
+# Takes this host's KSM for under a minute where it may; else it replays a recorded host.
+demo: release
+	@tools/install-dependencies demo
+	@tools/demo $(BUILD)
 
 # Every part runs, also after one that failed; the last line sums up.
 check:
@@ -112,6 +118,12 @@ check-selinux:
 
 check-metrics: $(PROGRAMS)
 	@Tests/host/run metrics --ksmctl $(BUILD)/ksmctl $(ARGS)
+
+check-kubernetes: $(PROGRAMS)
+	@Tests/host/run kubernetes --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
+
+check-ansible: $(PROGRAMS)
+	@Tests/host/run ansible --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
 
 # The checks in Python; ARGS are options of Tests/host/run.
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)

@@ -65,6 +65,28 @@ def as_after_boot():
     put_back(dict(advisor_mode='none', pages_to_scan=100, sleep_millisecs=20))
 
 
+def other_daemon():
+    """The process of a ksmtuned that tunes this host, the original's script included; None where there is none."""
+    mine = os.readlink('/proc/self/ns/pid')
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            if read(f'/proc/{pid}/comm') != 'ksmtuned\n':
+                continue
+            # One that works on a tree of plain files, or that writes nothing, does no harm.
+            words = read(f'/proc/{pid}/cmdline').split('\0')
+            if {'--root', '--dry-run'} & {word.partition('=')[0] for word in words}:
+                continue
+            # In another pid namespace it is a container's, or a test's in a world of its own. Whoever is not root cannot
+            # tell, and takes it for this host's.
+            with contextlib.suppress(PermissionError):
+                if os.readlink(f'/proc/{pid}/ns/pid') != mine:
+                    continue
+            return int(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return None
+
+
 def need_idle_ksm():
     """KSM can be written, nobody uses it, and no other daemon tunes it."""
     need(os.path.isdir(KSM), 'this kernel has no KSM')
@@ -72,18 +94,8 @@ def need_idle_ksm():
         os.close(os.open(f'{KSM}/run', os.O_WRONLY))
     except OSError as error:
         raise Missing(f'KSM is not writable here ({error.strerror})') from None
-    mine = os.readlink('/proc/self/ns/pid')
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            # In another pid namespace it is a container's, or a test's in a world of its own.
-            if read(f'/proc/{pid}/comm') != 'ksmtuned\n' or os.readlink(f'/proc/{pid}/ns/pid') != mine:
-                continue
-            # One that works on a tree of plain files, or that writes nothing, does no harm.
-            words = read(f'/proc/{pid}/cmdline').split('\0')
-            if not {'--root', '--dry-run'} & {word.partition('=')[0] for word in words}:
-                raise Missing(f'another ksmtuned runs here, process {pid}')
-        except (FileNotFoundError, ProcessLookupError):
-            pass
+    if daemon := other_daemon():
+        raise Missing(f'another ksmtuned runs here, process {daemon}')
     need(ksm('run') != 1 and not ksm('pages_sharing') and not ksm('pages_shared'),
          f'KSM is in use here (run {ksm("run")}, {ksm("pages_sharing")} pages sharing)')
 
