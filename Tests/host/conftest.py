@@ -37,6 +37,11 @@ def pytest_addoption(parser):
     group.addoption('--longer', action='store_true', help="with the kernel's own tests of KSM")
     group.addoption('--append', default='', metavar='WORDS', help="for the kernel's command line")
     group.addoption('--out', type=absolute, metavar='DIR', help="for the machine's journal as JSON")
+    group = parser.getgroup('ksmtuned, ansible')
+    group.addoption('--package', type=absolute, metavar='FILE', help='what the role installs; without it, an archive is made')
+    group = parser.getgroup('ksmtuned, kubernetes')
+    group.addoption('--image-root', type=absolute, metavar='DIR',
+                    help="the image's file system; without it this host's programs stand for it")
     group = parser.getgroup('ksmtuned, faults')
     group.addoption('--jobs', type=int, default=os.cpu_count(), metavar='N', help='how many at a time (%(default)s)')
     group.addoption('--fault', metavar='WORDS', help='only failures with this in their name, and what was printed')
