@@ -8,8 +8,8 @@ import Testing
         .deletingLastPathComponent()
 
     private static let documents = [
-        "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operations.md", "docs/migration.md", "docs/faq.md",
-        "docs/portability.md", "packaging/kubernetes/README.md", "packaging/ansible/README.md",
+        "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operations.md", "docs/migration.md",
+        "docs/faq.md", "docs/portability.md", "packaging/kubernetes/README.md", "packaging/ansible/README.md",
     ]
     /// Those that say where in the sources something is.
     private static let ofSources = ["CONTRIBUTING.md", "docs/architecture.md"]
@@ -90,10 +90,10 @@ import Testing
         }
     }
 
-    /// Names that documents have from elsewhere: of other files, of the timer's service, and of lines that are wrong.
+    /// Names that documents have from elsewhere: of other files, of the timer's service, of the journal, and a wrong one.
     private static let others: Set<String> = [
-        "KSM_MAX_KERNEL_PAGES", "KSM_ENABLED", "KSM_METRICS_FOLDER", "KSM_METRICS_OPTIONS", "KSM_REASON", "KSM_FREE_KIB",
-        "KSM_NPAGE_MAX",
+        "KSM_MAX_KERNEL_PAGES", "KSM_ENABLED", "KSM_METRICS_FOLDER", "KSM_METRICS_OPTIONS", "KSM_REASON",
+        "KSM_FREE_KIB", "KSM_NPAGE_MAX",
     ]
 
     @Test(arguments: documents)

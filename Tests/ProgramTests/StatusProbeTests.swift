@@ -17,13 +17,14 @@ import Testing
         try StatusReport(HostView(host.paths), now: now, since: nil)
     }
 
-    @Test(arguments: [
-        // Interval, age and limit in seconds, and the exit status; 0 of a limit is by the interval.
-        (60, 180, nil, nil), (60, 180, 0, nil), (60, 181, 0, 4), (60, 181, nil, nil), (60, 181, 181, nil),
-        (60, 181, 180.5, 4), (1, 30, 0, nil), (1, 31, 0, 4), (1, 31, 600, nil), (3600, 10_800, 0, nil),
-        (3600, 10_801, 0, 4), (3600, 10_801, 300, 4), (365 * 86400, 1 << 40, 0, nil), (60, -5, 0, nil),
-        (60, -5, 1, nil),
-    ] as [(Int64, Int64, Double?, Int32?)])
+    @Test(
+        arguments: [
+            // Interval, age and limit in seconds, and the exit status; 0 of a limit is by the interval.
+            (60, 180, nil, nil), (60, 180, 0, nil), (60, 181, 0, 4), (60, 181, nil, nil), (60, 181, 181, nil),
+            (60, 181, 180.5, 4), (1, 30, 0, nil), (1, 31, 0, 4), (1, 31, 600, nil), (3600, 10_800, 0, nil),
+            (3600, 10_801, 0, 4), (3600, 10_801, 300, 4), (365 * 86400, 1 << 40, 0, nil), (60, -5, 0, nil),
+            (60, -5, 1, nil),
+        ] as [(Int64, Int64, Double?, Int32?)])
     func `A decision that is too old is 4`(_ interval: Int64, _ age: Int64, _ limit: Double?, _ status: Int32?) throws {
         let host = FakeHost()
         let daemon = host.startDaemon(decision: try Self.decision(), interval: .seconds(interval))
