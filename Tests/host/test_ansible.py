@@ -44,8 +44,10 @@ def package(request, programs, tmp_path_factory):
     need(script.exists(), 'no packaging/build-bindist here, and no --package')
     version = subprocess.run([programs.daemon, '--version'], capture_output=True, text=True).stdout.split()[-1]
     programs.ksmctl
+    # Its folders are below the tree's.
     work = tmp_path_factory.mktemp('bindist')
-    subprocess.run([script, version, work / 'work', work / 'out', programs.folder], check=True, capture_output=True)
+    folders = [os.path.relpath(work / name, TOP) for name in ('work', 'out')]
+    subprocess.run([script, version, *folders, programs.folder], check=True, capture_output=True)
     (archive,) = (work / 'out').glob(f'*-linux-{platform.machine()}.tar.gz')
     return archive
 
