@@ -135,7 +135,7 @@ import Testing
 
     // MARK: Files that are none
 
-    @Test(.timeLimit(.minutes(1)), arguments: ["proc/meminfo", "proc/10/statm", "proc/10/comm"])
+    @Test(.timeLimit(.minutes(10)), arguments: ["proc/meminfo", "proc/10/statm", "proc/10/comm"])
     func `A pipe is not waited for`(file: String) throws {
         host.setProcess(10, comm: "kvm", resident: 1000)
         host.remove(file)

@@ -413,7 +413,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: Seed.all)
+    @Test(.timeLimit(.minutes(10)), arguments: Seed.all)
     func `Random bytes end in assignments and messages within the text`(_ seed: Seed) {
         var generator = SeededGenerator(seed: seed.value)
         for _ in 0..<300 {
@@ -422,7 +422,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: Seed.all)
+    @Test(.timeLimit(.minutes(10)), arguments: Seed.all)
     func `Random shell words end in assignments and messages within the text`(_ seed: Seed) {
         let words: [String] = [
             "KSM_NPAGES_MIN", "KSM_MONITOR_INTERVAL", "KSM_THRES_CONST", "A", "export", "if", "fi", "for", "done",
@@ -440,7 +440,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: Seed.all)
+    @Test(.timeLimit(.minutes(10)), arguments: Seed.all)
     func `A configuration with changed bytes ends in assignments and messages within the text`(_ seed: Seed) {
         let original = Array(
             """

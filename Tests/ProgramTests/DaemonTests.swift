@@ -3,7 +3,7 @@ import HostFixtures
 import Testing
 
 /// The daemon's life in a tree, driven by signals.
-@Suite(.timeLimit(.minutes(2))) struct DaemonTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonTests {
     // MARK: Decisions
 
     @Test func `It decides at start, and once more for each USR1`() async throws {

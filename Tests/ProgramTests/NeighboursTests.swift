@@ -3,7 +3,7 @@ import HostFixtures
 import Testing
 
 /// What others on the host may do to the daemon: users who lock its files, readers that do not read.
-@Suite(.timeLimit(.minutes(2))) struct NeighboursTests {
+@Suite(.timeLimit(.minutes(10))) struct NeighboursTests {
     private static let shell = Program(path: "/bin/sh")
 
     private static func has(_ programs: String...) -> Bool {

@@ -3,7 +3,7 @@ import HostFixtures
 import Testing
 
 /// What the service manager is told.
-@Suite(.timeLimit(.minutes(2))) struct NotifyTests {
+@Suite(.timeLimit(.minutes(10))) struct NotifyTests {
     @Test func `Ready after the first decision, a reload between its two lines, the status with its numbers`()
         async throws
     {
