@@ -9,6 +9,8 @@ package struct RecordingControl: KSMControl {
     package var advisorMode: AdvisorMode? = .some(.none)
     /// The errno of each file that refuses to be written.
     package var refusals: [KSMFile: Int32] = [:]
+    /// The errno of each file that refuses to be read.
+    package var unreadable: [KSMFile: Int32] = [:]
     package var takesEffect = true
     /// The value of each write to `run` that was begun in a child. Without ``childFile`` each is done at once.
     package private(set) var begun: [Int64] = []
@@ -19,9 +21,15 @@ package struct RecordingControl: KSMControl {
 
     package init() {}
 
-    package func read(_ file: KSMFile) -> Int64? { values[file] }
+    package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
+        if let errno = unreadable[file] { throw KernelFileError(.read, file.name, errno: errno) }
+        return values[file]
+    }
 
-    package func readAdvisorMode() -> AdvisorMode? { advisorMode }
+    package func readAdvisorMode() throws(KernelFileError) -> AdvisorMode? {
+        if let errno = unreadable[.advisorMode] { throw KernelFileError(.read, KSMFile.advisorMode.name, errno: errno) }
+        return advisorMode
+    }
 
     package mutating func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
         writes.append("\(file.name)=\(text)")

@@ -23,7 +23,7 @@ struct Condition {
             return .recovered(area)
         }
         // Of many guests that refuse alike, one stands for all, whichever it is this time.
-        let isOfAny = area == .metric || area == .guestReadings
+        let isOfAny = [.metric, .guestReadings, .guestActivity].contains(area)
         let isKnown = reported.contains { isOfAny ? $0.errno == outcome.errno : $0 == outcome }
         guard !isKnown, reported.count < Self.mostReports else { return nil }
         reported.append(outcome)

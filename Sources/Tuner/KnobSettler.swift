@@ -113,6 +113,9 @@ struct KnobSettler {
         if case .cleared = stage { true } else { false }
     }
 
+    /// Whether a knob could not be read or written when it was last tried.
+    var hasFailed: Bool { reported.values.contains { $0.isKnobFailure } }
+
     /// A decision says what KSM does from here on.
     mutating func settle() {
         stage = .settled
@@ -240,6 +243,8 @@ struct KnobSettler {
         let isPolicys = knob == .smartScan && smartScanOfPolicy != nil
         if present != value, !isPolicys || wishes[knob] != nil {
             due.append(.report(.changedKnob(knob, from: present, to: value)))
+        } else if reported[knob]?.isKnobFailure == true {
+            due.append(.report(.knobRecovered(knob, value)))
         }
         reported[knob] = nil
         took(knob, value, over: present)
@@ -294,5 +299,11 @@ struct KnobSettler {
         guard reported[knob] != notice else { return }
         reported[knob] = notice
         due.append(.report(notice))
+    }
+}
+
+extension Notice {
+    fileprivate var isKnobFailure: Bool {
+        if case .knobFailed = self { true } else { false }
     }
 }

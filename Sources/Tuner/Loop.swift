@@ -25,6 +25,15 @@ package protocol LoopHost: ~Copyable {
     mutating func machinesChanged(_ events: MachineEvents)
     mutating func report(_ notice: SourceNotice)
     mutating func signOfLife()
+
+    /// Begins the last write to `run` in a child.
+    ///
+    /// - Returns: `nil` where it is done.
+    mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite?
+    /// Makes the last write to `run` without a child.
+    ///
+    /// - Parameter failure: Why there is no child.
+    mutating func writeLast(run: Int64, after failure: KernelFileError) throws(KernelFileError)
 }
 
 /// The daemon's life between start and end: waits in one place for time, signals, slow writes, guests and pressure.
@@ -90,6 +99,36 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             if wakeup.contains(.written) { return true }
             if wakeup.contains(.terminate) { return false }
             host.signOfLife()
+        }
+    }
+
+    /// The last write is tried this often in a child, with a pause between.
+    private static var attempts: Int { 3 }
+    private static var attemptPause: Duration { .seconds(1) }
+
+    /// Begins the last write to `run`, in a child, since it may take long. Where there are no processes or descriptors for
+    /// one, and none after a moment, the daemon writes itself: ksmd must not go on without it.
+    ///
+    /// - Returns: The child to wait for, or `nil` where the write is done.
+    package mutating func beginLastWrite(
+        run: Int64, _ host: inout some LoopHost & ~Copyable
+    ) throws(KernelFileError) -> ChildWrite? {
+        var attempt = 1
+        while true {
+            do throws(KernelFileError) {
+                return try host.beginLastWrite(run: run)
+            } catch {
+                // A second signal to end stops the waiting.
+                if attempt < Self.attempts,
+                    !waiter.wait(until: after(Self.attemptPause), or: nil).contains(.terminate)
+                {
+                    attempt += 1
+                    host.signOfLife()
+                    continue
+                }
+                try host.writeLast(run: run, after: error)
+                return nil
+            }
         }
     }
 

@@ -8,6 +8,8 @@ package enum Notice: Equatable, Sendable {
         case memory, guests, metric, counters
         /// What a guest holds, or whether a process is one.
         case guestReadings
+        /// What a guest does.
+        case guestActivity
         /// What KSM's files hold; and to write them.
         case knobValues, knobs
     }
@@ -38,6 +40,8 @@ package enum Notice: Equatable, Sendable {
     case knobWaits(Knob, present: Int64, wanted: Int64, KnobObstacle)
     /// A knob could not be read or written.
     case knobFailed(Knob, KernelFileError)
+    /// One that could not be read or written holds what it should.
+    case knobRecovered(Knob, Int64)
     /// This kernel does not have a knob that is set.
     case noKnob(Knob)
     /// At the end a file could not be given back what it held.
@@ -68,7 +72,7 @@ extension Notice: CustomStringConvertible {
     package var description: String {
         switch self {
         case .failed(.memory, let error), .failed(.guests, let error), .failed(.counters, let error),
-            .failed(.guestReadings, let error):
+            .failed(.guestReadings, let error), .failed(.guestActivity, let error):
             "\(error), so KSM stays as it is until that can be read"
         case .failed(.metric, let error):
             "\(error), counting the resident size of such guests instead"
@@ -77,6 +81,7 @@ extension Notice: CustomStringConvertible {
         case .recovered(.memory): "the host's memory can be read again"
         case .recovered(.guests): "the processes can be listed again"
         case .recovered(.guestReadings): "every guest can be read again"
+        case .recovered(.guestActivity): "the CPU time of every guest can be read again"
         case .failed(.knobValues, let error):
             "\(error), so what something else writes there goes unnoticed until that can be read"
         case .recovered(.knobValues): "KSM's files can be read again"
@@ -108,6 +113,7 @@ extension Notice: CustomStringConvertible {
             "\(knob.file.name) stays \(present) and is not \(wanted) yet, since the kernel changes it only while "
                 + "nothing is merged\(obstacle.remedy)"
         case .knobFailed(let knob, let error): "\(error), so \(knob.setting.name)= has no effect"
+        case .knobRecovered(let knob, let value): "\(knob.file.name) can be controlled again, and is \(value)"
         case .noKnob(let knob):
             "this kernel has no \(knob.file.name) (\(knob.origin)), so \(knob.setting.name)= has no effect"
         case .notPutBack(let error): "\(error), leaving it as it is"

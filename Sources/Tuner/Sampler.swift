@@ -13,6 +13,7 @@ struct Sampler: ~Copyable {
     private var memoryCondition = Condition(.memory)
     private var guestsCondition = Condition(.guests)
     private var readingCondition = Condition(.guestReadings)
+    private var activityCondition = Condition(.guestActivity)
     private var metricCondition = Condition(.metric)
     private var countersCondition = Condition(.counters)
 
@@ -250,7 +251,8 @@ struct Sampler: ~Copyable {
             }
             seen.busiest = max(seen.busiest, (time - old.time) / (now - before.at))
         }
-        guard settleReading(failure, &observer) else { return nil }
+        if let notice = activityCondition.settle(failure) { observer.report(notice) }
+        guard failure == nil else { return nil }
         activity = (now, times)
         // One of two signs: where it cannot be read, the other counts.
         if let broken = (try? vmstat.brokenMerges()) ?? nil {

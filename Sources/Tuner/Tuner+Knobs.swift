@@ -47,13 +47,12 @@ extension Tuner {
     /// Between two looks at the knobs. One costs a read for each that is set.
     private static var lookPause: Duration { .seconds(10) }
 
-    /// Now and then: whether another hand changed a knob, and whether one that had to wait can be changed now.
+    /// Now and then: whether another hand changed a knob, and whether one that had to wait can be changed now. One that
+    /// could not be read or written is tried again at each decision.
     mutating func lookAtKnobs(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
-        guard let looked = knobsLooked else {
-            knobsLooked = now
-            return
-        }
-        guard control.takesEffect, now - looked >= Self.lookPause else { return }
+        let looked = knobsLooked ?? now
+        knobsLooked = looked
+        guard control.takesEffect, knobs.hasFailed || now - looked >= Self.lookPause else { return }
         knobsLooked = now
         for knob in Knob.allCases where knobs.written[knob] != nil {
             // What cannot be read is not compared; to settle it below reports that.

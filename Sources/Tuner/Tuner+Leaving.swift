@@ -22,15 +22,14 @@ extension Tuner {
         case .restore:
             if !missing.isEmpty { observer.report(.notKnownToRestore(missing)) }
             isPaceRestored = restorePace(found, &observer)
+            // Under the advisor the pages are the kernel's own.
+            let isOfPace = { (file: KSMFile) in file != .run && (file != .pagesToScan || found.advisorMode != .scanTime)
+            }
+            if missing.contains(where: isOfPace) { isPaceRestored = false }
         default:
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
         }
-        if found.advisorMode == .scanTime {
-            attempt(&observer) { (tuner) throws(KernelFileError) in
-                guard try tuner.control.readAdvisorMode() == AdvisorMode.none else { return }
-                try tuner.applier.write(AdvisorMode.scanTime.word, to: .advisorMode)
-            }
-        }
+        if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceRestored = false }
         let run: Int64? =
             switch configuration.onExit {
             // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
@@ -65,13 +64,24 @@ extension Tuner {
         }
         // Under the advisor the pages are the kernel's own, and it starts from its own again.
         guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return isRestored }
+        isRestored = set(.none, &observer) && isRestored
         return attempt(&observer) { (tuner) throws(KernelFileError) in
-            // Where that cannot be told, the kernel's own answer to the pages tells.
-            if (try? tuner.control.readAdvisorMode()) == .scanTime {
-                try tuner.applier.write(AdvisorMode.none.word, to: .advisorMode)
-            }
             try tuner.applier.write(String(pages), to: .pagesToScan)
         } && isRestored
+    }
+
+    /// Gives the advisor a mode. Where the present one cannot be told, it is written in any case.
+    ///
+    /// - Returns: Whether it has it, or this kernel has no advisor.
+    private mutating func set(_ mode: AdvisorMode, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        do throws(KernelFileError) {
+            guard let present = try control.readAdvisorMode(), present != mode else { return true }
+        } catch {
+            // It is there.
+        }
+        return attempt(&observer) { (tuner) throws(KernelFileError) in
+            try tuner.applier.write(mode.word, to: .advisorMode)
+        }
     }
 
     /// - Returns: Whether it was done.

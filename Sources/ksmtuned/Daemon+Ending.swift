@@ -50,7 +50,7 @@ extension Daemon {
     /// The last write, in a child: it may wait for ksmd, and the kernel may end one that unmerges for want of memory.
     private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) {
         do throws(KernelFileError) {
-            guard let write = try tuner.control.beginWriting(run: run) else { return }
+            guard let write = try loop.beginLastWrite(run: run, &self) else { return }
             guard loop.runToEnd(of: write, &self) else {
                 reporter.log.write(
                     .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
@@ -60,5 +60,16 @@ extension Daemon {
         } catch {
             reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
         }
+    }
+    mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
+        try tuner.control.beginWriting(run: run)
+    }
+
+    mutating func writeLast(run: Int64, after failure: KernelFileError) throws(KernelFileError) {
+        reporter.log.write(
+            .warning, .failed,
+            "\(failure): there is no process for this write, so the daemon waits itself until ksmd has finished its batch"
+        )
+        try tuner.control.write(String(run), to: .run)
     }
 }

@@ -22,6 +22,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var isDecisionDue = false
     /// Up to the second one.
     private var decisions = 0
+    /// Whether the last step came to a decision.
+    private var hasDecided = false
     /// What the last decision said of the time until the next one.
     private var policyPause: Duration?
     var isEnding = false
@@ -46,6 +48,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.isStateInherited = isStateInherited
     }
 
+    /// Whether a decision was made, and the kernel took all that was written.
+    var hasWorked: Bool { hasDecided && tuner.tally.failedWrites == 0 }
+
     private var interval: Duration { configuration.monitorInterval }
 
     var pause: Duration { policyPause ?? interval }
@@ -63,6 +68,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
+        // The start has said which.
+        reporter.lacksCapability = !MetricCapability.missing(for: configuration, paths).isEmpty
         beginDebugLines()
         if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
         applyKnobs()
@@ -87,10 +94,12 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         lookForFound()
         // Before anything is written, so that a crash loses nothing of what was found.
         if decisions == 0 { publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log) }
+        hasDecided = false
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
             if policyPause != nil { policyPause = .seconds(1) }
             return
         }
+        hasDecided = true
         policyPause = decision.pause
         if recorder.isDue(decision, at: now, reporter.log) {
             var record = tuner.historyRecord(decision, guests: guests, time: HostClock.wallTime)
@@ -153,9 +162,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         isConfigurationRefused = !loaded.isUsable
         if loaded.isUsable, adopt(loaded.configuration, total: total) {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
-            for missing in MetricCapability.missing(for: configuration, paths) {
-                reporter.log.write(.warning, .configurationProblem, missing)
-            }
+            let missing = MetricCapability.missing(for: configuration, paths)
+            for sentence in missing { reporter.log.write(.warning, .configurationProblem, sentence) }
+            reporter.lacksCapability = !missing.isEmpty
             if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
             applyKnobs()
         } else {

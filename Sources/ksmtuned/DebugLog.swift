@@ -12,8 +12,9 @@ struct DebugLog: ~Copyable {
     /// Opens the file anew, for logrotate(8).
     mutating func begin(_ place: String?, _ log: inout Log) {
         file = nil
+        // Of another place it is no news that this one did not work.
+        if place != self.place { hasFailed = false }
         self.place = place
-        hasFailed = false
         log.plainLimit = .info
         open(&log)
     }

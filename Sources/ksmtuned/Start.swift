@@ -112,6 +112,11 @@ struct Start {
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }
         daemon.end(&loop)
+        guard !options.isOnce || daemon.hasWorked else {
+            // The step itself has said why.
+            throw Refusal(
+                status: .systemError, message: "KSM does not follow a decision now, so --once has not done its work")
+        }
     }
 
     /// What the knobs held before this daemon, or one before it that was killed.

@@ -105,7 +105,7 @@ import Testing
         host.setProcess(50, comm: "ksmd", resident: 0)
         host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
         host.write("7000000 3000000 55\n", to: "proc/50/schedstat")
-        let thread = try #require(KSMThread(host.paths))
+        let thread = try #require(try KSMThread(host.paths))
         let times = try #require(try thread.times())
         #expect(times.cpu == .milliseconds(7))
         #expect(times.waited == .milliseconds(3))
@@ -113,11 +113,31 @@ import Testing
         #expect(try thread.times() == nil)
     }
 
-    @Test func `a process that only has ksmd's name is not taken for it`() {
+    @Test func `a process that only has ksmd's name is not taken for it`() throws {
         host.setProcess(50, comm: "ksmd", resident: 5)
-        #expect(KSMThread(host.paths) == nil)
+        #expect(try KSMThread(host.paths) == nil)
         host.setProcess(60, comm: "ksmd2", resident: 0)
-        #expect(KSMThread(host.paths) == nil)
+        #expect(try KSMThread(host.paths) == nil)
+    }
+
+    @Test func `ksmd is looked for again a minute after a look that failed`() throws {
+        host.setProcess(50, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+        host.write("7000000 3000000 55\n", to: "proc/50/schedstat")
+        host.remove("proc/50/comm")
+        host.createFolder("proc/50/comm")
+        #expect(throws: KernelFileError(.read, host.path("proc/50/comm"), errno: 21)) { try KSMThread(host.paths) }
+        let clock = Clock()
+        let reader = CounterReader(host.paths) { clock.now }
+        func cpu(at second: Int64) throws -> Duration? {
+            clock.now = Instant(nanoseconds: second * 1_000_000_000)
+            return try reader.read(RecordingControl()).cpu
+        }
+        #expect(try cpu(at: 5) == nil)
+        host.remove("proc/50/comm")
+        host.write("ksmd\n", to: "proc/50/comm")
+        #expect(try cpu(at: 64) == nil)
+        #expect(try cpu(at: 65) == .milliseconds(7))
     }
 
     // MARK: KSM's counters
@@ -158,4 +178,8 @@ import Testing
         let counters = try CounterReader(host.paths).read(control)
         #expect(counters.passes == 0 && counters.shared == 0 && counters.scanned == 0)
     }
+}
+
+private final class Clock {
+    var now = Instant(nanoseconds: 0)
 }

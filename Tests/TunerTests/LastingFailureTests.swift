@@ -165,4 +165,104 @@ private struct Notices: StepObserver {
             ])
         #expect(tuner.control.values[.pagesToScan] == 77)
     }
+
+    @Test(arguments: [KSMFile.pagesToScan, .sleepMilliseconds, .advisorMaxCPU])
+    func `KSM that ran is left stopped where a part of its pace is not known`(file: KSMFile) throws {
+        var tuner = try tuner(control()) { $0.onExit = .restore }
+        var notices = Notices()
+        let found = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
+        #expect(tuner.leave(found: found, missing: [file], &notices) == 0)
+        #expect(notices.all == [.notKnownToRestore([file]), .leftStopped])
+    }
+
+    @Test func `Under the advisor the pages are the kernel's, and need not be known`() throws {
+        var control = control()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control) { $0.onExit = .restore }
+        var found = KnobValues(run: 1, sleepMilliseconds: 33)
+        found.advisorMode = .scanTime
+        var notices = Notices()
+        #expect(tuner.leave(found: found, missing: [.pagesToScan], &notices) == 1)
+        #expect(notices.all == [.notKnownToRestore([.pagesToScan])])
+    }
+
+    @Test func `A mode of the advisor that cannot be read is written in any case`() throws {
+        for (found, present) in [(AdvisorMode.none, AdvisorMode.scanTime), (.scanTime, .none)] {
+            var control = control()
+            control.advisorMode = present
+            control.unreadable = [.advisorMode: 5]
+            var tuner = try tuner(control) { $0.onExit = .restore }
+            var values = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
+            values.advisorMode = found
+            var notices = Notices()
+            #expect(tuner.leave(found: values, &notices) == 1)
+            #expect(notices.all.isEmpty)
+            #expect(tuner.control.advisorMode == found)
+            if found == .none { #expect(tuner.control.values[.pagesToScan] == 77) }
+        }
+    }
+
+    @Test func `A mode of the advisor that cannot be put back is named, and KSM stopped`() throws {
+        for (found, present) in [(AdvisorMode.none, AdvisorMode.scanTime), (.scanTime, .none)] {
+            var control = control()
+            control.advisorMode = present
+            control.unreadable = [.advisorMode: 5]
+            control.refusals = [.advisorMode: 5]
+            var tuner = try tuner(control) { $0.onExit = .restore }
+            var values = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
+            values.advisorMode = found
+            var notices = Notices()
+            #expect(tuner.leave(found: values, &notices) == 0)
+            #expect(notices.all.first == .notPutBack(KernelFileError(.write, "advisor_mode", errno: 5)))
+            #expect(notices.all.last == .leftStopped)
+            #expect(tuner.control.values[.sleepMilliseconds] == 33)
+        }
+    }
+
+    // MARK: What a guest does
+
+    @Test func `A guest whose CPU time cannot be read is told once, and so is the end of that`() throws {
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.createFolder("proc/100/stat")
+        var tuner = try tuner(control()) { $0.policy = .adaptive }
+        var notices = Notices()
+        func live(_ seconds: Range<Int64>) {
+            for second in seconds { _ = tuner.step(at: Instant(nanoseconds: second * 1_000_000_000), &notices) }
+        }
+        live(0..<400)
+        let failure = KernelFileError(.read, host.path("proc/100/stat"), errno: 21)
+        #expect(notices.all == [.failed(.guestActivity, failure)])
+        host.remove("proc/100/stat")
+        host.write("100 (kvm) S 1 1 1 0 -1 0 0 0 0 0 10 10 0 0 20 0 1 0 5 0 0\n", to: "proc/100/stat")
+        live(400..<800)
+        #expect(notices.all == [.failed(.guestActivity, failure), .recovered(.guestActivity)])
+    }
+
+    // MARK: Knobs
+
+    @Test(arguments: [true, false])
+    func `A knob that failed is tried again at each decision, told once, and its end once`(isRead: Bool) throws {
+        var control = control()
+        control.values[.smartScan] = 1
+        if isRead { control.unreadable = [.smartScan: 5] } else { control.refusals = [.smartScan: 5] }
+        var tuner = try tuner(control) { $0.smartScan = .no }
+        var notices = Notices()
+        _ = tuner.rememberKnobs()
+        tuner.applyKnobs(&notices)
+        for _ in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: 0), &notices) }
+        let failure = KernelFileError(isRead ? .read : .write, "smart_scan", errno: 5)
+        #expect(notices.all == [.knobFailed(.smartScan, failure)])
+        tuner.control.unreadable = [:]
+        tuner.control.refusals = [:]
+        for _ in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: 0), &notices) }
+        #expect(tuner.control.values[.smartScan] == 0)
+        #expect(notices.all.dropFirst() == [.changedKnob(.smartScan, from: 1, to: 0)])
+        tuner.control.unreadable = [.smartScan: 5]
+        for second: Int64 in [20, 21] { _ = tuner.step(at: Instant(nanoseconds: second * 1_000_000_000), &notices) }
+        tuner.control.unreadable = [:]
+        for second: Int64 in [21, 22] { _ = tuner.step(at: Instant(nanoseconds: second * 1_000_000_000), &notices) }
+        let unreadable = KernelFileError(.read, "smart_scan", errno: 5)
+        #expect(notices.all.dropFirst(2) == [.knobFailed(.smartScan, unreadable), .knobRecovered(.smartScan, 0)])
+    }
 }

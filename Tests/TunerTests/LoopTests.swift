@@ -50,6 +50,10 @@ private struct RecordingHost: LoopHost {
     var pauses: [Int64] = []
     /// What each reload changes, as far as told.
     var reloads: [@Sendable (inout RecordingHost) -> Void] = []
+    /// The errno of each attempt to begin a child that fails, as far as told.
+    var childFailures: [Int32] = []
+    /// Of a write without a child.
+    var refusal: Int32?
     /// Whether it records why a decision comes, too.
     var tellsReasons = false
     var events: [String] = []
@@ -75,9 +79,55 @@ private struct RecordingHost: LoopHost {
         if case .otherPressure(let asked, _) = notice { events.append("watch \(asked.word)") }
     }
     mutating func signOfLife() { events.append("alive") }
+    mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
+        events.append("child \(run)")
+        guard !childFailures.isEmpty else { return nil }
+        throw KernelFileError(.write, "run", errno: childFailures.removeFirst())
+    }
+    mutating func writeLast(run: Int64, after failure: KernelFileError) throws(KernelFileError) {
+        events.append("write \(run) after \(failure.errno)")
+        if let refusal { throw KernelFileError(.write, "run", errno: refusal) }
+    }
 }
 
 @Suite struct LoopTests {
+    // MARK: The last write
+
+    private func lastWrite(
+        _ childFailures: [Int32], _ script: Script = [([], nil), ([], nil)], refusal: Int32? = nil
+    ) -> [String] {
+        var host = RecordingHost()
+        host.childFailures = childFailures
+        host.refusal = refusal
+        var loop = Loop(ScriptedWaiter(script: script))
+        do throws(KernelFileError) {
+            let child = try loop.beginLastWrite(run: 0, &host)
+            #expect(child == nil)
+        } catch {
+            host.events.append("failed \(error.errno)")
+        }
+        return host.events
+    }
+
+    @Test func `The last write is tried again in a child, and then made without one`() {
+        #expect(lastWrite([]) == ["child 0"])
+        #expect(lastWrite([11]) == ["child 0", "alive", "child 0"])
+        #expect(lastWrite([11, 24]) == ["child 0", "alive", "child 0", "alive", "child 0"])
+        #expect(
+            lastWrite([11, 11, 24, 24])
+                == ["child 0", "alive", "child 0", "alive", "child 0", "write 0 after 24"])
+    }
+
+    @Test func `A second signal to end keeps the last write from waiting for a child`() {
+        #expect(lastWrite([11, 11], [(.terminate, 0)]) == ["child 0", "write 0 after 11"])
+    }
+
+    @Test func `What refuses the write without a child is told`() {
+        #expect(lastWrite([11], [(.terminate, 0)], refusal: 5).last == "failed 5")
+    }
+
+    // MARK: The time of decisions
+
     private func events(
         _ script: Script, watchdog: Int64 = .max,
         _ change: (inout RecordingHost) -> Void = { _ in }

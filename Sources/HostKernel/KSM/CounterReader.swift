@@ -2,10 +2,13 @@ package import KSMPolicy
 
 /// Reads KSM's counters, with ksmd's CPU time.
 package struct CounterReader {
-    private let thread: KSMThread?
+    private let thread: KSMThreadFinder
+    private let now: () -> Instant
 
-    package init(_ paths: HostPaths) {
-        thread = KSMThread(paths)
+    /// - Parameter now: The monotonic clock.
+    package init(_ paths: HostPaths, now: @escaping () -> Instant = { Waiter.now }) {
+        thread = KSMThreadFinder(paths)
+        self.now = now
     }
 
     /// All of them.
@@ -35,7 +38,7 @@ package struct CounterReader {
         counters.scanned = try pages(.pagesScanned, control)
         counters.skipped = try pages(.pagesSkipped, control)
         // Whoever goes by CPU time can do without it for a step, as on kernels that do not account for it.
-        let times = (try? thread?.times()) ?? nil
+        let times = (try? thread.find(at: now())?.times()) ?? nil
         counters.cpu = times?.cpu
         counters.waited = times?.waited ?? .zero
     }
