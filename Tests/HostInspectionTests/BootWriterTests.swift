@@ -1,11 +1,28 @@
 import Foundation
 import HostFixtures
 import HostInspection
+import HostKernel
 import Testing
 
 @Suite struct BootWriterTests {
     private static func found(_ host: FakeHost) -> [String] {
-        BootWriter.find(host.paths).map { "\($0.path.dropFirst(host.root.path.count)): \($0.file ?? "?")" }
+        writers(host).map { "\($0.path.dropFirst(host.root.path.count)): \($0.file ?? "?")" }
+    }
+
+    private static func writers(_ host: FakeHost) -> [BootWriter] {
+        var failures: [KernelFileError] = []
+        defer { #expect(failures.isEmpty) }
+        return BootWriter.find(host.paths, &failures)
+    }
+
+    @Test func `What cannot be read is named, and keeps nothing else from being found`() {
+        let host = FakeHost()
+        host.createFolder("etc/sysfs.conf")
+        host.write("", to: "etc/tmpfiles.d")
+        host.write("#!/bin/sh\necho 1 >/sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
+        var failures: [KernelFileError] = []
+        #expect(BootWriter.find(host.paths, &failures).map { $0.file } == ["run"])
+        #expect(failures == [KernelFileError(.read, host.path("etc/sysfs.conf"), errno: 21)])
     }
 
     @Test func `A host has none`() {
@@ -29,7 +46,7 @@ import Testing
                 "/etc/tmpfiles.d/more.conf: sleep_millisecs", "/usr/lib/tmpfiles.d/ksm.conf: run", "/etc/rc.local: run",
                 "/etc/cron.d/ksm: ?",
             ])
-        #expect(BootWriter.find(host.paths)[3].line == "w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5")
+        #expect(Self.writers(host)[3].line == "w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5")
     }
 
     @Test func `A file of an administrator hides the package's of the same name`() {

@@ -174,18 +174,38 @@ import Testing
         #expect(try survey(host).hidden == 1)
     }
 
-    @Test func `A unit is masked by a link to nothing or by an empty file`() {
+    @Test func `A process that cannot be looked at wholly is named, and is a machine all the same`() throws {
         let host = FakeHost()
-        #expect(MaskedUnits.find(host.paths) == [])
+        host.setProcess(10, comm: "qemu-kvm", resident: 1, commandLine: ["/usr/libexec/qemu-kvm"])
+        host.createFolder("proc/10/status")
+        host.setProcess(11, comm: "worker", resident: 1, commandLine: ["worker"])
+        host.write("", to: "proc/11/fd")
+        host.setProcess(12, comm: "x", resident: 1)
+        host.remove("proc/12/comm")
+        host.createFolder("proc/12/comm")
+        let survey = try survey(host)
+        #expect(survey.machines.map { $0.pid } == [10])
+        #expect(survey.hidden == 0, "nobody hides them")
+        #expect(
+            survey.failures == [
+                KernelFileError(.read, host.path("proc/10/status"), errno: 21),
+                KernelFileError(.list, host.path("proc/11/fd"), errno: 20),
+                KernelFileError(.read, host.path("proc/12/comm"), errno: 21),
+            ])
+    }
+
+    @Test func `A unit is masked by a link to nothing or by an empty file`() throws {
+        let host = FakeHost()
+        #expect(try MaskedUnits.find(host.paths) == [])
         host.write("[Service]\n", to: "etc/systemd/system/ksmtuned.service")
         host.createFolder("run/systemd/system")
         host.link("run/systemd/system/ksm.service", to: "/usr/lib/systemd/system/ksm.service")
-        #expect(MaskedUnits.find(host.paths) == [])
+        #expect(try MaskedUnits.find(host.paths) == [])
         host.link("etc/systemd/system/ksmtuned.service", to: "/dev/null")
         host.remove("run/systemd/system/ksm.service")
         host.write("", to: "run/systemd/system/ksm.service")
         #expect(
-            MaskedUnits.find(host.paths) == [
+            try MaskedUnits.find(host.paths) == [
                 host.path("run/systemd/system/ksm.service"), host.path("etc/systemd/system/ksmtuned.service"),
             ])
     }

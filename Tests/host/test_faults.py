@@ -190,6 +190,19 @@ def test_what_others_may_read_has_no_guest_s_name(policy, injector, both, folder
             assert name.encode() not in data, f'{what} has the name {name}'
 
 
+def test_metrics_have_a_guest_s_name_only_where_that_was_asked_for(worlds):
+    """Everybody may read what the timer has them written to."""
+    world = worlds.get()
+    try:
+        plain, named = (world.run(command) for command in ('metrics', 'metrics --guests'))
+    finally:
+        worlds.put(world)
+    assert plain.end == named.end == ('exit', 0), plain.errors + named.errors
+    assert 'ksmtuned_decision_info{' in plain.output and lives.SECRET in named.output
+    for name in (lives.SECRET, 'qemu-system'):
+        assert name not in plain.output + plain.errors, f'the metrics have the name {name}'
+
+
 # --- The means itself ----------------------------------------------------------------------------------------------
 
 @pytest.fixture

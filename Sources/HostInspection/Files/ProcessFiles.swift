@@ -31,9 +31,8 @@ struct ProcessFiles {
     }
 
     /// How long a process has lived; `nil` where that cannot be told.
-    func age(_ pid: Int32) -> Duration? {
-        guard let stat = (try? read(pid, "stat", limit: 2048)) ?? nil,
-            let uptime = (try? SmallFile.text("\(folder)/uptime")) ?? nil,
+    func age(_ pid: Int32) throws(KernelFileError) -> Duration? {
+        guard let stat = try read(pid, "stat", limit: 2048), let uptime = try SmallFile.text("\(folder)/uptime"),
             let now = uptime.split(separator: " ").first.flatMap({ Double($0) }), now.isFinite,
             let name = stat.lastIndex(of: UInt8(ascii: ")"))
         else { return nil }

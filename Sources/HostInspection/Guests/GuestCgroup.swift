@@ -15,10 +15,19 @@ struct GuestCgroup {
     /// As `/proc/PID/cgroup` says.
     private let path: String
 
-    /// - Parameter text: `/proc/PID/cgroup`: lines `number:controllers:path`.
+    /// - Parameters:
+    ///   - text: `/proc/PID/cgroup`: lines `number:controllers:path`.
+    ///   - failures: Receives the error of each file that is there and cannot be read.
     /// - Returns: `nil` where no hierarchy is mounted that the process is in.
-    init?(_ paths: HostPaths, text: [UInt8]) {
-        let hierarchies = Hierarchies(paths)
+    static func limits(_ paths: HostPaths, text: [UInt8], _ failures: inout [KernelFileError]) -> GuestLimits? {
+        let reader = CgroupReader()
+        let limits = GuestCgroup(paths, text: text, reader)?.limits
+        for failure in reader.failures where !failures.contains(failure) { failures.append(failure) }
+        return limits
+    }
+
+    private init?(_ paths: HostPaths, text: [UInt8], _ reader: CgroupReader) {
+        let hierarchies = Hierarchies(paths, reader)
         self.hierarchies = hierarchies
         var unified: Place?
         var memory: Place?
@@ -29,10 +38,10 @@ struct GuestCgroup {
             let controllers = fields[1].split(separator: UInt8(ascii: ","))
             func place(_ controller: StaticString, _ name: String) -> Place? {
                 guard controllers.contains(where: { Array($0).span.isEqual(to: controller) }) else { return nil }
-                return hierarchies.folder(of: name).map { Place($0, components, isUnified: false) }
+                return hierarchies.folder(of: name).map { Place($0, components, isUnified: false, reader) }
             }
             if fields[1].isEmpty {
-                unified = hierarchies.unified.map { Place($0, components, isUnified: true) }
+                unified = hierarchies.unified.map { Place($0, components, isUnified: true, reader) }
             }
             memory = memory ?? place("memory", "memory")
             cpu = cpu ?? place("cpu", "cpu") ?? place("cpu", "cpu,cpuacct")
@@ -104,18 +113,41 @@ struct GuestCgroup {
 /// Where cgroups are mounted.
 private struct Hierarchies {
     private let root: String
+    private let reader: CgroupReader
     /// The folder of version 2, where that is mounted.
     let unified: String?
 
-    init(_ paths: HostPaths) {
+    init(_ paths: HostPaths, _ reader: CgroupReader) {
         root = paths.cgroup
-        unified = [paths.cgroup, paths.unifiedCgroup].first { exists("\($0)/cgroup.controllers") }
+        self.reader = reader
+        unified = [paths.cgroup, paths.unifiedCgroup].first { reader.exists("\($0)/cgroup.controllers") }
     }
 
     /// The folder of a controller of version 1.
     func folder(of controller: String) -> String? {
         let folder = "\(root)/\(controller)"
-        return exists(folder) ? folder : nil
+        return reader.exists(folder) ? folder : nil
+    }
+}
+
+/// Looks at files of cgroups, and keeps what fails. A group that has gone has no files.
+private final class CgroupReader {
+    private(set) var failures: [KernelFileError] = []
+
+    func read(_ path: String) -> [UInt8]? {
+        do throws(KernelFileError) {
+            return try HostFile.read(path, limit: 256)
+        } catch {
+            if !error.isAbsent, error.errno != ENODEV { failures.append(error) }
+            return nil
+        }
+    }
+
+    func exists(_ path: String) -> Bool {
+        if unsafe access(path, F_OK) == 0 { return true }
+        let failure = KernelFileError(.read, path, errno: errno)
+        if !failure.isMissing { failures.append(failure) }
+        return false
     }
 }
 
@@ -125,11 +157,13 @@ private struct Place {
     /// Of the process's group, below the mount point.
     let components: [String]
     private let mount: String
+    private let reader: CgroupReader
     /// The group of all the guest's threads.
     private let whole: ArraySlice<String>
 
-    init(_ mount: String, _ components: [String], isUnified: Bool) {
+    init(_ mount: String, _ components: [String], isUnified: Bool, _ reader: CgroupReader) {
         self.mount = mount
+        self.reader = reader
         self.components = components
         self.isUnified = isUnified
         whole = components.last.map(Self.isPartOfGuest) == true ? components.dropLast() : components[...]
@@ -145,7 +179,7 @@ private struct Place {
     }
 
     private func group(_ components: some Sequence<String>) -> Cgroup {
-        Cgroup(folder: components.reduce(mount) { "\($0)/\($1)" })
+        Cgroup(folder: components.reduce(mount) { "\($0)/\($1)" }, reader: reader)
     }
 
     /// The group that competes with other guests' groups: `libvirt` inside a scope is alone there.
@@ -186,7 +220,7 @@ private struct Place {
         var sum: Double?
         for number in 0..<4096 {
             let cpu = group(whole + ["vcpu\(number)"])
-            guard exists(cpu.folder) else { break }
+            guard reader.exists(cpu.folder) else { break }
             guard let quota = cpu.quota(isUnified) else { return nil }
             sum = (sum ?? 0) + quota
         }
@@ -196,6 +230,7 @@ private struct Place {
 
 private struct Cgroup {
     let folder: String
+    let reader: CgroupReader
 
     /// - Returns: `nil` for no limit, and for a file that is not there or cannot be read.
     func limit(_ file: String) -> Int64? {
@@ -235,7 +270,5 @@ private struct Cgroup {
         return nil
     }
 
-    private func read(_ file: String) -> [UInt8]? { try? HostFile.read("\(folder)/\(file)", limit: 256) }
+    private func read(_ file: String) -> [UInt8]? { reader.read("\(folder)/\(file)") }
 }
-
-private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }

@@ -11,6 +11,10 @@ package struct GuestList: Equatable, Sendable {
     package var others: [KSMProcess] = []
     /// How many processes may be such, and hide it from this user.
     package var hiddenOthers = 0
+    /// Why it is not known of other processes whether they are such, though they do not hide it.
+    package var othersFailures: [KernelFileError] = []
+    /// Files of the host that could not be read, so that less is known of all guests.
+    package var failures: [KernelFileError] = []
     /// Whether `/proc` hides other users' processes (`hidepid=`), so that there may be more guests.
     package var isBlind = false
 
@@ -28,6 +32,17 @@ package struct GuestList: Equatable, Sendable {
     }
 
     package init() {}
+
+    /// Files that say more of a guest or of all and could not be read.
+    package var unknownFiles: [KernelFileError] { failures + guests.flatMap { $0.failures } }
+
+    /// That in a sentence without a full stop; `nil` where there are none.
+    package var unknown: String? {
+        guard let first = unknownFiles.first else { return nil }
+        let more = unknownFiles.count - 1
+        let others = more == 0 ? "" : more == 1 ? ", and 1 other file" : ", and \(more) other files"
+        return "not known, since it could not be read: what \(first.path) says\(others) (\(first))"
+    }
 
     /// What could not be seen and why, as sentences without a full stop; none where everything was seen.
     package var unseen: [String] {

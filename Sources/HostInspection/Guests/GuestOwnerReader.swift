@@ -1,30 +1,48 @@
+internal import Glibc
 internal import HostKernel
 internal import KSMPolicy
 
 /// Reads what tells whom a guest belongs to, besides the user of its process.
 ///
-/// These are hints: what is not there, or is for other eyes, says nothing, and is no failure.
+/// These are hints: what is not there, or is for other eyes, says nothing. What else fails is kept.
 struct GuestOwnerReader {
     private let paths: HostPaths
     /// The guests of each pool of Proxmox VE.
     private let pools: [(name: String, guests: [Int64])]
+    /// Why the pools are not known.
+    let failure: KernelFileError?
 
     init(_ paths: HostPaths) {
         self.paths = paths
-        let text = (try? SmallFile.text(paths.proxmoxUsers, limit: 1 << 20)) ?? nil
+        var failures: [KernelFileError] = []
+        let text = Self.hint(paths.proxmoxUsers, limit: 1 << 20, &failures)
+        failure = failures.first
         pools = text.map { Self.pools($0) } ?? []
     }
 
-    func owners(of guest: GuestDetails, _ files: ProcessFiles) -> [GuestOwner] {
+    /// - Parameter failures: Receives the error of each file that should tell and could not be read.
+    func owners(
+        of guest: GuestDetails, _ files: ProcessFiles, _ failures: inout [KernelFileError]
+    ) -> [GuestOwner] {
         var owners: [GuestOwner] = []
-        if let project = project(of: guest) { owners.append(project) }
+        if let project = project(of: guest, &failures) { owners.append(project) }
         if case .proxmox(let number?) = guest.manager, let pool = pools.first(where: { $0.guests.contains(number) }) {
             owners.append(GuestOwner(.pool, pool.name))
         }
         if let slice = guest.limits.flatMap({ Self.slice($0.path) }) { owners.append(slice) }
-        let label = (try? SmallFile.text(files.path(guest.pid, "attr/current"))) ?? nil
+        let label = Self.hint(files.path(guest.pid, "attr/current"), limit: 4096, &failures)
         if let label = label.flatMap({ Self.label($0) }) { owners.append(label) }
         return owners
+    }
+
+    private static func hint(_ path: String, limit: Int, _ failures: inout [KernelFileError]) -> String? {
+        do throws(KernelFileError) {
+            return try SmallFile.text(path, limit: limit)
+        } catch {
+            // Without a security module, or with one that has no such file, the kernel says EINVAL.
+            if !error.isDenied, !error.isVanished, error.errno != EINVAL { failures.append(error) }
+            return nil
+        }
     }
 
     /// - Parameter text: Lines `pool:NAME:COMMENT:GUEST,GUEST:STORAGE,STORAGE:`, among others.
@@ -37,9 +55,9 @@ struct GuestOwnerReader {
     }
 
     /// Nova's mark: `<nova:project uuid="…">name</nova:project>`.
-    private func project(of guest: GuestDetails) -> GuestOwner? {
+    private func project(of guest: GuestDetails, _ failures: inout [KernelFileError]) -> GuestOwner? {
         guard guest.manager == .libvirt, !guest.name.utf8.contains(UInt8(ascii: "/")),
-            let text = (try? SmallFile.text("\(paths.libvirtGuests)/\(guest.name).xml", limit: 1 << 20)) ?? nil
+            let text = Self.hint("\(paths.libvirtGuests)/\(guest.name).xml", limit: 1 << 20, &failures)
         else { return nil }
         return Self.project(text)
     }

@@ -20,17 +20,18 @@ package enum GuestReader {
         list.isBlind = paths.isStandIn ? false : unsafe access(files.path(1, "comm"), R_OK) != 0
         let merging = MergingEvidence(paths)
         let ownership = GuestOwnerReader(paths)
+        list.failures += merging.failures + [ownership.failure].compactMap { $0 }
         for (pid, comm) in try find(paths, configuration, files, &list) {
             let name = String(decoding: comm, as: UTF8.self)
             do throws(KernelFileError) {
                 guard let resident = try resident(pid, files) else { continue }
                 var guest = GuestDetails(pid: pid, comm: name)
                 guest.resident = resident
-                guest.user = user(pid, files)
+                readUser(&guest, files)
                 let line = readCommandLine(&guest, files)
                 readStatus(&guest, files)
                 readCgroup(&guest, paths, files)
-                guest.owners = ownership.owners(of: guest, files)
+                guest.owners = ownership.owners(of: guest, files, &guest.failures)
                 readPinning(&guest, line, files)
                 readMerging(&guest, line, merging, files)
                 list.guests.append(guest)
@@ -87,7 +88,7 @@ package enum GuestReader {
             return try KSMProcess(pid, comm: comm, files)
         } catch {
             // A process that is no guest is in no sum, whatever it offers.
-            list.hiddenOthers += 1
+            if error.isDenied { list.hiddenOthers += 1 } else { list.othersFailures.append(error) }
             return nil
         }
     }
@@ -120,9 +121,27 @@ package enum GuestReader {
     }
 
     /// The owner of its folder is the process's effective user, also where files in it are root's; see proc(5).
-    private static func user(_ pid: Int32, _ files: ProcessFiles) -> UInt32? {
+    private static func readUser(_ guest: inout GuestDetails, _ files: ProcessFiles) {
+        let path = "\(files.folder)/\(guest.pid)"
         var status = stat()
-        return unsafe stat("\(files.folder)/\(pid)", &status) == 0 ? status.st_uid : nil
+        if unsafe stat(path, &status) == 0 {
+            guest.user = status.st_uid
+        } else if errno != ENOENT {
+            guest.failures.append(KernelFileError(.read, path, errno: errno))
+        }
+    }
+
+    /// What a look gives; its failure is kept.
+    private static func see<Value>(
+        _ guest: inout GuestDetails, _ look: () throws(KernelFileError) -> Value?
+    ) -> Value? {
+        do throws(KernelFileError) {
+            return try look()
+        } catch {
+            // Descriptors are for root and the guest's own user.
+            if !error.isDenied { guest.failures.append(error) }
+            return nil
+        }
     }
 
     /// The longest command line that is read. libvirt's for guests of hundreds of devices stay below a tenth of it.
@@ -139,7 +158,8 @@ package enum GuestReader {
         guest.isLocked = line.locksMemory
         guest.manager = line.manager
         // CPUs that were plugged in run as threads, of which the line knows nothing.
-        let running = GuestThreads.virtualCPUs(guest.pid, files)
+        let pid = guest.pid
+        let running = see(&guest) { () throws(KernelFileError) in try GuestThreads.virtualCPUs(pid, files) } ?? 0
         if running > 0 { guest.vcpus = max(guest.vcpus ?? 0, running) }
         return line
     }
@@ -154,8 +174,9 @@ package enum GuestReader {
     }
 
     private static func readCgroup(_ guest: inout GuestDetails, _ paths: HostPaths, _ files: ProcessFiles) {
-        guest.limits =
-            read("cgroup", of: &guest, files, limit: 65536).flatMap { GuestCgroup(paths, text: $0) }?.limits
+        if let text = read("cgroup", of: &guest, files, limit: 65536) {
+            guest.limits = GuestCgroup.limits(paths, text: text, &guest.failures)
+        }
         if let path = guest.limits?.path, guest.manager == nil || guest.manager == .qemu {
             guest.manager = GuestDetails.Manager(cgroup: path) ?? guest.manager
         }
@@ -171,9 +192,15 @@ package enum GuestReader {
         switch line.pinning {
         case .all: guest.isPinned = true
         case .some: guest.isPinned = guest.locked == nil && guest.pinned == nil || isPinned || isLocked
-        case .none: guest.isPinned = isPinned || isLocked && GuestThreads.usesVFIO(guest.pid, files)
+        case .none:
+            guest.isPinned = isPinned || isLocked && usesVFIO(&guest, files)
         }
         if guest.isPinned, guest.balloon == .manual || guest.balloon == .autodeflate { guest.balloon = .inhibited }
+    }
+
+    private static func usesVFIO(_ guest: inout GuestDetails, _ files: ProcessFiles) -> Bool {
+        let pid = guest.pid
+        return see(&guest) { () throws(KernelFileError) in try GuestThreads.usesVFIO(pid, files) } ?? false
     }
 
     /// A file that says more of a guest. What the kernel shows to others only is hidden; any other failure is kept.
@@ -203,8 +230,9 @@ package enum GuestReader {
         guest.zero = stat?.zeroPages?.kibibytes(of: Host.pageSize)
         guest.items = stat?.items.map { Pages($0) }
         guest.profit = stat?.profit
-        (guest.isMergeable, guest.obstacles) = evidence.answer(guest, line, stat, merging: merging) {
-            files.age(guest.pid)
+        let (pid, before) = (guest.pid, guest)
+        (guest.isMergeable, guest.obstacles) = evidence.answer(before, line, stat, merging: merging) {
+            see(&guest) { () throws(KernelFileError) in try files.age(pid) }
         }
     }
 }

@@ -5,12 +5,23 @@ internal import KSMPolicy
 enum GuestThreads {
     /// How many threads run a virtual CPU, by the names that monitors give them; 0 where they give none, as QEMU without
     /// `debug-threads=on`.
-    static func virtualCPUs(_ pid: Int32, _ files: ProcessFiles) -> Int {
-        let folder = files.path(pid, "task")
-        let threads = (try? FolderListing.names(in: folder)) ?? []
-        return threads.count { thread in
-            guard let comm = try? HostFile.read("\(folder)/\(thread)/comm", limit: 64) else { return false }
-            return isVirtualCPU(comm.span)
+    static func virtualCPUs(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> Int {
+        var count = 0
+        for thread in try names("task", of: pid, files) {
+            if let comm = try files.read(pid, "task/\(thread)/comm", limit: 64), isVirtualCPU(comm.span) { count += 1 }
+        }
+        return count
+    }
+
+    /// - Returns: None where the process has ended.
+    private static func names(
+        _ folder: String, of pid: Int32, _ files: ProcessFiles
+    ) throws(KernelFileError) -> [String] {
+        do throws(KernelFileError) {
+            return try FolderListing.names(in: files.path(pid, folder))
+        } catch {
+            if error.isVanished { return [] }
+            throw error
         }
     }
 
@@ -27,9 +38,11 @@ enum GuestThreads {
     }
 
     /// Whether it has a device of VFIO open. Only root and the guest's own user see that.
-    static func usesVFIO(_ pid: Int32, _ files: ProcessFiles) -> Bool {
-        let folder = files.path(pid, "fd")
-        let descriptors = (try? FolderListing.names(in: folder)) ?? []
-        return descriptors.contains { Link.target("\(folder)/\($0)")?.hasPrefix("/dev/vfio/") ?? false }
+    static func usesVFIO(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> Bool {
+        for name in try names("fd", of: pid, files)
+        where try Link.target(files.path(pid, "fd/\(name)"))?.hasPrefix("/dev/vfio/") == true {
+            return true
+        }
+        return false
     }
 }

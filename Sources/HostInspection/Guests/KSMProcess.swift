@@ -42,8 +42,12 @@ extension KSMProcess {
             pid: pid, comm: String(decoding: comm, as: UTF8.self), resident: try GuestReader.resident(pid, files),
             merged: stat.mergingPages?.kibibytes(of: Host.pageSize), items: stat.items.map { Pages($0) },
             profit: stat.profit, offersAll: stat.offersAll ?? false)
-        unit = Self.unit(pid, files)
-        hasMachine = KVMMachines.isHeld(in: files.path(pid, "fd")) == true
+        unit = try Self.unit(pid, files)
+        do throws(KernelFileError) {
+            hasMachine = try KVMMachines.isHeld(in: files.path(pid, "fd"))
+        } catch {
+            if !error.isDenied { throw error }
+        }
     }
 
     /// - Returns: `nil` where this kernel does not have it.
@@ -55,8 +59,8 @@ extension KSMProcess {
     }
 
     /// The last group of its path that is a unit.
-    private static func unit(_ pid: Int32, _ files: ProcessFiles) -> String? {
-        guard let text = (try? files.read(pid, "cgroup", limit: 65536)) ?? nil else { return nil }
+    private static func unit(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> String? {
+        guard let text = try files.read(pid, "cgroup", limit: 65536) else { return nil }
         let groups = String(decoding: text, as: UTF8.self).split { $0 == "/" || $0 == "\n" }
         return groups.last { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }.map { String($0) }
     }

@@ -17,27 +17,33 @@ enum KVMMachines {
             if error.isMissing || error.isDenied { return [] }
             throw error
         }
-        return names.compactMap { name in
+        var creators: [Int32] = []
+        for name in names {
             let bytes = Array(name.utf8)
             guard let creator = DecimalField(bytes.span, at: 0), let thread = Int32(exactly: creator.value), thread > 0,
                 creator.end < bytes.count, bytes[creator.end] == UInt8(ascii: "-"),
                 let descriptor = DecimalField(bytes.span, at: creator.end + 1)
-            else { return nil }
+            else { continue }
             // The creator is a thread that may have ended, and its number be another's by now.
-            return Link.isMachine("\(paths.proc)/\(thread)/fd/\(descriptor.value)") ? thread : nil
+            if try Link.isMachine("\(paths.proc)/\(thread)/fd/\(descriptor.value)") { creators.append(thread) }
         }
+        return creators
     }
 
     /// Whether one of a process's descriptors is a virtual machine of KVM.
     ///
     /// - Parameter folder: Of the descriptors, `/proc/PID/fd`.
-    /// - Returns: `nil` where they may not be seen.
-    static func isHeld(in folder: String) -> Bool? {
+    /// - Throws: ``KernelFileError``; it ``KernelFileError/isDenied`` where they may not be seen.
+    static func isHeld(in folder: String) throws(KernelFileError) -> Bool {
         do throws(KernelFileError) {
-            return try FolderListing.names(in: folder).contains { Link.isMachine("\(folder)/\($0)") }
+            for name in try FolderListing.names(in: folder) where try Link.isMachine("\(folder)/\(name)") {
+                return true
+            }
+            return false
         } catch {
             // Without descriptors: it has ended.
-            return error.isVanished ? false : nil
+            if error.isVanished { return false }
+            throw error
         }
     }
 }

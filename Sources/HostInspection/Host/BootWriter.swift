@@ -20,7 +20,20 @@ package struct BootWriter: Equatable, Sendable {
 extension BootWriter {
     /// Looks where administrators put such lines: sysfs.conf, tmpfiles.d, rc.local, cron, qemu-kvm, and units of systemd that are
     /// enabled. Those of this project do not count.
-    package static func find(_ paths: HostPaths) -> [BootWriter] {
+    ///
+    /// - Parameter failures: Receives the error of each file and folder that is there and cannot be read.
+    package static func find(_ paths: HostPaths, _ failures: inout [KernelFileError]) -> [BootWriter] {
+        let search = Search()
+        defer { failures += search.failures }
+        return search.all(paths)
+    }
+}
+
+/// One look through these files, and what of them could not be read.
+private final class Search {
+    private(set) var failures: [KernelFileError] = []
+
+    func all(_ paths: HostPaths) -> [BootWriter] {
         var files = [paths.sysfsSettings] + listing(paths.sysfsSettingsFolder) { $0.hasSuffix(".conf") }
         files += firstOfEachName(paths.temporaryFilesFolders) { $0.hasSuffix(".conf") }
         files += paths.bootScripts + [paths.cronTable] + listing(paths.cronTablesFolder) { !$0.hasPrefix(".") }
@@ -28,9 +41,20 @@ extension BootWriter {
             + units(paths).flatMap { lines(of: $0) { $0.hasPrefix("Exec") } }
     }
 
+    private func see<Value>(_ look: () throws(KernelFileError) -> Value?) -> Value? {
+        do throws(KernelFileError) {
+            return try KernelFileError.unlessMissing(look)
+        } catch {
+            failures.append(error)
+            return nil
+        }
+    }
+
     /// Debian's and Ubuntu's qemu-kvm.service writes `run` and `sleep_millisecs` by these.
-    private static func qemuSettings(_ paths: HostPaths) -> [BootWriter] {
-        guard let text = (try? HostFile.readText(paths.qemuSettings)) ?? nil else { return [] }
+    private func qemuSettings(_ paths: HostPaths) -> [BootWriter] {
+        guard let text = see({ () throws(KernelFileError) in try HostFile.readText(paths.qemuSettings) }) else {
+            return []
+        }
         var parser = AssignmentParser(knowsSettings: false)
         parser.read(text, from: paths.qemuSettings)
         return parser.assignments.compactMap { assignment in
@@ -47,9 +71,11 @@ extension BootWriter {
 
     // MARK: Lines
 
-    private static func lines(of path: String, _ counts: (Substring) -> Bool) -> [BootWriter] {
+    private func lines(of path: String, _ counts: (Substring) -> Bool) -> [BootWriter] {
         // Most hosts have none of these files, and most of the files say nothing of KSM.
-        guard let bytes = (try? HostFile.readText(path)) ?? nil, bytes.contains(UInt8(ascii: "k")) else { return [] }
+        guard let bytes = see({ () throws(KernelFileError) in try HostFile.readText(path) }),
+            bytes.contains(UInt8(ascii: "k"))
+        else { return [] }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
             let line = line.drop { $0 == " " || $0 == "\t" }
             guard line.first != "#", line.first != ";", counts(line), let name = line.firstRange(of: "kernel/mm/ksm")
@@ -64,12 +90,16 @@ extension BootWriter {
 
     // MARK: Files
 
-    private static func listing(_ folder: String, _ counts: (String) -> Bool) -> [String] {
-        ((try? FolderListing.names(in: folder)) ?? []).filter(counts).sorted().map { "\(folder)/\($0)" }
+    private func listing(_ folder: String, _ counts: (String) -> Bool) -> [String] {
+        names(in: folder).filter(counts).sorted().map { "\(folder)/\($0)" }
+    }
+
+    private func names(in folder: String) -> [String] {
+        see { () throws(KernelFileError) in try FolderListing.names(in: folder) } ?? []
     }
 
     /// A file of one folder hides those of its name in the folders behind.
-    private static func firstOfEachName(_ folders: [String], _ counts: (String) -> Bool) -> [String] {
+    private func firstOfEachName(_ folders: [String], _ counts: (String) -> Bool) -> [String] {
         var seen: Set<String> = []
         return folders.flatMap { folder in
             listing(folder, counts).filter { seen.insert(String($0.dropFirst(folder.count + 1))).inserted }
@@ -77,11 +107,11 @@ extension BootWriter {
     }
 
     /// The units that systemd starts by itself, with their drop-ins.
-    private static func units(_ paths: HostPaths) -> [String] {
+    private func units(_ paths: HostPaths) -> [String] {
         let own = ["ksm.service", "ksmtuned.service"]
         let wanted = paths.allUnitFolders.flatMap { folder in
             listing(folder) { $0.hasSuffix(".wants") || $0.hasSuffix(".requires") }
-                .flatMap { (try? FolderListing.names(in: $0)) ?? [] }
+                .flatMap { names(in: $0) }
         }
         // A timer or a path starts the service of its name.
         let started = Set(wanted.flatMap { name in [name, name.prefix { $0 != "." } + ".service"] })
@@ -98,7 +128,7 @@ extension BootWriter {
     }
 
     /// `name@.service` is started as `name@instance.service`.
-    private static func isStarted(_ name: String, _ started: Set<String>) -> Bool {
+    private func isStarted(_ name: String, _ started: Set<String>) -> Bool {
         if started.contains(name) { return true }
         guard let at = name.firstIndex(of: "@") else { return false }
         let prefix = name[...at]

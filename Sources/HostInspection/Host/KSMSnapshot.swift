@@ -30,6 +30,9 @@ package struct KSMSnapshot: Equatable, Sendable {
     /// Of each file that is there and could not be read, why: what it holds is not known.
     package var failures: [KSMFile: KernelFileError] = [:]
 
+    /// Why ksmd's times could not be read, or ksmd not be found.
+    package var threadFailure: KernelFileError?
+
     /// That of the first such file.
     package var failure: KernelFileError? { KSMFile.allCases.lazy.compactMap { failures[$0] }.first }
 
@@ -66,9 +69,13 @@ package struct KSMSnapshot: Equatable, Sendable {
         generalProfit = value(.generalProfit)
         stableNodeChains = value(.stableNodeChains)
         stableNodeDuplicates = value(.stableNodeDuplicates)
-        let times = (try? KSMThread(paths)?.times()) ?? nil
-        cpu = times?.cpu
-        waited = times?.waited
+        do throws(KernelFileError) {
+            let times = try KSMThread(paths)?.times()
+            cpu = times?.cpu
+            waited = times?.waited
+        } catch {
+            threadFailure = error
+        }
         self.failures = failures
     }
 

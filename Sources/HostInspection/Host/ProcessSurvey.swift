@@ -31,8 +31,8 @@ package struct ProcessSurvey: Equatable, Sendable {
     package var writers: [Process] = []
     /// Processes whose descriptors could not be seen: any of them may hold a machine.
     package var hidden = 0
-    /// Processes of which not even the name could be read.
-    package var unreadable = 0
+    /// Why others could not be looked at, or not wholly, though they are not hidden.
+    package var failures: [KernelFileError] = []
 
     package init() {}
 
@@ -54,7 +54,7 @@ package struct ProcessSurvey: Equatable, Sendable {
             do throws(KernelFileError) {
                 try look(at: pid, files, matcher, writerNames)
             } catch {
-                if error.isDenied { hidden += 1 } else { unreadable += 1 }
+                if error.isDenied { hidden += 1 } else { failures.append(error) }
             }
         }
     }
@@ -68,8 +68,11 @@ package struct ProcessSurvey: Equatable, Sendable {
         process.isNamed = try files.isNamed(pid, comm: comm, matcher)
         // The kernel's own threads have no command line, and hold no machine.
         if program != nil {
-            process.hasMachine = KVMMachines.isHeld(in: "\(files.folder)/\(pid)/fd")
-            if process.hasMachine == nil { hidden += 1 }
+            do throws(KernelFileError) {
+                process.hasMachine = try KVMMachines.isHeld(in: "\(files.folder)/\(pid)/fd")
+            } catch {
+                if error.isDenied { hidden += 1 } else { failures.append(error) }
+            }
         }
         let file = program ?? []
         // Whoever starts a guest may call its process as they like: its program's file may have the known name.
@@ -78,7 +81,11 @@ package struct ProcessSurvey: Equatable, Sendable {
             || MonitorName.isMonitor(file.span)
         let isWriter = writerNames.contains(process.comm)
         guard isMachine || isWriter else { return }
-        process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
+        do throws(KernelFileError) {
+            process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
+        } catch {
+            failures.append(error)
+        }
         if isMachine { machines.append(process) }
         if isWriter { writers.append(process) }
     }

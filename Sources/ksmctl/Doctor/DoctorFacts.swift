@@ -36,6 +36,8 @@ struct DoctorFacts {
     /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
     var others: [KSMProcess] = []
     var hiddenOthers = 0
+    /// Why it is not known of further processes whether they do.
+    var othersFailures: [KernelFileError] = []
     var hugePages: HugePages?
     var topology = HostTopology()
     var swaps: [SwapDevice]?
@@ -70,6 +72,7 @@ struct DoctorFacts {
         diagnostics = view.loaded.diagnostics
         daemon = view.daemon
         daemonFailure = view.daemonFailure
+        failures += [view.stateFailure, view.ksm.threadFailure].compactMap { $0 }
         state = view.state
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()
@@ -89,11 +92,13 @@ struct DoctorFacts {
             unseen = list.unseen
             others = list.others
             hiddenOthers = list.hiddenOthers
+            othersFailures = list.othersFailures
+            failures += list.unknownFiles
         } catch {
             guestsFailure = error
         }
-        bootWriters = BootWriter.find(paths)
-        maskedUnits = MaskedUnits.find(paths)
+        bootWriters = BootWriter.find(paths, &failures)
+        maskedUnits = see { () throws(KernelFileError) in try MaskedUnits.find(paths) } ?? []
         tuned = see { () throws(KernelFileError) in try TunedProfile.read(paths) }
         hugePages = see { () throws(KernelFileError) in try HugePages.read(paths) }
         topology.cpus = see { () throws(KernelFileError) in try CPUList.online(paths) }.map { Int($0) }
@@ -104,7 +109,8 @@ struct DoctorFacts {
         swappiness = see { () throws(KernelFileError) in try Swappiness.read(paths) }
         zswap = see { () throws(KernelFileError) in try Zswap.read(paths) }
         pressure = see { () throws(KernelFileError) in try MemoryPressure.read(paths) }
-        earlier = Self.earlier(paths, now: self.now)
+        let now = self.now
+        earlier = see { () throws(KernelFileError) in try Self.earlier(paths, now: now) }
     }
 
     /// What a reader gives; a failure is kept.
@@ -124,8 +130,8 @@ struct DoctorFacts {
     private static let longestSpan = Duration.seconds(3600)
 
     /// The newest record that is old enough.
-    private static func earlier(_ paths: HostPaths, now: WallTime) -> HistoryRecord? {
-        HistoryReader.repairedRecords(paths).last { record in
+    private static func earlier(_ paths: HostPaths, now: WallTime) throws(KernelFileError) -> HistoryRecord? {
+        try HistoryReader.repairedRecords(paths).last { record in
             let age = now - record.time
             return record.counters?.cpu != nil && (leastSpan...longestSpan).contains(age)
         }

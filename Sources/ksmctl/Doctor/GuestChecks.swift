@@ -21,6 +21,13 @@ extension Check {
             ).seen(unreadable.map { "process \($0.pid)\($0.comm.map { ", \($0)" } ?? ""): \($0.failure)" })
         }
         let processes = facts.processes
+        guard processes.failures.isEmpty else {
+            return check.warn(
+                "\(Words.count(processes.failures.count, "process", "processes")) could not be looked at, and may be "
+                    + (processes.failures.count == 1 ? "a guest" : "guests"),
+                remedy: "see whether ksmctl has descriptors and memory enough (ulimit -n), and look again"
+            ).seen(processes.failures.map { "\($0)" })
+        }
         let named = processes.machines.filter { $0.isNamed }
         // A machine without a guest's name, or another that bears the name of a program that runs machines.
         let missed = processes.machines.filter { !$0.isNamed }

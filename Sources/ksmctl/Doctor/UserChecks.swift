@@ -13,7 +13,12 @@ extension Check {
         if let failure = facts.guestsFailure { return check.skip("the processes cannot be seen: \(failure)") }
         let others = facts.otherUsers
         let hidden = Words.count(facts.hiddenOthers, "process", "processes")
+        let failed = facts.othersFailures.map { "\($0)" }
         guard !others.isEmpty else {
+            guard failed.isEmpty else {
+                let who = Words.count(failed.count, "process", "processes")
+                return check.skip("what \(who) may offer could not be read", remedy: "look again").seen(failed)
+            }
             guard facts.hiddenOthers == 0 else {
                 return check.skip("what \(hidden) may offer only root can see", remedy: "run it as root")
             }
@@ -22,7 +27,7 @@ extension Check {
         }
         let who = Words.count(others.count, "process that is no guest offers", "processes that are no guests offer")
         func answered(_ result: CheckResult) -> CheckResult {
-            let result = result.seen(facts.described(others))
+            let result = result.seen(facts.described(others)).seen(failed)
             return facts.hiddenOthers == 0 ? result : result.seen("what \(hidden) may offer only root can see")
         }
         let remedy = facts.othersRemedy ?? ""

@@ -12,10 +12,7 @@ extension GuestsReport {
     private var unseenNotes: [String] {
         var notes = unseen
         if unreadableGuests > 0 { notes[0] += ": in no row and no total" }
-        if let first = failures.first {
-            let others = failures.count == 1 ? "" : ", and \(failures.count - 1) other files"
-            notes.append("not known, since it could not be read: what \(first.path) says\(others) (\(first))")
-        }
+        if let unknown { notes.append(unknown) }
         return notes
     }
 
@@ -78,7 +75,16 @@ extension GuestsReport {
     }
 
     private var otherNotes: [String] {
-        guard let othersPattern else { return [] }
+        var notes: [String] = []
+        if let first = othersFailures.first {
+            let who = Words.count(othersFailures.count, "process that is no guest", "processes that are no guests")
+            notes.append("whether \(who) may use KSM could not be read (\(first))")
+        }
+        return notes + (otherNote.map { [$0] } ?? [])
+    }
+
+    private var otherNote: String? {
+        guard let othersPattern else { return nil }
         let count = others.reduce(0) { $0 + $1.processes }
         let programs = others.prefix(Self.mostNames).map { program in
             "\(program.comm.printable) (\(program.processes), \(Amount.text(bytes: program.mergedBytes)) merged)"
@@ -93,13 +99,13 @@ extension GuestsReport {
                     + "guest that it does not know"
                 : "\(whose)\(count) processes that offer memory to KSM have a virtual machine and no name that the "
                     + "daemon counts: they are guests that it does not know"
-            return ["\(have): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"]
+            return "\(have): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"
         }
         let who =
             count == 1
             ? "1 process that is no guest offers memory to KSM, and the daemon does not count it"
             : "\(count) processes that are no guests offer memory to KSM, and the daemon does not count them"
-        return ["\(who): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"]
+        return "\(who): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"
     }
 
     /// More names than these tell no more than their number.

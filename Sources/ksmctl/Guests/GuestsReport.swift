@@ -19,6 +19,10 @@ struct GuestsReport: Report {
     let unseen: [String]
     /// Files that say more of a guest and could not be read.
     let failures: [KernelFileError]
+    /// That as a sentence.
+    let unknown: String?
+    /// Why it is not known of other processes whether they use KSM.
+    let othersFailures: [KernelFileError]
     /// Limits of cgroups that are too small.
     let shortages: [LimitShortage]
     let criterion: Criterion
@@ -139,7 +143,9 @@ struct GuestsReport: Report {
         hiddenGuests = list.guests.count { $0.isHidden }
         unreadableGuests = list.unreadable.count
         unseen = list.unseen
-        failures = list.guests.flatMap { $0.failures }
+        failures = list.unknownFiles
+        unknown = list.unknown
+        othersFailures = list.othersFailures
         shortages = LimitShortage.find(list.guests)
     }
 }

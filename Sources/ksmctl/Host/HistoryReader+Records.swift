@@ -27,11 +27,13 @@ extension HistoryReader {
         return repaired(records, paths)
     }
 
-    /// The newest records, or all, whose times are right though the clock was set; none where they cannot be read.
+    /// The newest records, or all, whose times are right though the clock was set; none where there is no history.
     ///
     /// - Parameter count: `nil` for all.
-    static func repairedRecords(last count: Int? = nil, _ paths: HostPaths) -> [HistoryRecord] {
-        let records = count.map { try? last($0, paths.history) } ?? ((try? read(paths.history)) ?? nil)
+    static func repairedRecords(
+        last count: Int? = nil, _ paths: HostPaths
+    ) throws(KernelFileError) -> [HistoryRecord] {
+        let records = if let count { try last(count, paths.history) } else { try read(paths.history) }
         return repaired(records ?? [], paths)
     }
 

@@ -25,6 +25,8 @@ struct HostView {
     private(set) var state: StateRecord?
     /// Why it is not known whether the daemon runs.
     let daemonFailure: KernelFileError?
+    /// Why it is not known what the running daemon published.
+    private(set) var stateFailure: KernelFileError?
 
     /// - Throws: ``Refusal`` where the host's memory cannot be read.
     init(_ paths: HostPaths) throws {
@@ -49,7 +51,7 @@ struct HostView {
         }
         self.daemon = daemon
         daemonFailure = failure
-        state = daemon == .none ? nil : Self.readState(paths)
+        if daemon != .none { readState() }
         lookAgainAtKnobs()
     }
 
@@ -63,16 +65,42 @@ struct HostView {
         for _ in 0..<3 where !differences.isEmpty {
             usleep(200_000)
             ksm = KSMSnapshot(paths)
-            state = Self.readState(paths)
+            readState()
         }
     }
 
     /// With the time of its decision by the clock as it is now, whatever it was set to since.
-    private static func readState(_ paths: HostPaths) -> StateRecord? {
-        var state = StateRecord.read(paths)
+    private mutating func readState() {
+        do throws(KernelFileError) {
+            state = try StateRecord.read(paths)
+            stateFailure = nil
+        } catch {
+            state = nil
+            stateFailure = error
+        }
         let boot = HostClock.now(boot: HostClock.boot(paths))
-        if let time = ClockRepair.time(state?.report?.bootTime, at: now, boot) { state?.report?.time = time }
-        return state
+        if let time = ClockRepair.time(state?.report?.bootTime, at: Self.now, boot) { state?.report?.time = time }
+    }
+
+    // MARK: What is not known
+
+    /// Whether there is no daemon, as far as that can be told.
+    var isDaemonAbsent: Bool { daemon == .none && daemonFailure == nil }
+
+    /// What could not be read of the daemon and of ksmd, as sentences without a full stop.
+    var unknown: [String] {
+        [
+            daemonFailure.map { "whether the daemon runs is not known: \($0)" },
+            stateFailure.map { "what the daemon decided is not known: \($0)" },
+            ksm.threadFailure.map { "ksmd's CPU time is not known: \($0)" },
+        ].compactMap { $0 }
+    }
+
+    /// Why the configuration here need not be the daemon's; `nil` where it is in order.
+    var configurationFailure: String? {
+        loaded.diagnostics.first { $0.severity == .error }.map {
+            "the configuration has errors, and what they are about counts with its default here: \($0); see ksmctl check-config"
+        }
     }
 
     var configuration: Configuration { loaded.configuration }

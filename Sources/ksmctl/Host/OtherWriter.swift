@@ -44,16 +44,29 @@ enum OtherWriter: String, CaseIterable {
 extension HostView {
     /// Who may have written `run` beside the daemon, as far as the host shows: programs that run, and lines of files
     /// that have it written at boot or by the clock.
-    var runWriters: [String] {
+    ///
+    /// - Parameter failures: Receives the error of each file that could not be read, and may name others.
+    func runWriters(_ failures: inout [KernelFileError]) -> [String] {
         let names = OtherWriter.allCases.map { $0.rawValue }
-        let survey = (try? ProcessSurvey(paths, configuration, writerNames: names)) ?? ProcessSurvey()
+        var survey = ProcessSurvey()
+        do throws(KernelFileError) {
+            survey = try ProcessSurvey(paths, configuration, writerNames: names)
+        } catch {
+            failures.append(error)
+        }
+        failures += survey.failures
+        var profile: TunedProfile?
+        do throws(KernelFileError) {
+            profile = try TunedProfile.read(paths)
+        } catch {
+            failures.append(error)
+        }
         let programs = survey.writers.filter { process in
             if case .running(let pid) = daemon, process.pid == pid || process.parent == pid { return false }
             // TuneD writes what its profile names.
-            return process.comm != OtherWriter.tuned.rawValue
-                || ((try? TunedProfile.read(paths)) ?? nil)?.mention != nil
+            return process.comm != OtherWriter.tuned.rawValue || profile?.mention != nil
         }
-        let files = BootWriter.find(paths).filter { $0.file == nil || $0.file == KSMFile.run.name }
+        let files = BootWriter.find(paths, &failures).filter { $0.file == nil || $0.file == KSMFile.run.name }
         return programs.map { "\($0.comm) (process \($0.pid))" } + files.map { "\($0.path) (\($0.line))" }
     }
 }

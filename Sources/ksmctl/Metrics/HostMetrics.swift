@@ -25,7 +25,9 @@ struct HostMetrics {
         to.add(
             "build_info", .gauge, "The version of the program that wrote these metrics.",
             [Exposition.Sample(labels: [("version", version)], value: 1)])
-        to.add("up", .gauge, "Whether the daemon runs.", Int64(host.daemon == .none ? 0 : 1))
+        to.add(
+            "up", .gauge, "Whether the daemon runs; left out where that cannot be told.",
+            host.daemonFailure == nil ? Int64(host.daemon == .none ? 0 : 1) : nil)
         guard let report = host.state?.report else { return }
         let decision = report.decision
         to.add(

@@ -11,7 +11,8 @@ struct MetricsCommand: HostCommand {
             ksmtuned-metrics.timer writes them for node_exporter's textfile collector. Names and pids of guests are \
             in them with --guests alone.
 
-            Exit status: 0, also where the daemon does not run (ksmtuned_up is 0 then); 69 where the host cannot be \
+            Exit status: 0, also where the daemon does not run (ksmtuned_up is 0 then) or that cannot be told (it is \
+            left out then); 69 where the host cannot be \
             read; 74 where the metrics cannot be written.
             """)
 
@@ -27,6 +28,8 @@ struct MetricsCommand: HostCommand {
 
     func execute() throws {
         let view = try HostView(host.paths)
+        // What is not known has no value in the metrics.
+        for sentence in view.unknown + view.ksm.failures.values.map({ "\($0)" }).sorted() { Output.warn(sentence) }
         var metrics = HostMetrics(host: view, now: HostView.now, version: Ksmctl.configuration.version)
         if guests {
             do throws(KernelFileError) {

@@ -62,15 +62,15 @@ struct ExplainReport: Report {
             (decision, guests, isFromDaemon) = (supposed, count, false)
             sentence = supposed.sentence
             ageSeconds = 0
-            notes.append(
-                view.daemon == .none
-                    ? "the daemon does not run; this is what the classic rule would decide now as its first decision"
-                    : "the daemon has not decided yet, or \(view.paths.state) cannot be read; this is what the classic "
-                        + "rule would decide now")
+            notes += view.unknown
+            var why = view.isDaemonAbsent ? "the daemon does not run; " : ""
+            if !view.isDaemonAbsent, view.unknown.isEmpty { why = "the daemon has not decided yet; " }
+            notes.append(why + "this is what the classic rule would decide now as its first decision")
             if view.configuration.policy == .adaptive {
                 notes.append("KSM_POLICY=adaptive goes by what ksmd finds, which nobody knows before it runs")
             }
         }
+        if let failure = view.configurationFailure { notes.append(failure) }
         notes += view.differences.map {
             "\($0.text), so that KSM does not follow the decision until the next one: see ksmctl status"
         }
@@ -80,16 +80,38 @@ struct ExplainReport: Report {
         let explanation = Explanation(decision, view.configuration, guests: guests)
         steps = explanation.steps.map { Step(name: $0.name, text: $0.text) }
         opposite = explanation.opposite
-        let list = try? GuestReader.read(view.paths, view.configuration)
-        steps = Self.steps(steps, with: Self.elsewhere(view, list))
+        var failures: [KernelFileError] = []
+        let list = Self.see(&failures) { () throws(KernelFileError) in
+            try GuestReader.read(view.paths, view.configuration)
+        }
+        steps = Self.steps(steps, with: Self.elsewhere(view, list, &failures))
         unreadable = list?.unreadable.count ?? 0
         notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" }
+        notes += failures.map { "\($0): what it says is in no step" }
+        // What the steps need of a guest is in its status.
+        let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.failures.isEmpty } ?? false
+        if isSwapUnknown, let unknown = list?.unknown { notes.append(unknown) }
+    }
+
+    /// What a reader gives; a failure is kept.
+    private static func see<Value>(
+        _ failures: inout [KernelFileError], _ read: () throws(KernelFileError) -> Value?
+    ) -> Value? {
+        do throws(KernelFileError) {
+            return try read()
+        } catch {
+            failures.append(error)
+            return nil
+        }
     }
 
     /// Memory that the rule does not see, or sees as what it is not, each to stand behind the step of a name.
-    private static func elsewhere(_ view: HostView, _ list: GuestList?) -> [(behind: String, step: Step)] {
+    private static func elsewhere(
+        _ view: HostView, _ list: GuestList?, _ failures: inout [KernelFileError]
+    ) -> [(behind: String, step: Step)] {
         var found: [(String, Step)] = []
-        if let pool = (try? HugePagePool.read(view.paths)) ?? nil, pool.size > .zero {
+        let pool = see(&failures) { () throws(KernelFileError) in try HugePagePool.read(view.paths) }
+        if let pool, pool.size > .zero {
             found.append(
                 (
                     "threshold",
@@ -100,7 +122,7 @@ struct ExplainReport: Report {
                             + "too, though nothing there can be merged or is free for others")
                 ))
         }
-        if let cache = (try? ZFSCache.read(view.paths)) ?? nil {
+        if let cache = see(&failures, { () throws(KernelFileError) in try ZFSCache.read(view.paths) }) {
             let spare = (cache.size - cache.least).nonNegative
             found.append(
                 (
@@ -128,7 +150,8 @@ struct ExplainReport: Report {
     /// What the daemon would decide now if it started.
     private static func supposed(_ view: HostView) throws -> (Decision, Int64) {
         guard view.loaded.isUsable else {
-            throw Refusal("the configuration has errors: see ksmctl check-config", .configuration)
+            throw Refusal(
+                view.configurationFailure ?? "the configuration has errors: see ksmctl check-config", .configuration)
         }
         guard view.total > .zero else {
             throw Refusal(

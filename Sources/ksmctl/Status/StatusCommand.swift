@@ -8,8 +8,8 @@ struct StatusCommand: HostCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show whether KSM runs and why, what it saves, and what it costs.",
         discussion: """
-            Exit status: 0 where the daemon runs, 3 where it does not, 4 where --check or --max-age finds \
-            that it hangs, 69 where the kernel has no KSM.
+            Exit status: 0 where the daemon runs, 3 where it does not, 1 where that cannot be told, 4 where --check or \
+            --max-age finds that it hangs, 69 where the kernel has no KSM.
             """)
 
     @OptionGroup var host: RootOptions
@@ -45,8 +45,15 @@ struct StatusCommand: HostCommand {
     func execute() throws {
         guard let watch else {
             let view = try HostView(host.paths)
-            let report = StatusReport(
-                view, now: HostView.now, since: StatusWatch.moment(host.paths, before: HostView.now))
+            var moment: ScanMoment?
+            var failure: KernelFileError?
+            do throws(KernelFileError) {
+                moment = try StatusWatch.moment(host.paths, before: HostView.now)
+            } catch {
+                failure = error
+            }
+            var report = StatusReport(view, now: HostView.now, since: moment)
+            if let failure { report.notes.append("how fast ksmd scans is not known: \(failure)") }
             try report.print(output)
             if let status = report.exitStatus(limits) { throw ExitCode(status) }
             return
@@ -56,10 +63,12 @@ struct StatusCommand: HostCommand {
 }
 
 extension StatusReport {
-    /// For scripts; `nil` is success. 3 is what systemctl says of a unit that does not run.
+    /// For scripts; `nil` is success. 3 is what systemctl says of a unit that does not run. Whether it does may not be
+    /// known.
     func exitStatus(_ limits: [DecisionAge]) -> Int32? {
         if state == "absent" { return Refusal.Status.unavailable.rawValue }
-        guard daemon.isRunning else { return 3 }
+        guard let isRunning = daemon.isRunning else { return Refusal.Status.failed.rawValue }
+        guard isRunning else { return 3 }
         return limits.allSatisfy(isFresh) ? nil : 4
     }
 }

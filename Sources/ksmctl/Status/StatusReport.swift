@@ -33,7 +33,8 @@ struct StatusReport: Report {
     }
 
     struct Daemon: Encodable {
-        var isRunning: Bool
+        /// `nil` where that is not known.
+        var isRunning: Bool?
         var pid: Int32?
         /// Whether its state can be read, and is its own.
         var isPublishing = false
@@ -155,7 +156,7 @@ extension StatusReport {
         switch host.daemon {
         case .running(let pid):
             daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state?.pid == pid)
-        case .none: daemon = Daemon(isRunning: false)
+        case .none: daemon = Daemon(isRunning: host.daemonFailure == nil ? false : nil)
         }
         timeSeconds = now.secondsSince1970
         decision = host.state?.report.map { DecisionReport($0, now: now) }
@@ -167,9 +168,11 @@ extension StatusReport {
         notes = Self.notes(host, now)
         guard ksm.isPresent else { return }
         if decision != nil {
+            var failures: [KernelFileError] = []
             disagreement = host.differences.first { $0.file == .run }.map {
-                Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters)
+                Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters(&failures))
             }
+            notes += failures.map { "\($0), so others may have written it" }
             isAsDecided = disagreement == nil
         }
         if let saved = host.savedBytes, let sharing = ksm.pagesSharing {
@@ -190,13 +193,12 @@ extension StatusReport {
     }
 
     private static func notes(_ host: HostView, _ now: WallTime) -> [String] {
-        var notes: [String] = []
-        if let failure = host.daemonFailure { notes.append("whether the daemon runs is not known: \(failure)") }
-        if let failure = host.ksm.failure { notes.append("\(failure)") }
-        if host.daemon == .none {
+        var notes = host.unknown
+        notes += host.ksm.failures.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value)" }
+        if host.isDaemonAbsent {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
-        } else if host.state?.report == nil {
-            notes.append("the daemon has not decided yet, or \(host.paths.state) cannot be read")
+        } else if host.daemonFailure == nil, host.stateFailure == nil, host.state?.report == nil {
+            notes.append("the daemon has not decided yet")
         } else if host.state?.report?.isOverdue(now) == true {
             notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
         }
@@ -216,9 +218,7 @@ extension StatusReport {
                         ? ", and the adaptive policy, which rests, merges it again only when a scan pays" : ""))
         }
         if let oddity = host.ksm.oddity { notes.append(oddity) }
-        if !host.loaded.isUsable {
-            notes.append("the configuration has errors; see ksmctl check-config")
-        }
+        if let failure = host.configurationFailure { notes.append(failure) }
         return notes
     }
 }

@@ -55,7 +55,7 @@ extension StatusReport {
     }
 
     private var daemonText: String {
-        guard let pid = daemon.pid else { return "not running" }
+        guard let pid = daemon.pid else { return daemon.isRunning == nil ? "not known" : "not running" }
         var text = "ksmtuned, pid \(pid)"
         guard let decision else { return text }
         text += ", decided \(Amount.duration(seconds: decision.ageSeconds)) ago, "

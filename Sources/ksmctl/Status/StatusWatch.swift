@@ -48,7 +48,8 @@ struct StatusWatch {
         let style = Style.standardOutput
         let isInPlace = Terminal.isOutput && !output.json
         var course = Course()
-        var before = Self.moment(paths, before: HostView.now)
+        // From the second report on there is an earlier moment in any case.
+        var before = (try? Self.moment(paths, before: HostView.now)) ?? nil
         while true {
             let view = try HostView(paths)
             let now = HostView.now
@@ -74,8 +75,8 @@ struct StatusWatch {
     }
 
     /// Where ksmd stood at the newest record of the history that is more than a second old.
-    static func moment(_ paths: HostPaths, before now: WallTime) -> ScanMoment? {
-        let records = HistoryReader.repairedRecords(last: 8, paths)
+    static func moment(_ paths: HostPaths, before now: WallTime) throws(KernelFileError) -> ScanMoment? {
+        let records = try HistoryReader.repairedRecords(last: 8, paths)
         return records.reversed().lazy.compactMap { ScanMoment($0) }.first { now - $0.time >= .seconds(1) }
     }
 }

@@ -133,8 +133,9 @@ extension FuzzTarget {
                 ])
                 return { input in
                     tree.fill(input)
-                    _ = BootWriter.find(tree.paths)
-                    _ = MaskedUnits.find(tree.paths)
+                    var failures: [KernelFileError] = []
+                    _ = BootWriter.find(tree.paths, &failures)
+                    _ = try? MaskedUnits.find(tree.paths)
                     _ = try? TunedProfile.read(tree.paths)
                     _ = try? HugePages.read(tree.paths)
                     if let pool = (try? HugePagePool.read(tree.paths)).flatMap({ $0 }) {
