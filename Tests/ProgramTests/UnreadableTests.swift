@@ -70,6 +70,21 @@ import Testing
         #expect(!said.contains("has not decided yet"))
     }
 
+    @Test(arguments: ["pages_sharing", "ksm_zero_pages"])
+    func `plan says that it does not know what KSM saves`(file: String) async throws {
+        let host = FakeHost()
+        host.setKSM(["pages_sharing": 5, "ksm_zero_pages": 5])
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 18, commandLine: ["qemu-kvm", "-m", "1G"])
+        let known = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(known.output.contains("Saved today, and not counted on"))
+        host.remove("sys/kernel/mm/ksm/\(file)")
+        host.createFolder("sys/kernel/mm/ksm/\(file)")
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        let failure = "what KSM saves is not known: cannot read \(host.path("sys/kernel/mm/ksm/\(file)"))"
+        #expect(outcome.error.contains(failure), "\(outcome.error)")
+        #expect(!outcome.output.contains("Saved today, and not counted on"))
+    }
+
     // MARK: The configuration
 
     @Test func `explain names a configuration that it could not read`() async throws {

@@ -83,5 +83,11 @@ package struct KSMSnapshot: Equatable, Sendable {
     package var isPresent: Bool { run != nil || failure != nil }
 
     /// What merging saves; `nil` where it cannot be told.
-    package var savedPages: Pages? { pagesSharing.map { Pages($0) + Pages(zeroPages ?? 0) } }
+    package var savedPages: Pages? {
+        guard let pagesSharing, failures[.zeroPages] == nil else { return nil }
+        return Pages(pagesSharing) + Pages(zeroPages ?? 0)
+    }
+
+    /// Why it cannot be told; `nil` where it can, or this kernel does not count it.
+    package var savedFailure: KernelFileError? { failures[.pagesSharing] ?? failures[.zeroPages] }
 }

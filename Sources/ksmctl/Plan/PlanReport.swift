@@ -217,6 +217,7 @@ extension PlanReport {
     ) throws -> [Bonus] {
         var bonuses: [Bonus] = []
         if let running {
+            if let failure = running.view.ksm.savedFailure { Output.warn("what KSM saves is not known: \(failure)") }
             if let saved = running.view.savedBytes { bonuses.append(Bonus(kind: "ksm", savedBytes: saved)) }
             let balloons = running.guests.filter { $0.ballooned != nil }
             if !balloons.isEmpty {
