@@ -69,7 +69,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
         // The start has said which.
-        reporter.lacksCapability = !MetricCapability.missing(for: configuration, paths).isEmpty
+        reporter.metricSilence.isMissingKnown = !MetricCapability.missing(for: configuration, paths).isEmpty
         beginDebugLines()
         if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
         applyKnobs()
@@ -164,7 +164,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
             let missing = MetricCapability.missing(for: configuration, paths)
             for sentence in missing { reporter.log.write(.warning, .configurationProblem, sentence) }
-            reporter.lacksCapability = !missing.isEmpty
+            reporter.metricSilence.isMissingKnown = !missing.isEmpty
             if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
             applyKnobs()
         } else {

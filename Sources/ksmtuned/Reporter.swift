@@ -12,10 +12,7 @@ struct Reporter: StepObserver, ~Copyable {
     private var logged = DecisionNews()
     private var lastNotice: Notice?
     private var flood = Flood()
-    /// Whether it was said that the configured metric needs a capability which this process lacks.
-    var lacksCapability = false
-    /// Whether a failure of the metric was left out, since that had said it.
-    private var isMetricSilent = false
+    var metricSilence = MetricSilence()
     /// Whether the daemon ends, so that there is no next decision.
     var isEnding = false
 
@@ -53,13 +50,7 @@ struct Reporter: StepObserver, ~Copyable {
         // A write that lasts is met at each decision, and reported once.
         guard notice != .stillWriting || lastNotice != .stillWriting else { return }
         lastNotice = notice
-        switch notice {
-        case .failed(.metric, let error):
-            isMetricSilent = lacksCapability && error.isDenied
-            if isMetricSilent { return }
-        case .recovered(.metric) where isMetricSilent: return
-        default: break
-        }
+        guard !metricSilence.covers(notice) else { return }
         let (verdict, leftOut) = flood.hear(at: Waiter.now)
         if leftOut > 0 { log.write(.notice, .failed, "\(leftOut) messages were left out") }
         if verdict == .last {

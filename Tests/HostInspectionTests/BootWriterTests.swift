@@ -17,12 +17,11 @@ import Testing
 
     @Test func `What cannot be read is named, and keeps nothing else from being found`() {
         let host = FakeHost()
-        host.createFolder("etc/sysfs.conf")
-        host.write("", to: "etc/tmpfiles.d")
+        host.link("etc/sysfs.conf", to: "sysfs.conf")
         host.write("#!/bin/sh\necho 1 >/sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
         var failures: [KernelFileError] = []
         #expect(BootWriter.find(host.paths, &failures).map { $0.file } == ["run"])
-        #expect(failures == [KernelFileError(.read, host.path("etc/sysfs.conf"), errno: 21)])
+        #expect(failures == [KernelFileError(.read, host.path("etc/sysfs.conf"), errno: 40)])
     }
 
     @Test func `A host has none`() {

@@ -177,6 +177,7 @@ import Testing
     @Test func `A process that cannot be looked at wholly is named, and is a machine all the same`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "qemu-kvm", resident: 1, commandLine: ["/usr/libexec/qemu-kvm"])
+        host.remove("proc/10/status")
         host.createFolder("proc/10/status")
         host.setProcess(11, comm: "worker", resident: 1, commandLine: ["worker"])
         host.write("", to: "proc/11/fd")

@@ -3,6 +3,7 @@ import HostFixtures
 import HostKernel
 import KSMPolicy
 import Testing
+import Tuner
 
 @testable import ksmtuned
 
@@ -245,6 +246,32 @@ import Testing
         try record(&recorder, at: 61)
         try record(&recorder, at: 62)
         #expect(try HistoryReader.read(host.paths.history)?.count == 2)
+    }
+
+    // MARK: A capability that is missing
+
+    private static func failed(_ errno: Int32) -> Notice {
+        .failed(.metric, KernelFileError(.read, "/proc/1/smaps_rollup", errno: errno))
+    }
+
+    /// Which of these notices say no more than what was said.
+    private func covered(_ notices: [Notice], isMissingKnown: Bool) -> [Bool] {
+        var silence = MetricSilence()
+        silence.isMissingKnown = isMissingKnown
+        return notices.map { silence.covers($0) }
+    }
+
+    @Test func `A capability of which it was said that it is missing is not told again`() {
+        let notices: [Notice] = [
+            Self.failed(EACCES), .recovered(.metric), .recovered(.metric), Self.failed(EIO), .recovered(.metric),
+            .failed(.guestReadings, KernelFileError(.read, "/proc/1/statm", errno: EACCES)),
+        ]
+        // Nobody heard of the first failure; the second is another, and so is the third.
+        #expect(covered(notices, isMissingKnown: true) == [true, true, false, false, false, false])
+    }
+
+    @Test func `What is refused though no capability is missing is told`() {
+        #expect(covered([Self.failed(EACCES), .recovered(.metric)], isMissingKnown: false) == [false, false])
     }
 
     // MARK: Floods

@@ -1,3 +1,4 @@
+internal import Glibc
 package import HostKernel
 internal import KSMPolicy
 
@@ -45,7 +46,8 @@ private final class Search {
         do throws(KernelFileError) {
             return try KernelFileError.unlessMissing(look)
         } catch {
-            failures.append(error)
+            // A folder or a device in its place, as of a unit that is masked, has no lines.
+            if error.errno != 0, error.errno != EISDIR { failures.append(error) }
             return nil
         }
     }

@@ -14,6 +14,11 @@ MEMORY = 512                                    # KiB more than the undisturbed 
 EXCEPTIONS = (
     ((None, None, '~/run/ksmtuned/lock', None, 'left'),
      "A lock file that could not be looked at or locked may be another daemon's: without it a third one could start."),
+    ((None, 'getrandom', None, errno.ENOSYS, 'descriptor'),
+     'The C library then reads /dev/urandom, and holds it open.'),
+    *(((None, 'openat', '~/run/ksmtuned/state', what, 'state'),
+       'What a killed daemon had found may be in it: what KSM holds now need not be that, and is not kept as such.')
+      for what in (errno.EACCES, errno.EROFS)),
 )
 
 # What the state file says of the knobs as they were found.
