@@ -178,7 +178,7 @@ struct KnobSettler {
         guard let (knob, wanted, present) = pass?.writing else { return }
         pass?.writing = nil
         guard let failure else { return settled(knob, wanted, over: present) }
-        if failure.isBusy { return obstruct(knob, wanted, over: present) }
+        if failure.isBusy, knob.needsNothingMerged { return obstruct(knob, wanted, over: present) }
         forgetIfUnchanged(knob, present)
         report(failed(knob, failure), of: knob)
     }

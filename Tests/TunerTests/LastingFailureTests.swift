@@ -241,17 +241,19 @@ private struct Notices: StepObserver {
 
     // MARK: Knobs
 
-    @Test(arguments: [true, false])
-    func `A knob that failed is tried again at each decision, told once, and its end once`(isRead: Bool) throws {
+    @Test(arguments: [(true, 5), (false, 5), (false, 16)] as [(Bool, Int32)])
+    func `A knob that failed is tried again at each decision, told once, and its end once`(
+        isRead: Bool, errno: Int32
+    ) throws {
         var control = control()
         control.values[.smartScan] = 1
-        if isRead { control.unreadable = [.smartScan: 5] } else { control.refusals = [.smartScan: 5] }
+        if isRead { control.unreadable = [.smartScan: errno] } else { control.refusals = [.smartScan: errno] }
         var tuner = try tuner(control) { $0.smartScan = .no }
         var notices = Notices()
         _ = tuner.rememberKnobs()
         tuner.applyKnobs(&notices)
         for _ in 0..<3 { _ = tuner.step(at: Instant(nanoseconds: 0), &notices) }
-        let failure = KernelFileError(isRead ? .read : .write, "smart_scan", errno: 5)
+        let failure = KernelFileError(isRead ? .read : .write, "smart_scan", errno: errno)
         #expect(notices.all == [.knobFailed(.smartScan, failure)])
         tuner.control.unreadable = [:]
         tuner.control.refusals = [:]
