@@ -113,7 +113,11 @@ def is_told(output, calm, reason):
     so: that is how Prometheus is told of a value that is not known."""
     if calm.startswith('# HELP') and set(output.splitlines()) <= set(calm.splitlines()):
         return True
-    return any(reason in line or re.search('(?i)could not|cannot|has errors|unknown|unreadable|not be read', line)
+    words = 'could not|cannot|has errors|unknown|unreadable|not be read'
+    # What is refused may be for other eyes.
+    if reason == os.strerror(errno.EACCES):
+        words += '|run it as root|only root can see'
+    return any(reason in line or re.search(f'(?i){words}', line)
                for line in set(output.splitlines()) - set(calm.splitlines()))
 
 
