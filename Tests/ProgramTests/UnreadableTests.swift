@@ -157,6 +157,22 @@ import Testing
         #expect(outcome.output.contains("cannot read \(host.path("proc/200/ksm_stat")): Is a directory"))
     }
 
+    @Test func `The doctor does not claim that no guest runs where it can see none`() throws {
+        var facts = try DoctorFacts(FakeHost().paths)
+        #expect(facts.whyNoGuests == "no guest runs")
+        facts.unseen = ["/proc hides them"]
+        #expect(facts.whyNoGuests == "no guest can be seen: /proc hides them")
+    }
+
+    @Test func `metrics say why a guest has not its own name`() async throws {
+        let host = Self.hostOfGuests()
+        host.remove("proc/100/cmdline")
+        host.createFolder("proc/100/cmdline")
+        let outcome = try await Program.ksmctl.run(["metrics", "--guests", host.rootOption])
+        #expect(outcome.status == 0)
+        #expect(outcome.error.contains("could not be read: what \(host.path("proc/100/cmdline")) says"))
+    }
+
     // MARK: The daemon's own
 
     @Test func `A single decision that could not be made ends with 71`() async throws {

@@ -155,6 +155,7 @@ struct DoctorFacts {
     var whyNoGuests: String? {
         if let guestsFailure { return "the guests cannot be read: \(guestsFailure)" }
         guard guests.isEmpty else { return nil }
-        return unreadableGuests.isEmpty ? "no guest runs" : "no guest could be read"
+        guard unreadableGuests.isEmpty else { return "no guest could be read" }
+        return unseen.first.map { "no guest can be seen: \($0)" } ?? "no guest runs"
     }
 }

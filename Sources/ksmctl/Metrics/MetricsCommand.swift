@@ -37,6 +37,8 @@ struct MetricsCommand: HostCommand {
             } catch {
                 throw Refusal("\(error), so guests cannot be seen", .unavailable)
             }
+            for sentence in metrics.guests?.unseen ?? [] { Output.warn(sentence) }
+            if let unknown = metrics.guests?.unknown { Output.warn(unknown) }
         }
         guard let output else { return try Output.write(metrics.text) }
         try Output.replace(output, with: metrics.text)
