@@ -158,7 +158,8 @@ import Testing
     }
 
     @Test func `The doctor does not claim that no guest runs where it can see none`() throws {
-        var facts = try DoctorFacts(FakeHost().paths)
+        let host = FakeHost()
+        var facts = try DoctorFacts(host.paths)
         #expect(facts.whyNoGuests == "no guest runs")
         facts.unseen = ["/proc hides them"]
         #expect(facts.whyNoGuests == "no guest can be seen: /proc hides them")
