@@ -9,7 +9,7 @@ struct Ksmctl: ParsableCommand {
         commandName: "ksmctl",
         abstract: "See and control Kernel Samepage Merging.",
         discussion: "See ksmctl(8) for what each command shows, ksmtuned.conf(5) for the settings.",
-        version: "0.1.0",
+        version: programVersion,
         groupedSubcommands: [
             CommandGroup(
                 name: "Status",

@@ -1,9 +1,6 @@
 import Glibc
 import HostKernel
 
-/// The daemon's version, also that of the package.
-let version = "0.1.0"
-
 func main() -> ExitStatus {
     let options: Options
     do {
@@ -15,7 +12,7 @@ func main() -> ExitStatus {
     switch options.task {
     case .run: return Start(options).run()
     case .checkConfiguration: return Start(options).checkConfiguration()
-    case .showVersion: try? StandardStream.output.write("ksmtuned \(version)\n")
+    case .showVersion: try? StandardStream.output.write("ksmtuned \(programVersion)\n")
     case .showHelp: try? StandardStream.output.write(Options.help)
     }
     return .success

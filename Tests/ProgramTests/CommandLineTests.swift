@@ -17,8 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        Case(arguments: ["--version"], status: 0, output: "ksmtuned 0.1.0\n"),
-        Case(arguments: ["--once", "--version"], status: 0, output: "ksmtuned 0.1.0\n"),
+        Case(arguments: ["--version"], status: 0, output: "ksmtuned \(SourceTree.version)\n"),
+        Case(arguments: ["--once", "--version"], status: 0, output: "ksmtuned \(SourceTree.version)\n"),
         .refused(["--bogus"], "unknown option '--bogus'"),
         .refused(["--version", "--bogus"], "unknown option '--bogus'"),
         .refused(["-x"], "unknown option '-x'"),
@@ -57,7 +57,7 @@ import Testing
         let outcome = try await Program(path: "/usr/bin/unshare")
             .run(["--mount", "/bin/sh", "-c", hidden, Program.ksmtuned.url.path])
         #expect(outcome.status == 0)
-        #expect(outcome.output == "ksmtuned 0.1.0\n")
+        #expect(outcome.output == "ksmtuned \(SourceTree.version)\n")
     }
 
     @Test func `Where not even the program's name is there, nothing is done`() async throws {

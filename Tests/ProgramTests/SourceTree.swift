@@ -10,4 +10,8 @@ enum SourceTree {
     static func text(_ relative: String) throws -> String {
         try String(contentsOf: url(relative), encoding: .utf8)
     }
+
+    /// The version, found as the Makefile finds it; empty where that line has another form.
+    static let version = (try? text("Sources/HostKernel/Version.swift"))?
+        .firstMatch(of: /(?m)^package let programVersion = "(\d+\.\d+\.\d+)"$/).map { String($0.1) } ?? ""
 }
