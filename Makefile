@@ -10,6 +10,9 @@ MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SCHEMADIR ?= $(PREFIX)/share/ksmctl/schema
 DROPINDIR ?= $(PREFIX)/share/ksmtuned
+LOGROTATEDIR ?= $(SYSCONFDIR)/logrotate.d
+# KSM_MAX_KERNEL_PAGES=: Debian's place; Red Hat's is sysconfig.
+ENVIRONMENTDIR ?= $(SYSCONFDIR)/default
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -17,13 +20,17 @@ INSTALL ?= install
 INSTALL_PROGRAM ?= $(INSTALL) -m755
 
 SWIFT ?= swift
+# Of the programs and of every package; it stands once.
+VERSION := $(shell sed -n 's/^package let programVersion = "\(.*\)"$$/\1/p' Sources/HostKernel/Version.swift)
 BUILD := .build/release
 PROGRAMS := $(BUILD)/ksmtuned $(BUILD)/ksmctl
 SOURCES := Package.swift Sources Tests
 PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 
 # The standard libraries of Swift and C++ are linked in, so that nothing of either is needed on the host.
-RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs)
+# No path of the tree gets into them, so that the same sources give the same bytes wherever they are built.
+RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs) \
+    -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=.
 
 # A module that is imported and not declared as a dependency in Package.swift is an error: imports go one way.
 DEBUG_BUILD := --explicit-target-dependency-import-check error
@@ -169,7 +176,8 @@ format:
 
 install: $(PROGRAMS)
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d $(DESTDIR)$(SYSCONFDIR)/default
+	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d $(DESTDIR)$(ENVIRONMENTDIR) \
+	    $(DESTDIR)$(LOGROTATEDIR)
 	$(INSTALL_PROGRAM) $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	for unit in ksm ksmtuned ksmtuned-metrics; do \
 	    sed -e '1,2d' -e 's|=/usr/sbin/|=$(SBINDIR)/|' systemd/$$unit.service > $(DESTDIR)$(UNITDIR)/$$unit.service && \
@@ -182,12 +190,13 @@ install: $(PROGRAMS)
 	$(INSTALL) -m644 man/ksmtuned.8 man/ksmctl.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -d $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
 	$(INSTALL) -m644 schema/*.json $(DESTDIR)$(SCHEMADIR)
-	@# The program knows its own commands and options.
-	$(BUILD)/ksmctl --generate-completion-script bash > $(DESTDIR)$(BASHCOMPDIR)/ksmctl
+	@# The program knows its own commands and options. The first line would say that bash runs the file; it is read.
+	$(BUILD)/ksmctl --generate-completion-script bash | sed '1{/^#!/d}' > $(DESTDIR)$(BASHCOMPDIR)/ksmctl
 	$(BUILD)/ksmctl --generate-completion-script zsh > $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl
 	$(BUILD)/ksmctl --generate-completion-script fish > $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
 	@tools/install-configuration etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
-	@tools/install-configuration etc/default/ksm $(DESTDIR)$(SYSCONFDIR)/default/ksm
+	@tools/install-configuration etc/default/ksm $(DESTDIR)$(ENVIRONMENTDIR)/ksm
+	@tools/install-configuration packaging/logrotate/ksmtuned $(DESTDIR)$(LOGROTATEDIR)/ksmtuned
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned'
 
 # A configuration that was changed stays.
@@ -200,9 +209,12 @@ uninstall:
 	@rmdir $(DESTDIR)$(dir $(SCHEMADIR)) 2> /dev/null || :
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/ksmctl $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
 	@tools/install-configuration --remove etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
-	@tools/install-configuration --remove etc/default/ksm $(DESTDIR)$(SYSCONFDIR)/default/ksm
+	@tools/install-configuration --remove etc/default/ksm $(DESTDIR)$(ENVIRONMENTDIR)/ksm
+	@tools/install-configuration --remove packaging/logrotate/ksmtuned $(DESTDIR)$(LOGROTATEDIR)/ksmtuned
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d 2> /dev/null || :
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload'
+
+include packaging/packages.mk
 
 clean:
 	rm -rf .build .build-fuzz

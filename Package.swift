@@ -30,6 +30,20 @@ let fixedAddress: [LinkerSetting] = [
     .unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))
 ]
 
+/// What distributions ask of every program: all symbols are bound at start, and the table of their addresses is
+/// read-only from then on. The identifier is one of the contents, by which debuggers find separate symbols.
+let hardened: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "--build-id=sha1"],
+        .when(configuration: .release))
+]
+
+/// The same for C. `_FORTIFY_SOURCE` needs an optimised build.
+let hardenedC: [CSetting] = [
+    .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
+    .unsafeFlags(["-fstack-protector-strong", "-fstack-clash-protection"], .when(configuration: .release)),
+]
+
 let package = Package(
     name: "ksmtuned",
     products: [
@@ -43,14 +57,14 @@ let package = Package(
         // What the daemon is made of. Imports go one way: from the pure rules to the kernel's files, to a step of the
         // loop, to the program.
         .target(name: "KSMPolicy", swiftSettings: daemon),
-        .target(name: "CLinux"),
+        .target(name: "CLinux", cSettings: hardenedC),
         .target(name: "HostKernel", dependencies: ["KSMPolicy", "CLinux"], swiftSettings: daemon),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: daemon),
         .target(name: "Tuner", dependencies: ["KSMPolicy", "HostKernel"], swiftSettings: daemon),
         .executableTarget(
             name: "ksmtuned", dependencies: ["KSMPolicy", "HostKernel", "Systemd", "Tuner"],
-            swiftSettings: daemon, linkerSettings: fixedAddress),
+            swiftSettings: daemon, linkerSettings: fixedAddress + hardened),
 
         // What only ksmctl needs.
         .target(name: "HostInspection", dependencies: ["KSMPolicy", "HostKernel"], swiftSettings: strict),
@@ -62,7 +76,7 @@ let package = Package(
                 "KSMPolicy", "HostKernel", "HostInspection", "KSMAnalysis", "Charts",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: hardened),
 
         // What only tests need.
         .target(
