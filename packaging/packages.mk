@@ -1,9 +1,19 @@
-# Packages; see CONTRIBUTING.md. Each goes to .build/packages, from the programs of `make release` and a clean copy of
-# the tree.
+# Packages; see CONTRIBUTING.md. Each goes to .build/packages, made from the programs of `make release` and a clean copy
+# of the tree.
 PACKAGES := .build/packages
 WORK := .build/packaging
 
-.PHONY: deb
+.PHONY: deb rpm dist bindist
 deb: release
 	@tools/install-dependencies packages
 	@packaging/build-deb $(VERSION) $(WORK)/deb $(PACKAGES) $(BUILD)
+
+rpm: release dist
+	@tools/install-dependencies packages
+	@packaging/build-rpm $(VERSION) $(WORK)/rpm $(PACKAGES) $(PACKAGES)/ksmtuned-$(VERSION).tar.gz $(BUILD)
+
+dist:
+	@packaging/build-dist $(VERSION) $(PACKAGES)
+
+bindist: release
+	@packaging/build-bindist $(VERSION) $(WORK)/bindist $(PACKAGES) $(BUILD)

@@ -14,7 +14,7 @@ mergeable.
 """
 import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
 import pytest
-from shared import selftests
+from shared import debs, selftests
 from shared.machines import KERNEL, QEMU, build_image, qemu, write_initrd
 from shared.kernel import read
 from shared.needs import Missing, compiler, need, need_built, need_programs
@@ -60,7 +60,9 @@ def install(root, option):
 def add_libraries(root, image, say):
     """Libraries that the image lacks. Its own are those of the same release as this host's."""
     there = {path.name for path in (image / 'root/usr/lib').rglob('*.so*')}
-    for program in (root / 'usr/sbin/ksmtuned', root / 'usr/sbin/ksmctl', root / 'usr/bin' / QEMU):
+    programs = [root / 'usr/sbin/ksmtuned', root / 'usr/sbin/ksmctl', root / 'usr/bin' / QEMU]
+    programs += [path for name in debs.PROGRAMS if (path := root / name).exists()]
+    for program in programs:
         linked = subprocess.run(['ldd', program], capture_output=True, text=True).stdout
         for name, path in re.findall(r'(?m)^\s*(\S+) => (/\S+|not found)', linked):
             if not path.startswith('/'):
@@ -82,6 +84,11 @@ def stage_files(stage, cases, option, image, say):
             shutil.copytree(selftests.programs(), folder / 'payload/selftests')
         except Missing as missing:
             (folder / 'payload/no-selftests').write_text(str(missing))
+    if '90-packages' in cases:
+        try:
+            debs.stage(folder, image)
+        except Missing as missing:
+            (folder / 'payload/no-packages').write_text(str(missing))
     install(folder, option)
     add_libraries(folder, image, say)
     for name in ('bin', 'sbin', 'lib', 'lib64'):            # would replace the image's links into /usr
