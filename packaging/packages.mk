@@ -3,7 +3,7 @@
 PACKAGES := .build/packages
 WORK := .build/packaging
 
-.PHONY: deb rpm dist bindist
+.PHONY: deb rpm dist bindist packages check-packages check-reproducible release-check
 deb: release
 	@tools/install-dependencies packages
 	@packaging/build-deb $(VERSION) $(WORK)/deb $(PACKAGES) $(BUILD)
@@ -17,3 +17,12 @@ dist:
 
 bindist: release
 	@packaging/build-bindist $(VERSION) $(WORK)/bindist $(PACKAGES) $(BUILD)
+
+packages: deb rpm dist bindist
+
+check-packages: packages
+	@Tests/host/run packages $(ARGS)
+
+# A second build of everything, from nothing.
+check-reproducible: packages
+	@tools/check-reproducible $(VERSION) $(PACKAGES)
