@@ -104,7 +104,7 @@ def run_machine(stage, image, option, say):
     vmm, console, result = stage.folder / 'e2e-vmm', stage.folder / 'console', stage.folder / 'result'
     vmm.symlink_to(shutil.which(QEMU))
     console.touch()
-    began, limit = time.monotonic(), LIMIT * 2 if option.all else LIMIT
+    began, limit = time.monotonic(), LIMIT * 2 if option.all or option.keyword else LIMIT
     machine = stage.start(qemu(
         image, stage.folder / 'initrd', [console, result], program=vmm, merge='off', memory='768', processors=2,
         append=f'loglevel=1 systemd.show_status=0 systemd.log_target=journal-or-kmsg {option.append}'))

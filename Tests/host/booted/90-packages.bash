@@ -27,7 +27,7 @@ native() { [ "$(readlink "/proc/$(pid)/exe")" = /usr/sbin/ksmtuned ]; }
 changed() { printf '%s\n' '# changed by hand' KSM_THRES_COEF=100 KSM_MONITOR_INTERVAL=1 > $conf; echo '# changed by hand' >> /etc/default/ksm; }
 kept() { grep -q 'changed by hand' $conf && grep -q KSM_THRES_COEF=100 $conf && grep -q 'changed by hand' /etc/default/ksm; }
 confined() { cat "/proc/$(pid)/attr/current"; grep -qx 'ksmtuned (enforce)' "/proc/$(pid)/attr/current"; }
-no_denial() { journal -k -o cat | grep -E 'apparmor="DENIED".*ksmtuned'; [ -z "$(journal -k -o cat | grep -E 'apparmor="DENIED".*ksmtuned')" ]; }
+no_denial() { journal -k -o cat | sed -n 's/.*\(apparmor="DENIED".*ksmtuned.*\)/\1/p' | sed 's/class="file" info="[^"]*"//' | tr -d '"'; [ -z "$(journal -k -o cat | grep -E 'apparmor="DENIED".*ksmtuned')" ]; }
 leftovers() { find / \( -path /proc -o -path /sys -o -path /payload -o -path /tmp -o -path /run/log -o -path /var/log/journal \) -prune \
     -o \( -name '*ksmtun*' -o -name 'ksmctl*' -o -name ksm -o -name 'ksm.service*' -o -name '_ksmctl' \) -print; }
 

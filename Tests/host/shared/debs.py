@@ -44,7 +44,8 @@ def stage(folder, image):
     packages = folder / 'payload/packages'
     packages.mkdir()
     shutil.copy(fetched('ksmtuned', cache), packages / 'debian.deb')
-    shutil.copy(ours, packages / 'ours.deb')
+    # Uncompressed, which an emulated machine takes minutes for otherwise.
+    repacked(ours, packages / 'ours.deb')
     repacked(ours, packages / 'older.deb', Version=OLDER)
     # Proxmox VE has the same script, units and configuration under this name.
     repacked(packages / 'debian.deb', packages / 'proxmox.deb', Package='ksm-control-daemon', Version='1.5-1')

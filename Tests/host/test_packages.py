@@ -1,0 +1,254 @@
+"""The packages of `make packages`: what is in them, what their tools say of them, and that they agree with each other.
+That they replace each other on a running host is a case of test_e2e.py, 90-packages."""
+import os, pathlib, re, shutil, subprocess, tarfile
+import pytest
+from shared.debs import BUILT, OLDER, built
+from shared.needs import need, need_programs
+from shared.processes import capture
+from shared.tested import TOP
+
+# Administration tools lie where only root's PATH looks.
+os.environ['PATH'] += ':/usr/sbin:/sbin'
+VERSION = re.search(r'programVersion = "(.*)"', (TOP / 'Sources/HostKernel/Version.swift').read_text())[1]
+CONFIGURATION = {'etc/ksmtuned.conf', 'etc/default/ksm', 'etc/logrotate.d/ksmtuned'}
+PROFILE = TOP / 'packaging/apparmor/usr.sbin.ksmtuned'
+UNIT = (TOP / 'systemd/ksmtuned.service').read_text()
+
+
+def run(*command, **settings):
+    status, printed = capture(command, **settings)
+    assert status == 0, f'{" ".join(map(str, command))}:\n{printed}'
+    return printed
+
+
+def one(pattern):
+    found = sorted(BUILT.glob(pattern))
+    need(found, f'no {pattern} in .build/packages: build it first (make packages)')
+    assert len(found) == 1, f'more than one: {found}'
+    return found[0]
+
+
+def files_below(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob('*') if not path.is_dir()}
+
+
+@pytest.fixture(scope='module')
+def deb(tmp_path_factory):
+    """The Debian package's files."""
+    folder = tmp_path_factory.mktemp('deb')
+    run('dpkg-deb', '-R', built(), folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def rpm(tmp_path_factory):
+    """The RPM's files."""
+    need_programs('rpm', 'rpm2cpio', 'cpio')
+    folder = tmp_path_factory.mktemp('rpm')
+    run('sh', '-c', f'rpm2cpio {one(f"ksmtuned-{VERSION}-1*.rpm")} | cpio -id --quiet', cwd=folder)
+    return folder
+
+
+def unpack(path, folder):
+    with tarfile.open(path) as archive:
+        members = archive.getmembers()
+        archive.extractall(folder)
+    return members
+
+
+@pytest.fixture(scope='module')
+def bindist(tmp_path_factory):
+    """The folder that the archive of the programs holds."""
+    folder = tmp_path_factory.mktemp('bindist')
+    unpack(one(f'ksmtuned-{VERSION}-linux-*.tar.gz'), folder)
+    return folder / f'ksmtuned-{VERSION}-linux-{os.uname().machine}'
+
+
+# --- The version -----------------------------------------------------------------------------------------------------
+
+def test_the_changelog_has_the_version():
+    assert re.search(fr'(?m)^## {re.escape(VERSION)} - \d{{4}}-\d\d-\d\d$', (TOP / 'CHANGELOG.md').read_text())
+
+
+def test_every_package_and_program_has_the_version(deb, rpm, bindist):
+    assert run('dpkg-deb', '-f', built(), 'Version').strip() == f'1:{VERSION}'
+    assert run('rpm', '-qp', '--qf', '%{EPOCH}:%{VERSION}', one(f'ksmtuned-{VERSION}-1*.rpm')) == f'1:{VERSION}'
+    for folder in deb / 'usr', rpm / 'usr', bindist / 'files/usr/local':
+        assert run(folder / 'sbin/ksmtuned', '--version') == f'ksmtuned {VERSION}\n'
+        assert run(folder / 'sbin/ksmctl', '--version') == f'{VERSION}\n'
+
+
+def test_debian_takes_it_for_newer_than_its_own_and_for_newer_than_the_version_before():
+    version = run('dpkg-deb', '-f', built(), 'Version').strip()
+    for older in '4.20150326+b1', OLDER:
+        run('dpkg', '--compare-versions', version, 'gt', older)
+
+
+# --- What is in them -------------------------------------------------------------------------------------------------
+
+def test_all_of_them_have_what_make_install_installs(deb, rpm, bindist, tmp_path):
+    run('make', '-s', '-C', TOP, 'install', f'DESTDIR={tmp_path}', 'PREFIX=/usr')
+    installed = files_below(tmp_path)
+    assert len(installed) > 25
+    units = {path.replace('usr/lib/systemd', 'lib/systemd') for path in installed}
+    there = {path.replace('usr/lib/systemd', 'lib/systemd').removesuffix('.gz') for path in files_below(deb)}
+    assert units <= there
+    assert {path.replace('etc/default/', 'etc/sysconfig/') for path in installed} <= \
+        {path.removesuffix('.gz') for path in files_below(rpm)}
+    assert {path.replace('usr/', 'usr/local/') for path in installed} == files_below(bindist / 'files')
+
+
+def test_configuration_is_marked_as_such(deb):
+    conffiles = set((deb / 'DEBIAN/conffiles').read_text().split())
+    assert conffiles == {f'/{path}' for path in CONFIGURATION | {'etc/apparmor.d/usr.sbin.ksmtuned'}}
+    need_programs('rpm')
+    package = one(f'ksmtuned-{VERSION}-1*.rpm')
+    flags = dict(line.split(' ') for line in run('rpm', '-qp', '--qf', r'[%{FILENAMES} %{FILEFLAGS:fflags}\n]', package)
+                 .splitlines() if not line.endswith(' '))
+    noreplace = {path for path, flag in flags.items() if flag == 'cn'}
+    assert noreplace == {f'/{path}'.replace('/default/', '/sysconfig/') for path in CONFIGURATION}
+
+
+def test_units_name_the_place_of_the_programs(deb, rpm, bindist):
+    for folder, sbin in ((deb, '/usr/sbin'), (rpm, '/usr/sbin'), (bindist / 'files', '/usr/local/sbin')):
+        units = [path for path in folder.rglob('*.service') if path.is_file()]
+        assert len(units) == 3
+        for unit in units:
+            started = re.findall(r'(?m)^Exec(?:Start|Stop)=(\S+)', unit.read_text())
+            assert started
+            for program in started:
+                assert os.path.dirname(program) == sbin and (folder / program[1:]).exists()
+
+
+def test_nothing_in_them_can_be_written_by_others_or_belongs_to_a_user(deb):
+    listed = run('dpkg-deb', '-c', built()).splitlines()
+    assert len(listed) > 40
+    for line in listed:
+        mode, owner = line.split()[:2]
+        assert owner == 'root/root' and mode[5] == '-' and mode[8] == '-', line
+    for path in (f'ksmtuned-{VERSION}.tar.gz', f'ksmtuned-{VERSION}-linux-*.tar.gz'):
+        with tarfile.open(one(path)) as archive:
+            for member in archive.getmembers():
+                assert member.uid == member.gid == 0 and not member.mode & 0o022, member.name
+
+
+# --- The programs ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('name', ['ksmtuned', 'ksmctl'])
+def test_the_programs_are_stripped_and_hardened(deb, name):
+    need_programs('readelf:binutils')
+    program = deb / 'usr/sbin' / name
+    sections = run('readelf', '-SW', program)
+    assert '.symtab' not in sections and '.debug_info' not in sections
+    assert 'GNU_RELRO' in run('readelf', '-lW', program)
+    dynamic = run('readelf', '-dW', program)
+    assert 'BIND_NOW' in dynamic
+    assert '.note.gnu.build-id' in sections
+    stack = re.search(r'GNU_STACK.*', run('readelf', '-lW', program))[0]
+    assert ' RW ' in stack
+    # The daemon has a fixed address on purpose, see Package.swift.
+    kind = re.search(r'Type:\s+(\w+)', run('readelf', '-h', program))[1]
+    assert kind == {'ksmtuned': 'EXEC', 'ksmctl': 'DYN'}[name]
+    needed = set(re.findall(r'NEEDED.*\[(.*)\]', dynamic))
+    assert not {library for library in needed if re.search('swift|Foundation|stdc', library)}
+
+
+@pytest.mark.parametrize('name', ['ksmtuned', 'ksmctl'])
+def test_no_path_of_the_build_is_in_the_programs(deb, name):
+    content = (deb / 'usr/sbin' / name).read_bytes()
+    for path in (TOP, BUILT, pathlib.Path.home() / '.cache'):
+        assert os.fsencode(path) + b'/' not in content
+
+
+# --- What their tools say --------------------------------------------------------------------------------------------
+
+def test_lintian_finds_nothing():
+    need_programs('lintian')
+    found = run('lintian', '--allow-root', '--show-overrides', '--tag-display-limit', '0', built())
+    assert re.findall(r'(?m)^[EW]: .*', found) == []
+    # An override for what is not there any more would hide the next one.
+    assert re.findall(r'(?m)^O: \S+: (\S+)', found) == ['hardening-no-pie']
+
+
+def test_rpmlint_finds_nothing():
+    need_programs('rpmlint')
+    spec = TOP / '.build/packaging/rpm/SPECS/ksmtuned.spec'
+    found = run('rpmlint', '-c', TOP / 'packaging/rpm/rpmlint.toml', one(f'ksmtuned-{VERSION}-1*.rpm'), spec)
+    assert '0 errors, 0 warnings' in found, found
+
+
+def test_blhc_finds_nothing_in_the_log_of_the_build():
+    need_programs('blhc')
+    log = BUILT / 'deb.log'
+    need(log.exists(), 'no deb.log in .build/packages: build it first (make deb)')
+    status, printed = capture(['blhc', '--all', log])
+    # 1: no compiler was called. Swift's is none that it knows; the flags are those of Package.swift, seen above.
+    assert status in (0, 1), printed
+
+
+def test_logrotate_takes_the_entry(deb):
+    need_programs('logrotate')
+    said = run('logrotate', '--debug', '--state', '/dev/null', deb / 'etc/logrotate.d/ksmtuned')
+    assert 'error' not in said.lower(), said
+    assert '/var/log/ksmtuned' in said
+
+
+def test_an_upgrade_restarts_the_daemon_and_leaves_the_scan_alone(deb, rpm):
+    """A stop or restart of ksm.service ends the scan, and the daemon with it."""
+    after = (deb / 'DEBIAN/postinst').read_text()
+    assert re.search(r"_dh_action=restart.*?\$_dh_action 'ksmtuned.service'", after, re.S)
+    assert re.findall(r"deb-systemd-invoke (\S+) 'ksm.service'", after) == ['start']
+    for name in 'prerm', 'preinst':
+        script = deb / 'DEBIAN' / name
+        for line in script.read_text().splitlines() if script.exists() else []:
+            assert not line.startswith('if') or '"$1" = remove' in line, f'{name}: {line}'
+    scripts = run('rpm', '-qp', '--scripts', one(f'ksmtuned-{VERSION}-1*.rpm'))
+    assert re.findall(r'try-restart (.*?) \|\|', scripts) == ['ksmtuned.service']
+
+
+# --- The archives ----------------------------------------------------------------------------------------------------
+
+def test_the_source_archive_is_the_commit(tmp_path):
+    need_programs('git')
+    status, printed = capture(['git', '-C', TOP, 'ls-tree', '-r', '--name-only', 'HEAD'])
+    need(status == 0, 'this is no git tree')
+    unpack(one(f'ksmtuned-{VERSION}.tar.gz'), tmp_path)
+    assert files_below(tmp_path / f'ksmtuned-{VERSION}') == set(printed.splitlines())
+
+
+def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(bindist, tmp_path):
+    environment = {**os.environ, 'DESTDIR': str(tmp_path)}
+    assert 'systemctl daemon-reload' in run(bindist / 'install', env=environment)
+    assert files_below(tmp_path) == files_below(bindist / 'files')
+    for name in files_below(tmp_path):
+        assert (tmp_path / name).stat().st_mode == (bindist / 'files' / name).stat().st_mode, name
+    configuration = tmp_path / 'etc/ksmtuned.conf'
+    configuration.write_text('KSM_THRES_COEF=30\n')
+    run(bindist / 'install', env=environment)
+    assert configuration.read_text() == 'KSM_THRES_COEF=30\n'
+    assert (tmp_path / 'etc/ksmtuned.conf.new').read_text() == (TOP / 'etc/ksmtuned.conf').read_text()
+    run(bindist / 'install', '--remove', env=environment)
+    assert files_below(tmp_path) == {'etc/ksmtuned.conf'}
+    status, printed = capture([bindist / 'install', '--delete'], env=environment)
+    assert status == 64 and 'usage' in printed
+
+
+# --- AppArmor --------------------------------------------------------------------------------------------------------
+
+def test_the_parser_of_apparmor_takes_the_profile(deb):
+    need_programs('apparmor_parser:apparmor')
+    need(os.path.exists('/etc/apparmor.d/abi/3.0'), 'no abstractions here (package apparmor)')
+    # Judged by what AppArmor 3.0 knows, and not by this kernel, which may have none.
+    run('apparmor_parser', '--skip-kernel-load', '--skip-cache', '-M', '/etc/apparmor.d/abi/3.0', '--warn=all', '--Werror',
+        deb / 'etc/apparmor.d/usr.sbin.ksmtuned')
+
+
+def test_the_profile_writes_where_the_unit_may():
+    writable = re.search(r'(?m)^ReadWritePaths=(.*)$', UNIT)[1].replace('-/', '/').split()
+    writable += [f'/var/lib/{re.search("(?m)^StateDirectory=(.*)$", UNIT)[1]}', '/proc/pressure']
+    rules = re.findall(r'(?m)^  (?:@\{\w+\}|/)\S* \w*w\w*,$', PROFILE.read_text())
+    assert len(rules) >= 6
+    for rule in rules:
+        path = rule.split()[0].replace('@{sys}', '/sys').replace('@{run}', '/run').replace('@{PROC}', '/proc')
+        assert any(path.startswith(place) for place in writable), rule
+    assert UNIT.count('ReadWritePaths=') - UNIT.count('a ReadWritePaths= line') == 1
