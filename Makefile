@@ -37,7 +37,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
 HOST_CHECKS := faults oracle kernel events guests e2e
-CHECKS := build lint unit release docs units selinux metrics kubernetes ansible $(HOST_CHECKS)
+CHECKS := build lint unit release packages docs units selinux metrics kubernetes ansible $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
@@ -72,6 +72,10 @@ help:
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
 	@echo 'make fuzz       give every reader random input for SECONDS=60 each, or TARGET=NAME alone'
 	@echo 'make install    install under PREFIX=$(PREFIX); DESTDIR= for packages'
+	@echo 'make packages   make deb, make rpm, make dist (sources), make bindist (programs with an install script), all into'
+	@echo '                $(PACKAGES); version $(VERSION)'
+	@echo 'make check-reproducible  build them again elsewhere, and compare the bytes'
+	@echo 'make release-check  see whether $(VERSION) can be released: packages, licenses, bill of materials, checksums'
 	@echo 'make uninstall  remove what was installed, but for a changed configuration'
 	@echo 'make format     format the sources'
 	@echo 'make lint       say where their format is not the agreed one'
