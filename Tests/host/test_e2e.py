@@ -84,7 +84,7 @@ def stage_files(stage, cases, option, image, say):
             shutil.copytree(selftests.programs(), folder / 'payload/selftests')
         except Missing as missing:
             (folder / 'payload/no-selftests').write_text(str(missing))
-    if '90-packages' in cases:
+    if any('-packages-' in case for case in cases):
         try:
             debs.stage(folder, image)
         except Missing as missing:

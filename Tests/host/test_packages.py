@@ -1,5 +1,5 @@
 """The packages of `make packages`: what is in them, what their tools say of them, and that they agree with each other.
-That they replace each other on a running host is a case of test_e2e.py, 90-packages."""
+That they replace each other on a running host is for the cases of test_e2e.py, make check-e2e ARGS='-k packages'."""
 import os, pathlib, re, shutil, subprocess, tarfile
 import pytest
 from shared.debs import BUILT, OLDER, built

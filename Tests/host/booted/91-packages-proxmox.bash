@@ -1,0 +1,17 @@
+# Long: the Debian package in the place of Proxmox VE's, which has another name, while that runs.
+. ./packages.bash
+no_package || return
+
+now "Proxmox VE's is installed" deb -i packages/proxmox.deb
+changed
+systemctl restart ksmtuned
+check '... and scans' scanning
+now 'this one is installed in its place' deb -i packages/ours.deb
+now '... which removes it' eval 'not grep -q " installed" <<< "$(version ksm-control-daemon)"'
+now 'the changed configuration is the same' kept
+now 'both units are enabled, as before' enabled
+check 'the daemon runs' is ActiveState active
+now '... this one' native
+check '... and KSM' scanning
+now 'it is purged' deb --purge ksmtuned
+deb --purge ksm-control-daemon
