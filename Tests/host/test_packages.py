@@ -1,6 +1,6 @@
 """The packages of `make packages`: what is in them, what their tools say of them, and that they agree with each other.
 That they replace each other on a running host is for the cases of test_e2e.py, make check-e2e ARGS='-k packages'."""
-import os, pathlib, re, shutil, subprocess, tarfile
+import json, os, pathlib, re, tarfile
 import pytest
 from shared.debs import BUILT, OLDER, built
 from shared.needs import need, need_programs
@@ -129,7 +129,7 @@ def test_nothing_in_them_can_be_written_by_others_or_belongs_to_a_user(deb):
     for path in (f'ksmtuned-{VERSION}.tar.gz', f'ksmtuned-{VERSION}-linux-*.tar.gz'):
         with tarfile.open(one(path)) as archive:
             for member in archive.getmembers():
-                assert member.uid == member.gid == 0 and not member.mode & 0o022, member.name
+                assert member.uid == member.gid == 0 and (member.issym() or not member.mode & 0o022), member.name
 
 
 # --- The programs ----------------------------------------------------------------------------------------------------
@@ -252,3 +252,30 @@ def test_the_profile_writes_where_the_unit_may():
         path = rule.split()[0].replace('@{sys}', '/sys').replace('@{run}', '/run').replace('@{PROC}', '/proc')
         assert any(path.startswith(place) for place in writable), rule
     assert UNIT.count('ReadWritePaths=') - UNIT.count('a ReadWritePaths= line') == 1
+
+
+# --- A release -------------------------------------------------------------------------------------------------------
+
+def test_a_version_without_a_changelog_is_not_released(tmp_path):
+    status, printed = capture([TOP / 'tools/release-check', '9.9.9', tmp_path / 'packages'])
+    assert status == 1 and "no heading '## 9.9.9 - YYYY-MM-DD'" in printed
+    assert not (tmp_path / 'packages').exists()
+
+
+def test_the_bill_of_materials_names_what_is_linked_in():
+    need_programs(os.environ.get('SWIFT', 'swift'))
+    command = TOP / 'tools/make-sbom', VERSION, '0', built()
+    printed = run(*command)
+    assert printed == run(*command), 'not the same twice'
+    document = json.loads(printed)
+    versions = {entry['name']: entry.get('versionInfo') for entry in document['packages']}
+    pins = json.loads((TOP / 'Package.resolved').read_text())['pins']
+    assert versions['ksmtuned'] == VERSION and pins
+    for pin in pins:
+        assert versions[pin['identity']] == pin['state']['version']
+    assert {'swift-standard-library', 'libstdc++', 'glibc', 'libsystemd'} <= set(versions)
+    assert [entry['fileName'] for entry in document['files']] == [f'./{built().name}']
+    # Each relation is between things that are there.
+    there = {entry['SPDXID'] for entry in document['packages'] + document['files']} | {'SPDXRef-DOCUMENT'}
+    for relation in document['relationships']:
+        assert {relation['spdxElementId'], relation['relatedSpdxElement']} <= there
