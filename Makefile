@@ -28,8 +28,12 @@ SOURCES := Package.swift Sources Tests
 PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 
 # The standard libraries of Swift and C++ are linked in, so that nothing of either is needed on the host.
-# No path of the tree gets into them, so that the same sources give the same bytes wherever they are built.
-RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs) \
+# The same sources give the same bytes wherever they are built: no path of the tree gets into them, nor the sum of each
+# module by which the compiler would know it again, which depends on that path. So do names in the debug information,
+# and with it the identifier of the program: DEBUG_INFO=dwarf is for a debugger.
+DEBUG_INFO ?= none
+RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs) -debug-info-format $(DEBUG_INFO) \
+    -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
     -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=.
 
 # A module that is imported and not declared as a dependency in Package.swift is an error: imports go one way.
