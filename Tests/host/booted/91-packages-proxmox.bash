@@ -13,5 +13,10 @@ now 'both units are enabled, as before' enabled
 check 'the daemon runs' is ActiveState active
 now '... this one' native
 check '... and KSM' scanning
+
+# Its script switches units off by their name, as README.Debian says; nothing else happens.
+now 'what is left of the old package is purged' deb --purge ksm-control-daemon
+now '... the changed configuration is still there' kept
+now '... the daemon still runs' eval 'is ActiveState active && native && scanning'
+now '... the units can be enabled again' eval 'systemctl enable --quiet ksm ksmtuned && enabled'
 now 'it is purged' deb --purge ksmtuned
-deb --purge ksm-control-daemon
