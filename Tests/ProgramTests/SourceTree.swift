@@ -12,6 +12,7 @@ enum SourceTree {
     }
 
     /// The version, found as the Makefile finds it; empty where that line has another form.
-    static let version = (try? text("Sources/HostKernel/Version.swift"))?
+    static let version =
+        (try? text("Sources/HostKernel/Version.swift"))?
         .firstMatch(of: /(?m)^package let programVersion = "(\d+\.\d+\.\d+)"$/).map { String($0.1) } ?? ""
 }
