@@ -3,7 +3,7 @@ That they replace each other on a running host is for the cases of test_e2e.py, 
 import json, os, pathlib, re, tarfile
 import pytest
 from shared.debs import BUILT, OLDER, built
-from shared.needs import need, need_programs
+from shared.needs import need, need_programs, need_root
 from shared.processes import capture
 from shared.tested import TOP
 
@@ -204,6 +204,24 @@ def test_an_upgrade_restarts_the_daemon_and_leaves_the_scan_alone(deb, rpm):
             assert not line.startswith('if') or '"$1" = remove' in line, f'{name}: {line}'
     scripts = run('rpm', '-qp', '--scripts', one(f'ksmtuned-{VERSION}-1*.rpm'))
     assert re.findall(r'try-restart (.*?) \|\|', scripts) == ['ksmtuned.service']
+
+
+def test_the_rpm_keeps_a_changed_configuration_and_leaves_it_behind(tmp_path):
+    need_root()
+    need_programs('rpm')
+    package = one(f'ksmtuned-{VERSION}-1*.rpm')
+    # Dependencies and scripts are for a system that has a shell.
+    options = '--root', tmp_path, '--nodeps', '--noscripts'
+    run('rpm', *options, '-i', package)
+    configuration = tmp_path / 'etc/ksmtuned.conf'
+    assert configuration.read_text() == (TOP / 'etc/ksmtuned.conf').read_text()
+    configuration.write_text('KSM_THRES_COEF=30\n')
+    run('rpm', *options, '-U', '--replacepkgs', package)
+    assert configuration.read_text() == 'KSM_THRES_COEF=30\n'
+    run('rpm', *options, '-e', 'ksmtuned')
+    assert (tmp_path / 'etc/ksmtuned.conf.rpmsave').read_text() == 'KSM_THRES_COEF=30\n'
+    left = {path for path in files_below(tmp_path) if 'ksm' in path}
+    assert left == {'etc/ksmtuned.conf.rpmsave'}
 
 
 # --- The archives ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ else
     skip 'AppArmor confines it' 'this kernel has none switched on'
 fi
 now 'no warning, no refused system call' no_complaint
+for test in root-tree units; do now "the package's own test passes: $test" sh packages/$test; done
 now 'it is purged' deb --purge ksmtuned
 
 # A daemon that the administrator switched off stays off.

@@ -49,6 +49,9 @@ def stage(folder, image):
     repacked(ours, packages / 'older.deb', Version=OLDER)
     # Proxmox VE has the same script, units and configuration under this name.
     repacked(packages / 'debian.deb', packages / 'proxmox.deb', Package='ksm-control-daemon', Version='1.5-1')
+    # What autopkgtest runs on an installed package.
+    for name in 'units', 'root-tree':
+        shutil.copy(TOP / 'packaging/debian/tests' / name, packages)
     for name in TOOLS:
         with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', fetched(name, cache)], stdout=subprocess.PIPE) as tree:
             subprocess.run(['tar', '-x', '-C', folder, '--no-same-owner', *(f'--exclude={path}' for path in LEFT_OUT)],
