@@ -261,6 +261,12 @@ def test_the_parser_of_apparmor_takes_the_profile(deb):
         deb / 'etc/apparmor.d/usr.sbin.ksmtuned')
 
 
+def test_the_profile_is_for_the_service_alone():
+    """By hand, --root, --config and --check-config take any path."""
+    name = re.search(r'(?m)^profile (\w+) flags=\(attach_disconnected\) \{$', PROFILE.read_text())[1]
+    assert f'\nAppArmorProfile=-{name}\n' in UNIT
+
+
 def test_the_profile_writes_where_the_unit_may():
     writable = re.search(r'(?m)^ReadWritePaths=(.*)$', UNIT)[1].replace('-/', '/').split()
     writable += [f'/var/lib/{re.search("(?m)^StateDirectory=(.*)$", UNIT)[1]}', '/proc/pressure']
