@@ -40,8 +40,8 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-HOST_CHECKS := faults oracle kernel events guests e2e
-CHECKS := build lint unit release packages docs units selinux metrics kubernetes ansible $(HOST_CHECKS)
+HOST_CHECKS := kubernetes ansible pagesize faults oracle kernel events guests e2e
+CHECKS := build lint unit release packages docs units selinux metrics $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
@@ -132,12 +132,6 @@ check-selinux:
 
 check-metrics: $(PROGRAMS)
 	@Tests/host/run metrics --ksmctl $(BUILD)/ksmctl $(ARGS)
-
-check-kubernetes: $(PROGRAMS)
-	@Tests/host/run kubernetes --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
-
-check-ansible: $(PROGRAMS)
-	@Tests/host/run ansible --daemon $(BUILD)/ksmtuned --ksmctl $(BUILD)/ksmctl $(ARGS)
 
 # The checks in Python; ARGS are options of Tests/host/run.
 $(HOST_CHECKS:%=check-%): check-%: $(PROGRAMS)
