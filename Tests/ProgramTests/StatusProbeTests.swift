@@ -1,3 +1,4 @@
+import Foundation
 import HostFixtures
 import HostInspection
 import HostKernel
@@ -80,6 +81,20 @@ import Testing
         #expect(try await status("--max-age=1e12", "--check") == 4)
         for wrong in ["0", "-1", "inf", "nan", "many"] { #expect(try await status("--max-age=\(wrong)") == 64) }
         #expect(try await status("--check", "--watch") == 64)
+        for wrong in ["0", "0.09", "86401", "nan", "many"] {
+            #expect(try await status("--watch", "--interval=\(wrong)") == 64)
+        }
+        #expect(try await status("--interval=5") == 64)
         withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `It is followed until something ends it`() async throws {
+        let host = FakeHost()
+        let watch = try RunningProgram(.ksmctl, ["status", "--watch", "--interval", "0.1", "--json", host.rootOption])
+        try await watch.until("there were three reports") { watch.output.ranges(of: "\"time_seconds\"").count >= 3 }
+        #expect(watch.isRunning)
+        // Whoever runs tests may block or ignore the others.
+        watch.send(SIGKILL)
+        #expect(try await watch.ended() == -SIGKILL)
     }
 }

@@ -15,11 +15,12 @@ struct StatusCommand: HostCommand {
     @OptionGroup var host: RootOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(
-        defaultAsFlag: 2,
-        help: ArgumentHelp(
-            "Show it again at this interval, with the latest course of the main values.", valueName: "seconds"))
-    var watch: Double?
+    @Flag(help: "Show it again and again, with the latest course of the main values.")
+    var watch = false
+
+    // Not a value of --watch: the parser drops one that it cannot read, and one that another option follows.
+    @Option(help: ArgumentHelp("From one look of --watch to the next, 2 unless it is given.", valueName: "seconds"))
+    var interval: Double?
 
     @Flag(help: "Fail where the daemon is long overdue with its next decision, by its own interval: for probes.")
     var check = false
@@ -31,11 +32,15 @@ struct StatusCommand: HostCommand {
         if let maxAge {
             guard maxAge > 0, maxAge.isFinite else { throw ValidationError("--max-age takes more than 0 seconds") }
         }
-        guard let watch else { return }
-        guard limits.isEmpty else {
+        if let interval {
+            guard watch else { throw ValidationError("--interval is that of --watch, which is not given") }
+            guard interval >= 0.1, interval <= 86400 else {
+                throw ValidationError("--interval takes 0.1 to 86400 seconds")
+            }
+        }
+        guard !watch || limits.isEmpty else {
             throw ValidationError("--watch goes on until it is ended, so --check and --max-age have no use")
         }
-        guard watch >= 0.1, watch <= 86400 else { throw ValidationError("--watch takes 0.1 to 86400 seconds") }
     }
 
     private var limits: [DecisionAge] {
@@ -43,7 +48,7 @@ struct StatusCommand: HostCommand {
     }
 
     func execute() throws {
-        guard let watch else {
+        guard watch else {
             let view = try HostView(host.paths)
             var moment: ScanMoment?
             var failure: KernelFileError?
@@ -58,7 +63,7 @@ struct StatusCommand: HostCommand {
             if let status = report.exitStatus(limits) { throw ExitCode(status) }
             return
         }
-        try StatusWatch(paths: host.paths, output: output, seconds: watch).run()
+        try StatusWatch(paths: host.paths, output: output, seconds: interval ?? 2).run()
     }
 }
 
