@@ -19,7 +19,7 @@ from shared.original import fetch
 
 ORACLE = pathlib.Path(__file__).resolve().parent / 'run-oracle'
 JOBS = 2
-TRIES, TICKS = 24, 32           # configurations, and states of each, in which an alteration must be found out
+TRIES, TICKS = 200, 32          # configurations, and states of each, in which an alteration must be found out
 
 # With more pages in a batch than this, ksmd keeps a writer of run waiting. The daemon leaves that write to a child of
 # its own then, so it comes at any place among the lines of LOGFILE: there its place is not compared.

@@ -1,5 +1,5 @@
 """The programs under test, fake guests, and a running daemon."""
-import collections, contextlib, functools, os, pathlib, re, shutil, signal, subprocess, tempfile
+import contextlib, functools, os, pathlib, re, shutil, signal, subprocess, tempfile
 from .kernel import meminfo, read, write
 from .needs import Missing, compiler, need_built
 from .processes import LIMIT, Stage, wait_for
@@ -155,16 +155,24 @@ class Daemon:
             return                              # another program that runs it
         memory = int(re.search(r'(?m)^RssAnon:\s+(\d+)', read(f'/proc/{self.pid}/status'))[1])
         assert memory <= MEMORY_LIMIT, f'{memory} KiB of memory of its own'
-        held = collections.Counter(os.readlink(f'/proc/{self.pid}/fd/{number}')
-                                   for number in os.listdir(f'/proc/{self.pid}/fd') if int(number) > 2)
-        twice = [target for target, times in held.items() if times > 1]
-        assert not twice, f'held more than once: {twice}'
-        # One for each guest, and few others.
+        # While it decides, it opens what it writes a second time.
+        held = wait_for('that it holds each file once', self.held_once)
         # Each of KSM's files is held once on a real host, and each guest's.
-        ksm = [target for target in held if target.startswith('/sys/kernel/mm/ksm/')]
-        assert len(ksm) == len(set(ksm)), f'descriptors: {sorted(held)}'
-        others = [target for target in held if target not in ksm and not target.endswith('/statm')]
+        others = [target for target in held if not target.startswith('/sys/kernel/mm/ksm/') and not target.endswith('/statm')]
         assert len(others) <= DESCRIPTOR_LIMIT, f'descriptors: {sorted(held)}'
+
+    def held(self):
+        """The files that it holds open, besides the standard ones."""
+        files = []
+        for number in os.listdir(f'/proc/{self.pid}/fd'):
+            if int(number) > 2:
+                with contextlib.suppress(FileNotFoundError):        # closed since
+                    files.append(os.readlink(f'/proc/{self.pid}/fd/{number}'))
+        return files
+
+    def held_once(self):
+        held = self.held()
+        return set(held) if len(held) == len(set(held)) else None
 
     def end(self, name='TERM'):
         """An orderly end, which always looks the same."""
