@@ -1,15 +1,17 @@
 import Foundation
 import HostFixtures
-import HostInspection
 import HostKernel
 import KSMPolicy
 import Testing
+
+@testable import HostInspection
 
 @Suite struct FactsTests {
     // MARK: The host
 
     @Test(arguments: [
-        ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024),
+        ("0\n", 1), ("0-1\n", 2), ("0-3,8,10-11\n", 7), ("0-1023\n", 1024), ("5-5\n", 1), ("3", 1), ("1,1\n", 2),
+        ("0-9223372036854775806\n", .max),
     ])
     func `CPUs and nodes are counted from their lists`(list: String, count: Int64) throws {
         let host = FakeHost()
@@ -19,7 +21,10 @@ import Testing
         #expect(try CPUList.memoryNodes(host.paths) == count)
     }
 
-    @Test(arguments: ["a", "0-", "-1", "3-1", "0-1-2", "\n", "1,x"])
+    @Test(arguments: [
+        "a", "0-", "-1", "3-1", "1-0", "0-1-2", "\n", "1,x", "1,", "1 2", "1\n2x", "0-9223372036854775807",
+        "0,0-9223372036854775806",
+    ])
     func `A list that makes no sense is a failure, a missing one is not`(list: String) throws {
         let host = FakeHost()
         host.write(list, to: "sys/devices/system/cpu/online")
@@ -49,7 +54,17 @@ import Testing
         #expect(try MemoryPressure.read(host.paths) == nil)
         host.setPressure(some: "12.34", full: "5.60")
         #expect(try MemoryPressure.read(host.paths) == MemoryPressure(some: 12.34, full: 5.6))
-        host.write("some avg10=1.00\n", to: "proc/pressure/memory")
+        host.write("some\nfull avg10=0.50\nsome avg10=1.00 avg60=7\n\n", to: "proc/pressure/memory")
+        #expect(try MemoryPressure.read(host.paths) == MemoryPressure(some: 1, full: 0.5))
+    }
+
+    @Test(arguments: [
+        "", "some", "some avg10=1.00", "full avg10=1.00", "some avg10=1\nfull", "some avg10=1\nfull avg60=1",
+        "some avg10=nan\nfull avg10=1", "some avg10=1\nfull avg10=inf", "some avg10=\nfull avg10=1",
+    ])
+    func `Pressure without both averages is a failure`(text: String) {
+        let host = FakeHost()
+        host.write(text + "\n", to: "proc/pressure/memory")
         #expect(throws: KernelFileError.self) { try MemoryPressure.read(host.paths) }
     }
 
@@ -211,7 +226,81 @@ import Testing
             ])
     }
 
+    // MARK: KSM
+
+    @Test(arguments: [(5, nil, 5), (5, 0, 5), (5, 3, 8), (0, 3, 3), (nil, 3, nil)] as [(Int64?, Int64?, Int64?)])
+    func `What merging saves are shared pages and those of zeros`(sharing: Int64?, zero: Int64?, saved: Int64?) {
+        let host = FakeHost()
+        for (name, value) in [("pages_sharing", sharing), ("ksm_zero_pages", zero)] {
+            if let value { host.setKSM([name: value]) } else { host.remove("sys/kernel/mm/ksm/\(name)") }
+        }
+        let ksm = KSMSnapshot(host.paths)
+        #expect(ksm.savedPages == saved.map { Pages($0) })
+        #expect(ksm.isPresent && ksm.failure == nil)
+    }
+
+    @Test func `A kernel without KSM is told from one whose KSM cannot be read`() {
+        let host = FakeHost()
+        host.remove("sys/kernel/mm/ksm/run")
+        #expect(!KSMSnapshot(host.paths).isPresent)
+        host.createFolder("sys/kernel/mm/ksm/run")
+        #expect(KSMSnapshot(host.paths).isPresent)
+        #expect(KSMSnapshot(host.paths).failure?.errno == EISDIR)
+    }
+
+    @Test func `The daemon of a tree that stands for a host is who holds its lock`() throws {
+        let host = FakeHost()
+        let pidFile = "/var/run/ksmtune.pid"
+        #expect(try RunningDaemon.find(host.paths, pidFile: pidFile) == .none)
+        let daemon = host.startDaemon(pid: 4242)
+        // It has no processes of its own, so the one of that number need not be there.
+        #expect(try RunningDaemon.find(host.paths, pidFile: pidFile) == .running(4242))
+        host.remove("var/run/ksmtune.pid")
+        let failure = #expect(throws: KernelFileError.self) { try RunningDaemon.find(host.paths, pidFile: pidFile) }
+        #expect(failure?.path == host.path("run/ksmtuned/lock"))
+        withExtendedLifetime(daemon) {}
+    }
+
     // MARK: What cannot be read
+
+    @Test(arguments: [
+        ("/usr/bin/kvm\0-m\0", "kvm"), ("kvm", "kvm"), ("/a/b/\0x", ""), ("a b\0", "a b"), ("\0x", ""),
+        ("/" + String(repeating: "d", count: 4091) + "/kvm\0-m\0", "kvm"),
+        // No path is longer.
+        ("/" + String(repeating: "d", count: 4094) + "/kvm\0", ""),
+    ])
+    func `A program's name is that of its file`(commandLine: String, name: String) throws {
+        let host = FakeHost()
+        host.write(commandLine, to: "proc/10/cmdline")
+        #expect(try ProcessFiles(host.paths).program(10) == Array(name.utf8))
+    }
+
+    @Test func `A process that has ended has no program, and one that cannot be read is a failure`() throws {
+        let host = FakeHost()
+        let files = ProcessFiles(host.paths)
+        #expect(try files.program(10) == nil)
+        host.write("", to: "proc/10/cmdline")
+        #expect(try files.program(10) == nil)
+        host.createFolder("proc/11/cmdline")
+        #expect(throws: KernelFileError.self) { try files.program(11) }
+    }
+
+    @Test(arguments: [
+        ("100 1", 19, "500", true), ("100.5 1", 19, "500", true), ("100", 19, "500", true), ("nan 1", 19, "500", false),
+        ("inf 1", 19, "500", false), ("x", 19, "500", false), ("", 19, "500", false), ("100 1", 18, "500", false),
+        ("100 1", 19, "x", false),
+    ])
+    func `A process is as old as the host less the 22nd field of its stat`(
+        uptime: String, before: Int, start: String, isTold: Bool
+    ) throws {
+        let host = FakeHost()
+        host.write(uptime + "\n", to: "proc/uptime")
+        let fields = (["S"] + Array(repeating: "0", count: before - 1) + [start]).joined(separator: " ")
+        host.write("10 (a) b) \(fields)\n", to: "proc/10/stat")
+        let age = try ProcessFiles(host.paths).age(10)
+        let now: Duration = uptime.hasPrefix("100.5") ? .milliseconds(100_500) : .seconds(100)
+        #expect(age == (isTold ? now - .seconds(1) * 500 / Host.ticksPerSecond : nil))
+    }
 
     @Test func `A file that is there and cannot be read is a failure, and never taken for a missing one`() {
         let host = FakeHost()
@@ -247,6 +336,11 @@ import Testing
         host.addTunedProfile("script", "[script]\nscript=script.sh\n", script: "#!/bin/sh\nstart() { disable_ksm; }\n")
         host.addTunedProfile("child", "[main]\ninclude = quiet, script\n")
         host.addTunedProfile("round", "[main]\ninclude=round\n")
+        host.addTunedProfile("comments", "  # ksm\n;ksm\n\t;ksm\n", script: "# ksm\n  #ksm\n")
+        host.addTunedProfile("last", "[sysctl]\nx=1\n", script: "systemctl stop ksm")
+        host.addTunedProfile("own", "[main]\ninclude=quiet\nksm=0\n")
+        host.addTunedProfile("none", "[main]\nincludes=knobs\ninclude\nx include=knobs\nx=include=knobs\n")
+        host.addTunedProfile("several", "[main]\ninclude=quiet,last knobs\n")
         func mention(_ names: String) throws -> String? {
             host.useTunedProfile(names)
             return try TunedProfile.read(host.paths)?.mention
@@ -258,6 +352,12 @@ import Testing
         #expect(try mention("child") == "\(folder)/script/script.sh")
         #expect(try mention("quiet knobs") == "\(folder)/knobs/tuned.conf")
         #expect(try mention("round") == nil)
+        #expect(try mention("comments") == nil)
+        #expect(try mention("last") == "\(folder)/last/script.sh")
+        #expect(try mention("own") == "\(folder)/own/tuned.conf")
+        #expect(try mention("none") == nil)
+        #expect(try mention("several") == "\(folder)/last/script.sh")
+        #expect(try mention("knobs last") == "\(folder)/knobs/tuned.conf")
         #expect(try mention("missing") == nil)
         #expect(try mention("../../../etc") == nil)
         host.useTunedProfile("quiet")

@@ -157,7 +157,10 @@ import Testing
         #expect(try limits(host) == GuestLimits(path: "/vm"))
     }
 
-    @Test(arguments: [("1024", 100), ("2", 1), ("262144", 10_000), ("512", 50), ("4611686018427387903", 10_000)])
+    @Test(arguments: [
+        ("1024", 100), ("2", 1), ("262144", 10_000), ("512", 50), ("4611686018427387903", 10_000), ("0", 1), ("15", 1),
+        ("16", 2), ("25", 2), ("26", 3), ("102394", 9999), ("102395", 10_000), ("102400", 10_000),
+    ])
     func `shares are weights`(shares: String, weight: Int64) throws {
         let host = FakeHost()
         host.setCgroup(of: 10, "3:cpu:/vm")
@@ -175,6 +178,100 @@ import Testing
         #expect(limits?.path == "/two")
         #expect(limits?.memoryMax == 1000)
         #expect(limits?.cpuWeight == 100)
+    }
+
+    @Test(arguments: [("5000", 1000), ("4000", 0), ("3000", 0)] as [(String, Bytes)])
+    func `swap is what memory and swap together may be beyond memory`(both: String, swap: Bytes) throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "4:memory:/vm")
+        host.setCgroup("memory/vm", ["memory.limit_in_bytes": "4000", "memory.memsw.limit_in_bytes": both])
+        #expect(try limits(host)?.swapMax == swap)
+        host.remove("sys/fs/cgroup/memory/vm/memory.limit_in_bytes")
+        #expect(try limits(host)?.swapMax == nil)
+    }
+
+    // MARK: Bounds
+
+    @Test(
+        arguments: [("4611686018427387903", 4_611_686_018_427_387_903), ("4611686018427387904", nil)]
+            as [(String, Bytes?)])
+    func `half of what 64 bits hold is no limit any more`(text: String, amount: Bytes?) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm")
+        host.setCgroup("vm", ["memory.max": text])
+        #expect(try limits(host)?.memoryMax == amount)
+    }
+
+    @Test(arguments: [("0", nil), ("1", 1), ("4096", 4096)] as [(String, Bytes?)])
+    func `a protection of nothing is none`(text: String, amount: Bytes?) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm")
+        host.setCgroup("vm", ["memory.low": text, "memory.min": text])
+        #expect(try limits(host)?.memoryLow == amount)
+        #expect(try limits(host)?.memoryMin == amount)
+    }
+
+    @Test(
+        arguments: [("0 100", 0), ("100 1", 100), ("100 0", nil), ("1 100", 0.01), ("100100", nil)]
+            as [(String, Double?)])
+    func `a quota is a share of its period`(text: String, cpus: Double?) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm")
+        host.setCgroup("vm", ["cpu.max": text])
+        #expect(try limits(host)?.cpuMax == cpus)
+    }
+
+    @Test(arguments: [(4096, true), (4097, false)])
+    func `a place as long as a path may be`(length: Int, isTold: Bool) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        let path = "/" + String(repeating: "x", count: length - 1)
+        host.setCgroup(of: 10, "0::" + path)
+        #expect(try limits(host)?.path == (isTold ? path : nil))
+    }
+
+    @Test(arguments: ["oom_kill", "oom_kill 1 2", "oom_killed 1", "oom 1", "oom_kill x"])
+    func `another line tells of no process that the kernel ended`(line: String) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/vm")
+        host.write(line + "\n", to: "sys/fs/cgroup/vm/memory.events")
+        #expect(try limits(host)?.oomKills == nil)
+    }
+
+    // MARK: Which groups are the guest's own
+
+    @Test(arguments: [
+        ("/a/emulator", "/a"), ("/a/vcpu0", "/a"), ("/a/vcpu17", "/a"), ("/a/iothread1", "/a"), ("/a/vcpu", "/a/vcpu"),
+        ("/a/vcpux", "/a/vcpux"), ("/a/vcpu1x", "/a/vcpu1x"), ("/a/emulators", "/a/emulators"), ("/a/cpu1", "/a/cpu1"),
+        ("/a.scope/libvirt", "/a.scope"), ("/a.scope/libvirt/emulator", "/a.scope"),
+        ("/a.slice/libvirt/emulator", "/a.slice/libvirt"), ("/a.scope/other", "/a.scope/other"),
+    ])
+    func `the group that competes with those of other guests`(path: String, unit: String) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::\(path)")
+        // The place itself last, so that it does not count where it is not the unit.
+        host.setCgroup(path, ["cpu.weight": "9"])
+        host.setCgroup(unit, ["cpu.weight": "7"])
+        #expect(try limits(host)?.cpuWeight == 7)
+    }
+
+    @Test func `the quota of a slice is that of all its guests, and of a group in between the guest's own`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/a.slice/b/c/d")
+        host.setCgroup("a.slice", ["cpu.max": "1 100"])
+        host.setCgroup("a.slice/b", ["cpu.max": "200 100"])
+        host.setCgroup("a.slice/b/c", ["cpu.max": "300 100"])
+        host.setCgroup("a.slice/b/c/d", ["cpu.max": "400 100"])
+        #expect(try limits(host)?.cpuMax == 2)
+        host.setCgroup(of: 10, "0::/b/c")
+        host.setCgroup("b", ["cpu.max": "500 100"])
+        #expect(try limits(host)?.cpuMax == 5)
     }
 
     // MARK: What cannot be told

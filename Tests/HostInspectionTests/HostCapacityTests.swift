@@ -1,8 +1,9 @@
 import HostFixtures
-import HostInspection
 import HostKernel
 import KSMPolicy
 import Testing
+
+@testable import HostInspection
 
 /// What a host has for its guests beside its RAM.
 @Suite struct HostCapacityTests {
@@ -120,6 +121,71 @@ import Testing
 
             """, to: "proc/mounts")
         #expect(try self.backing(host, "\(path) file 1024 0 -2") == backing)
+    }
+
+    @Test(
+        arguments: [
+            ("tmpfs", .zram), ("ramfs", .zram), ("fuseblk", .disk), ("fuse", .network("fuse")),
+            ("nfs", .network("nfs")),
+            ("smb3", .network("smb3")), ("cifs", .network("cifs")), ("ceph", .network("ceph")), ("9p", .network("9p")),
+            ("virtiofs", .network("virtiofs")), ("ocfs2", .network("ocfs2")), ("xfs", .disk),
+        ] as [(String, SwapDevice.Backing)])
+    func `swap in a file, by the kind of its file system`(kind: String, backing: SwapDevice.Backing) throws {
+        let host = FakeHost()
+        host.write("/x / \(kind) rw 0 0\n", to: "proc/mounts")
+        #expect(try self.backing(host, "/swapfile file 1024 0 -2") == backing)
+    }
+
+    /// A line that is cut off, or of a format to come, is passed over; the others count.
+    @Test(arguments: [
+        "30 22 0:40 / /data rw -", "30 22 0:40 / /data rw", "30 22 - btrfs", "30 22 0:40 - btrfs", "- btrfs", "-", "",
+    ])
+    func `a line that names no place and no kind is passed over`(line: String) throws {
+        let host = FakeHost()
+        let root = "22 1 254:0 / / rw - xfs /dev/vda1 rw\n"
+        host.write("\(root)\(line)\n33 22 0:42 / /net rw - nfs4 server:/export rw\n", to: "proc/self/mountinfo")
+        #expect(try backing(host, "/data/swap file 1024 0 -2") == .disk)
+        #expect(try backing(host, "/net/swap file 1024 0 -2") == .network("nfs4"))
+        host.remove("proc/self/mountinfo")
+        host.write("/dev/vda1 / xfs rw 0 0\n/dev/vdb /data\nserver:/export /net nfs4\n", to: "proc/mounts")
+        #expect(try backing(host, "/data/swap file 1024 0 -2") == .disk)
+        #expect(try backing(host, "/net/swap file 1024 0 -2") == .network("nfs4"))
+    }
+
+    @Test func `of several file systems on one place the last counts`() throws {
+        let host = FakeHost()
+        host.write("/a / xfs rw\n/b /data btrfs rw\n/c /data xfs rw\n/d /da btrfs rw\n", to: "proc/mounts")
+        #expect(try backing(host, "/data/swap file 1024 0 -2") == .disk)
+        host.write("/a / xfs rw\n/c /data xfs rw\n/b /data btrfs rw\n", to: "proc/mounts")
+        #expect(try backing(host, "/data/swap file 1024 0 -2") == .copyOnWrite("btrfs"))
+    }
+
+    @Test(arguments: [
+        ("/my\\040files", "/my files"), ("/files\\040", "/files "), ("/a\\134b", "/a\\b"), ("/a\\04", "/a\\04"),
+        ("/a\\", "/a\\"), ("/a\\089", "/a\\089"), ("/a\\777", "/a\\777"), ("\\011", "\t"), ("", ""),
+    ])
+    func `three octal digits behind a backslash are a byte`(text: String, plain: String) {
+        #expect(MountTable.unescaped(text[...]) == plain)
+    }
+
+    @Test func `devices are looked through as deep as the kernel stacks them`() throws {
+        for (levels, backing) in [(7, SwapDevice.Backing.zfsVolume), (8, .zfsVolume), (9, .disk)] {
+            let host = FakeHost()
+            for level in 0..<levels {
+                let below = level == levels - 1 ? "zd0" : "dm-\(level + 1)"
+                host.createFolder("sys/class/block/dm-\(level)/slaves/\(below)")
+            }
+            #expect(try self.backing(host, "/dev/dm-0 partition 1024 0 -2") == backing, "\(levels)")
+        }
+    }
+
+    @Test(arguments: [("loop0", true), ("loop", false), ("loopy", false), ("sda", false)])
+    func `only a loop device lies on a file`(name: String, liesOnFile: Bool) throws {
+        let host = FakeHost()
+        host.write("/data/image\n", to: "sys/class/block/\(name)/loop/backing_file")
+        host.write("/b /data btrfs rw\n", to: "proc/mounts")
+        #expect(
+            try backing(host, "/dev/\(name) partition 1024 0 -2") == (liesOnFile ? .copyOnWrite("btrfs") : .disk))
     }
 
     @Test func `what cannot be told is taken for a disk, and each hindrance is said`() throws {

@@ -222,6 +222,11 @@ import Testing
         #expect(guest.balloon == .autodeflate)
         #expect(line("--memory size=1G --cpus 3", program: "cloud-hypervisor").vcpus == 3)
         #expect(line("--memory size=1G", program: "cloud-hypervisor").balloon == GuestDetails.Balloon.none)
+        #expect(line("--cpus max=4", program: "cloud-hypervisor").vcpus == 1)
+        // Without a size it is half a GiB, unless zones make it up.
+        #expect(line("--memory mergeable=on", program: "cloud-hypervisor").configured == KiB(524_288))
+        let zones = line("--memory size=0 --memory-zone size=1G id=b,size=2G", program: "cloud-hypervisor")
+        #expect(zones.configured == KiB(3 * Self.gibibyte))
     }
 
     @Test func `Firecracker says no more than a name`() {

@@ -31,7 +31,9 @@ import Testing
     @Test func `a folder or a pipe in the file's place is an error, and is not waited for`() {
         let host = FakeHost()
         host.createFolder("etc/ksmtuned.conf")
-        #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(!loaded.isUsable)
+        #expect(loaded.diagnostics.map { $0.origin } == [.file(host.path("etc/ksmtuned.conf"), line: 1, column: 1)])
         host.remove("etc/ksmtuned.conf")
         host.makePipe("etc/ksmtuned.conf")
         #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)

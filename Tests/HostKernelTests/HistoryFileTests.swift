@@ -79,6 +79,47 @@ import Testing
         }
     }
 
+    @Test func `the newest ones are had without the others`() throws {
+        let host = FakeHost()
+        #expect(try HistoryReader.last(3, host.paths.history).isEmpty)
+        host.writeHistory(Self.records(1...4))
+        for (count, expected) in [(0, nil), (1, 4...4), (3, 2...4), (4, 1...4), (5, 1...4), (.max, 1...4)]
+            as [(Int, ClosedRange<Int64>?)]
+        {
+            #expect(try HistoryReader.last(count, host.paths.history) == (expected.map { Self.records($0) } ?? []))
+        }
+        // What was torn is none of them, and nor is what is older than a round.
+        var bytes = Self.bytes(host)
+        bytes[4 * Self.size + 100] ^= 0x10
+        Self.put(bytes, host)
+        #expect(try HistoryReader.last(2, host.paths.history) == Self.records(4...4))
+        #expect(try HistoryReader.last(3, host.paths.history) == [Self.records(2...2)[0], Self.records(4...4)[0]])
+        let slots = UInt64(HistoryFormat.slots)
+        Self.put(Self.ring([(1, Self.records(1...1)[0]), (slots + 2, Self.records(2...2)[0])]), host)
+        #expect(try HistoryReader.last(.max, host.paths.history) == Self.records(2...2))
+    }
+
+    // MARK: In place
+
+    @Test func `a ring is in place until its path names another file or none`() throws {
+        let host = FakeHost()
+        let writer = try HistoryWriter(host.paths.history) { _ in }
+        func isInPlace() -> Bool { writer.isInPlace }
+        #expect(isInPlace())
+        host.remove(Self.place)
+        #expect(!isInPlace())
+        host.write("", to: Self.place)
+        #expect(!isInPlace())
+        host.remove("var/lib/ksmtuned")
+        #expect(!isInPlace())
+        host.write("", to: "var/lib/ksmtuned")
+        #expect(!isInPlace())
+        // Where that cannot be told, it is left alone.
+        host.remove("var/lib/ksmtuned")
+        host.link("var/lib/ksmtuned", to: "ksmtuned")
+        #expect(isInPlace())
+    }
+
     // MARK: The ring
 
     @Test func `a ring that has come round begins with its oldest record`() throws {
@@ -102,6 +143,18 @@ import Testing
         host.writeHistory(Self.records(2...5))
         #expect(Self.bytes(host).count == 4 << 20)
         #expect(try HistoryReader.read(host.paths.history) == Self.records(1...5))
+    }
+
+    @Test func `a number that no daemon comes to is none, and the largest is gone on from`() throws {
+        for (sequence, goesOn) in [(1 << 24, true), (1 << 48 - 1, true), (1 << 48, false), (.max, false)]
+            as [(UInt64, Bool)]
+        {
+            let host = FakeHost()
+            Self.put(Self.ring([(sequence, Self.records(1...1)[0])]), host)
+            host.writeHistory(Self.records(2...2))
+            let expected = goesOn ? Self.records(1...2) : Self.records(1...2).reversed()
+            #expect(try HistoryReader.read(host.paths.history) == expected, "\(sequence)")
+        }
     }
 
     // MARK: Damage

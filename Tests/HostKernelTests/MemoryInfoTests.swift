@@ -30,7 +30,7 @@ import Testing
     @Test(arguments: [
         ("MemTotal: 3221225472 kB\n", Int64(3_221_225_472)),  // 3 TiB
         ("MemTotal: 9895604649984 kB\n", 9_895_604_649_984),  // 9 PiB
-        ("MemTotal:9 kB\n", 9),
+        ("MemTotal:9 kB\n", 9), ("MemTotal: 9\tkB\n", 9), ("MemTotal: 9 \n", 9), ("MemTotal:\t 9 kB", 9),
     ])
     func `a total of any size is read`(text: String, total: Int64) {
         #expect(parse(text).total == KiB(total))
@@ -38,10 +38,51 @@ import Testing
 
     @Test(arguments: [
         "", "\n\n\n", "MemTotal", "MemTotal:", "MemTotal: ", "MemTotal: kB\n", "MemTotal: -5 kB\n", "MemTotal: 12",
+        "MemTotal: 12\n", "MemTotal: 12x\n", "MemTotal: 12kB\n", "MemTotal:  \n",
         "MemTotal: 99999999999999999999 kB\n", " MemTotal: 5 kB\n", "memtotal: 5 kB\n", "MemTotalX: 5 kB\n",
     ])
     func `what is no number, or cut off, counts as absent`(text: String) {
         #expect(parse(text).total == nil)
+    }
+
+    @Test func `a number may follow its name at once, and is that of no other line`() {
+        let lines: [(name: String, value: KeyPath<MemoryInfo, KiB?>)] = [
+            ("MemTotal", \.total), ("MemFree", \.free), ("MemAvailable", \.available), ("Buffers", \.buffers),
+            ("Cached", \.cached), ("SwapFree", \.swapFree), ("SwapTotal", \.swapTotal), ("Zswap", \.zswap),
+            ("Zswapped", \.zswapped),
+        ]
+        for line in lines {
+            let info = parse("\(line.name):5 kB\n")
+            #expect(info[keyPath: line.value] == KiB(5), "\(line.name)")
+            #expect(lines.count { info[keyPath: $0.value] != nil } == 1, "\(line.name)")
+            #expect(parse("x\(line.name):5 kB\n") == MemoryInfo(), "\(line.name)")
+            #expect(parse("\(line.name)x:5 kB\n") == MemoryInfo(), "\(line.name)")
+        }
+    }
+
+    @Test(arguments: [(11, true), (12, true), (13, false)] as [(Int64, Bool)])
+    func `merged pages fit where they are less than what is available and the free swap together`(
+        room: Int64, isShort: Bool
+    ) {
+        let info = parse("MemAvailable: 5 kB\nSwapFree: \(room - 5) kB\n")
+        let shortage = info.shortage(toUnmerge: KiB(12))
+        #expect((shortage != nil) == isShort)
+        #expect(!isShort || shortage?.needed == KiB(12) && shortage?.available == KiB(room))
+    }
+
+    @Test(
+        arguments: [
+            ("01234567-89ab-cdef-0123-456789abcdef\n", 0x0123_4567_89ab_cdef),
+            ("0123456789abcdef", 0x0123_4567_89ab_cdef),
+            ("0123456789abcde\n", 0), ("f0000000-0000-0001\n", 0xf000_0000_0000_0001),
+            ("0123456789abcdeg0\n", 0x0123_4567_89ab_cde0),
+            ("", 0), ("0123456789ABCDEF\n", 0), ("0123-4567", 0), ("/:`g0123456789abcdef", 0x0123_4567_89ab_cdef),
+        ] as [(String, UInt64)])
+    func `a boot is told from others by the first sixteen digits of its id`(text: String, number: UInt64) {
+        let host = FakeHost()
+        #expect(HostClock.boot(host.paths) == 0)
+        host.write(text, to: "proc/sys/kernel/random/boot_id")
+        #expect(HostClock.boot(host.paths) == number)
     }
 
     @Test(arguments: [
@@ -87,6 +128,8 @@ import Testing
         let host = FakeHost()
         host.write("MemTotal: 0 kB\n", to: "proc/meminfo")
         #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
+        host.write("MemTotal: 1 kB\n", to: "proc/meminfo")
+        #expect(throws: Never.self) { _ = try MemoryReader(host.paths).total() }
         host.remove("proc/meminfo")
         let error = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
         #expect(error?.isMissing == true)

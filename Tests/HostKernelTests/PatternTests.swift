@@ -29,6 +29,49 @@ import Testing
         #expect(try Self.matches("x{2}", "xx"))
     }
 
+    /// Each has 2000 characters with its repeats written out, as a group and each of its branches count one, or a few less.
+    @Test(arguments: [
+        "a{2000}", "a{1999}b", "a{1999}$", "^a{1999}", "a{1999}[xyz]", "a{1999}\\.", "a{1999}\\b", "(ab){666}",
+        "(ab){665,}",
+        "(a{999})+", "(a{1998})*", "(a{1998})?", "a{1998}|b", "(a{998}){2}", "a{1,2000}", "(a{1996}|b)",
+    ])
+    func `An expression of two thousand characters is taken, and not one of more`(_ text: String) {
+        #expect(Self.refusal(text) == nil)
+        #expect(Self.refusal(text + "xxxx")?.isTooCostly == true)
+    }
+
+    @Test(arguments: [
+        "a{2000}b", "a{1999}bc", "a{2000}$", "^a{2000}", "a{2000}[xyz]", "a{2000}\\.", "a{2000}\\b", "(ab){667}",
+        "(ab){666,}", "(a{1000})+", "(a{2000})*", "(a{2000})?", "a{1998}|bc", "(a{1000}){2}", "a{1,2001}",
+        "(a{1998}|b)",
+    ])
+    func `One character more is too much`(_ text: String) {
+        #expect(Self.refusal(text)?.reason.contains("more than 2000 characters") == true)
+    }
+
+    @Test(arguments: [
+        "(a|b)*", "(ab?)*", "(a?b)*", "(^a)*", "(a{1,2})*", "(a{2,})+", "([]])*", "(a$)*", "(\\.)*", "((a))*",
+        "(x{1})*",
+    ])
+    func `What cannot be empty may be repeated`(_ text: String) {
+        #expect(Self.refusal(text) == nil)
+    }
+
+    /// What stands in a set of characters is no repeat, and what stands behind it is one.
+    @Test(arguments: [
+        ("[](a{1,50}){1,50}]", false), ("[^](a{1,50}){1,50}]", false), ("[a^](a{1,50}){1,50}", true),
+        ("[a](a{1,50}){1,50}]", true), ("[^a](a{1,50}){1,50}]", true), ("[]](a{1,50}){1,50}", true),
+        ("[^]](a{1,50}){1,50}", true), ("[[:alpha:](a{1,50}){1,50}]", false), ("[[:alpha:]](a{1,50}){1,50}", true),
+        ("[[.a.](a{1,50}){1,50}]", false), ("[[=a=]](a{1,50}){1,50}", true), ("[[:](a{1,50}){1,50}", true),
+        ("[[](a{1,50}){1,50}", true), ("[[a](a{1,50}){1,50}", true), ("[\\](a{1,50}){1,50}", true),
+        ("[a:](a{1,50}){1,50}", true), ("[[:alpha:][:digit:](a{1,50}){1,50}]", false), ("[]a](a{1,50}){1,50}", true),
+    ])
+    func `A set of characters ends where regcomp ends it`(text: String, isTooCostly: Bool) {
+        let refusal = Self.refusal(text)
+        #expect((refusal?.isTooCostly ?? false) == isTooCostly)
+        #expect(isTooCostly || refusal == nil, "\(refusal?.reason ?? "")")
+    }
+
     /// Each of these takes regcomp(3) seconds or gigabytes, or the next one of its kind does.
     @Test(arguments: [
         ("((((a{1,255}){1,255}){1,255}){1,255}){1,255}", "more than 2000 characters"),
@@ -39,6 +82,10 @@ import Testing
         ("((a*)*)*", "what it repeats may be empty"), ("(a?){1,4}", "what it repeats may be empty"),
         ("(a|)+", "what it repeats may be empty"), ("()*", "what it repeats may be empty"),
         ("(^|x)*", "what it repeats may be empty"), ("(x{0})*", "what it repeats may be empty"),
+        ("(a|b?)*", "what it repeats may be empty"), ("(a?|b)*", "what it repeats may be empty"),
+        ("(x{0,1})*", "what it repeats may be empty"), ("(x{,3})*", "what it repeats may be empty"),
+        ("($)*", "what it repeats may be empty"), ("(\\<)*", "what it repeats may be empty"),
+        ("(a)\\1", "it refers back with \\1"), ("(a)\\9", "it refers back with \\9"),
         ("(\\b)*", "what it repeats may be empty"), ("(a*b*|c)+", "what it repeats may be empty"),
         ("(.*)(.*)\\2\\1", "it refers back with \\2"),
     ])
@@ -48,7 +95,10 @@ import Testing
         #expect(refusal?.reason.contains(row.reason) == true, "\(refusal?.reason ?? "it is taken")")
     }
 
-    @Test(arguments: ["(kvm", "[a", "a{2,1}", "*a", "[[:none:]]", "a{1", "\\"])
+    @Test(arguments: [
+        "(kvm", "[a", "a{2,1}", "*a", "[[:none:]]", "a{1", "\\", "[[:alpha:]", "[[:alpha:", "[[:", "[[", "[", "[^",
+        "[]", "[^]",
+    ])
     func `What is no expression is refused as regcomp says it`(_ text: String) {
         let refusal = Self.refusal(text)
         #expect(refusal?.isTooCostly == false)

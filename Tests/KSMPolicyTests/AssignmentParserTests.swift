@@ -209,6 +209,15 @@ import Testing
         Refused(
             rule: "an element of an array", text: "A[0]=1\n",
             messages: [Refused.command("A[0]=1", at: "1:1", hint: "write A=value; settings are not arrays")]),
+        Refused(
+            rule: "appending to what is exported", text: "export A+=1\n",
+            messages: [Refused.command("A+=1", at: "1:8", hint: "write the whole value with A=value")]),
+        Refused(
+            rule: "a word that only begins as export", text: "export+ A=1\n",
+            messages: [Refused.command("export+", at: "1:1")]),
+        Refused(
+            rule: "a word that is more than a name before the equals sign", text: "A+ =5\n",
+            messages: [Refused.command("A+", at: "1:1")]),
         Refused(rule: "an option of export", text: "export -n A\n", messages: [Refused.command("-n", at: "1:8")]),
         Refused(
             rule: "a control character is not passed on to the terminal", text: "\u{1B}[2J\u{7F}x\n",

@@ -111,6 +111,31 @@ import Testing
         #expect(bytes[180..<252].allSatisfy { $0 == 0 })
     }
 
+    /// The number of the boot stands behind it, and has any digits.
+    @Test(arguments: [0, 0x7f7f_7f7f_7f7f_7f7f, 0x8080_8080_8080_8080, .max] as [UInt64])
+    func `a time since boot is kept, and one that is none is not known`(boot: UInt64) throws {
+        let longest = Duration.endless.microseconds
+        for (uptime, isKnown) in [(0, true), (1, true), (0x0102_0304_0506, true), (longest, true), (-1, false)] {
+            var record = Self.full
+            record.bootTime = BootTime(uptime: .microseconds(uptime), boot: boot)
+            let bytes = HistoryFormat.bytes(record, sequence: 1)
+            #expect(
+                Array(bytes[184..<200])
+                    == [uptime, Int64(bitPattern: boot)].flatMap { number in
+                        (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+                    })
+            if !isKnown { record.bootTime = nil }
+            #expect(try #require(Self.read(bytes)).record == record, "\(uptime)")
+        }
+        // One more than the longest: the lowest byte is the first.
+        var record = Self.full
+        record.bootTime = BootTime(uptime: .microseconds(longest), boot: boot)
+        var bytes = HistoryFormat.bytes(record, sequence: 1)
+        let beyond = longest + 1
+        for place in 0..<8 { bytes[184 + place] = UInt8(truncatingIfNeeded: beyond >> (8 * Int64(place))) }
+        #expect(try #require(Self.read(Self.sealed(bytes))).record.bootTime == nil)
+    }
+
     @Test func `one wrong bit anywhere is seen`() {
         let bytes = HistoryFormat.bytes(Self.full, sequence: 21)
         for place in bytes.indices {

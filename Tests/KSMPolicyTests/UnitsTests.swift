@@ -148,6 +148,21 @@ import Testing
         }
     }
 
+    /// In the journal two and ten seconds after, in the history ten and sixty.
+    @Test(arguments: [PolicyKind.adaptive, .advisor], [(false, 2.0, 10.0), (true, 10, 60)])
+    func `what a policy that looks often says again`(
+        policy: PolicyKind, listener: (isHistory: Bool, scanning: Double, resting: Double)
+    ) {
+        let repetition = listener.isHistory ? policy.traits.recorded : policy.traits.reported
+        for (action, seconds) in [(Decision.Action.scan, listener.scanning), (.stop, listener.resting)] {
+            var news = DecisionNews()
+            let decision = Self.decision(action, .newMemory)
+            news.hear(decision, at: Self.moment(100))
+            #expect(!news.isDue(decision, at: Self.moment(100 + seconds - 0.01), repetition))
+            #expect(news.isDue(decision, at: Self.moment(100 + seconds), repetition))
+        }
+    }
+
     @Test func `a pass that ended is told with all of its numbers`() {
         var pass = ScanPass(
             cpu: .milliseconds(1234), gained: 11, fresh: 22, left: 33, passedOverAtEnd: 44, looked: 0.75)

@@ -55,6 +55,15 @@ import Testing
         #expect(settler.stage == .settled)
     }
 
+    @Test func `What the kernel does not say is not in the way`() {
+        var settler = settler()
+        var view = KnobSettler.View()
+        view.present = [.mergeAcrossNodes: .success(1)]
+        settler.begin(view, mayClear: true)
+        #expect(actions(&settler).first == .write(.mergeAcrossNodes, 0))
+        #expect(settler.stage == .settled)
+    }
+
     @Test func `Something merged: a child unmerges it, and after it the knob is written`() {
         var settler = settler()
         settler.begin(view(isMerged: true), mayClear: true)

@@ -77,6 +77,29 @@ private struct Ignorer: StepObserver {
         #expect(tuner.control.begun.count == begun)
     }
 
+    @Test(arguments: [(0, false), (1, true)] as [(Int64, Bool)], [true, false])
+    func `A knob waits for the end of a long batch, and not of a shorter one`(
+        running: (run: Int64, mayWait: Bool), isLong: Bool
+    ) throws {
+        var configuration = Configuration()
+        configuration.mergeAcrossNodes = .no
+        configuration.allowsUnmerge = true
+        var control = RecordingControl()
+        control.values[.run] = running.run
+        control.values[.mergeAcrossNodes] = 1
+        control.values[.pagesToScan] = Tuner<RecordingControl>.longestBatch + (isLong ? 1 : 0)
+        host.write("", to: "run/child")
+        control.childFile = host.path("run/child")
+        var tuner = try Tuner(
+            host.paths, control: control, configuration: configuration, policy: policy(configuration))
+        var observer = Ignorer()
+        _ = tuner.rememberKnobs()
+        tuner.applyKnobs(&observer)
+        let waits = running.mayWait && isLong
+        #expect((tuner.pending != nil) == waits)
+        #expect(tuner.control.values[.mergeAcrossNodes] == (waits ? 1 : 0))
+    }
+
     @Test func `A batch that another hand made long is not waited for`() throws {
         for kind in PolicyKind.allCases {
             var configuration = Configuration()

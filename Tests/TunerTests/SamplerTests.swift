@@ -2,7 +2,8 @@ import HostFixtures
 import HostKernel
 import KSMPolicy
 import Testing
-import Tuner
+
+@testable import Tuner
 
 private struct Notices: StepObserver {
     var all: [Notice] = []
@@ -93,6 +94,28 @@ private struct Notices: StepObserver {
         #expect(tuner.step(at: Self.moment(122), &notices)?.decision.reason == .nothingToGain)
         setStat(101, user: 16.5, system: 0)
         #expect(tuner.step(at: Self.moment(183), &notices)?.decision.reason == .probing)
+    }
+
+    @Test func `what guests and tasks did is told of the time between two looks, and of none at the same moment`()
+        throws
+    {
+        var sampler = try Sampler(host.paths, Configuration())
+        let control = settled()
+        func look(at seconds: Double, user: Double, waited: Double, _ sampler: inout Sampler) -> AdaptiveSample? {
+            setStat(user: user, system: 0)
+            host.write("some avg10=0.00 total=\(Int64(waited * 1e6))\n", to: "proc/pressure/cpu")
+            var notices = Notices()
+            return sampler.take(
+                .adaptive([.guests, .activity, .cpuPressure]), total: KiB(Self.total), at: Self.moment(seconds),
+                control, &notices)?.adaptive
+        }
+        for (seconds, user, waited, busiest, pressure) in [
+            (0, 10, 1, 0, nil), (0, 15, 3, 0, nil), (10, 16, 3.5, 0.1, 0.05), (10, 20, 4, 0, nil), (20, 20, 4, 0, 0),
+        ] as [(Double, Double, Double, Double, Double?)] {
+            let sample = try #require(look(at: seconds, user: user, waited: waited, &sampler))
+            #expect(sample.activity?.busiest == busiest)
+            #expect(sample.cpuPressure == pressure)
+        }
     }
 
     // MARK: CPUs
@@ -190,6 +213,22 @@ private struct Notices: StepObserver {
         #expect(notices.count == 1)
         #expect(notices == [.foreignWrite(.pagesToScan, expected: expected, found: 7)])
         #expect(after != 7)
+    }
+
+    @Test(arguments: [(1000, KSMFile.sleepMilliseconds, 99), (total / 2, .run, 1)] as [(Int64, KSMFile, Int64)])
+    func `a policy that writes all each time looks for others each time`(
+        free: Int64, file: KSMFile, found: Int64
+    ) throws {
+        host.setMemory(total: Self.total, free: free)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        var tuner = try tuner { $0.policy = .classic }
+        var notices = Notices()
+        for seconds in [0, 0.1] { _ = tuner.step(at: Self.moment(seconds), &notices) }
+        let expected = try #require(tuner.control.values[file])
+        #expect(notices.all.isEmpty)
+        tuner.control.values[file] = found
+        _ = tuner.step(at: Self.moment(0.2), &notices)
+        #expect(notices.all == [.foreignWrite(file, expected: expected, found: found)])
     }
 
     @Test func `a policy that writes only changes looks for others once in a second, at rest in five`() throws {

@@ -246,6 +246,15 @@ private struct Recorder: StepObserver {
         #expect(recorder.notices.count == 1)
     }
 
+    @Test(arguments: [(167_772, false), (167_773, true), (-167_772, false), (-167_773, true)] as [(Int64, Bool)])
+    func `A hundredth of what was told last is worth a word`(change: Int64, isTold: Bool) throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        host.setMemory(total: Self.total + change, free: Self.total / 2)
+        #expect(tuner.step(at: 0, &recorder)?.decision.total == KiB(Self.total + change))
+        #expect(recorder.notices == (isTold ? [.memoryChanged(from: KiB(Self.total), tuner.policy.classic)] : []))
+    }
+
     @Test func `By every policy`() throws {
         for kind in PolicyKind.allCases {
             var tuner = try tuner { $0.policy = kind }

@@ -60,7 +60,7 @@ struct MergingEvidence {
 
     /// Whether the kernel shows the guest's memory in huge pages, whatever the line calls their mount.
     private func isInHugePages(_ guest: GuestDetails) -> Bool {
-        guard let inside = guest.inHugePages, inside > .zero else { return false }
+        guard let inside = guest.inHugePages else { return false }
         return inside > guest.held ?? .zero && inside * 2 >= guest.configured ?? .zero
     }
 

@@ -4,7 +4,7 @@ internal import KSMPolicy
 /// Finds out what a swap area lies on, through devices that are made of others.
 enum SwapBacking {
     static func find(_ swap: SwapDevice, _ paths: HostPaths) throws(KernelFileError) -> SwapDevice.Backing {
-        if swap.isFile { return try file(swap.path, paths, depth: 0) }
+        if swap.isFile { return try file(swap.path, paths) }
         if swap.path.hasPrefix("/dev/zvol/") { return .zfsVolume }
         return try device(String(swap.name), paths, depth: 0)
     }
@@ -22,7 +22,7 @@ enum SwapBacking {
         guard depth < deepest else { return .disk }
         let folder = "\(paths.blockDevices)/\(name)"
         if isNumbered(name, "loop"), let backing = try SmallFile.text(folder + "/loop/backing_file") {
-            return try file(backing, paths, depth: depth + 1)
+            return try file(backing, paths)
         }
         // dm-crypt, LVM, RAID: as bad as the worst part. zram below them is memory all the same.
         for part in try parts(folder + "/slaves") {
@@ -40,9 +40,7 @@ enum SwapBacking {
         name.hasPrefix(kind) && name.utf8.dropFirst(kind.utf8.count).first?.isDigit == true
     }
 
-    private static func file(
-        _ path: String, _ paths: HostPaths, depth: Int
-    ) throws(KernelFileError) -> SwapDevice.Backing {
+    private static func file(_ path: String, _ paths: HostPaths) throws(KernelFileError) -> SwapDevice.Backing {
         guard let kind = try MountTable(paths)?.kind(of: path) else { return .disk }
         switch kind {
         case "zfs": return .copyOnWrite("ZFS")

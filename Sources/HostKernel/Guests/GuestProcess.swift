@@ -28,12 +28,16 @@ struct GuestProcess {
     /// Whether events were lost, so that it may have machines or not, whatever ``machines`` says.
     var isUncertain = false
 
-    init(_ pid: Int32, identity: Int64, isNamed: Bool, in folder: Folder) {
+    /// - Parameter mayHold: Whether an open descriptor may stay open.
+    init(
+        _ pid: Int32, identity: Int64, isNamed: Bool, in folder: Folder,
+        mayHold: (Int32) -> Bool = DescriptorReserve.allowsHolding
+    ) {
         self.pid = pid
         self.identity = identity
         self.isNamed = isNamed
         let number = ProcessFile.open(folder.number, pid, "statm")
-        if number >= 0, !DescriptorReserve.allowsHolding(number) {
+        if number >= 0, !mayHold(number) {
             Glibc.close(number)
             statm = -1
         } else {

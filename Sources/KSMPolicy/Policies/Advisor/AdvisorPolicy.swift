@@ -103,7 +103,7 @@ package struct AdvisorPolicy: Sendable {
     /// Pages for each scan with which a pass over all that KSM knows takes the time asked for, if scans took none.
     private func pagesNeeded(_ sample: Sample) -> Int64 {
         let product = sample.counters.seen.nonNegative.count.multipliedSaturated(by: max(sample.sleepMilliseconds, 1))
-        return product == .max ? .max : product / max(settings.scanTime.milliseconds, 1)
+        return product == .max ? .max : product / settings.scanTime.milliseconds
     }
 
     private func within(_ pages: Int64) -> Int64 {

@@ -1,0 +1,97 @@
+import Foundation
+import HostFixtures
+import KSMPolicy
+import Testing
+
+@testable import HostKernel
+
+/// Each file is read up to a bound. What is shorter counts as it is; what is as long or longer is a failure, and never a
+/// text that was cut.
+@Suite struct FileBoundsTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        var file: String
+        /// The first size that is too much.
+        var bound: Int
+        var text: String
+        /// Whether the host shows what the text says.
+        var isRead: @Sendable (FakeHost) throws -> Bool
+
+        var testDescription: String { "\(file), \(bound) bytes" }
+
+        init(_ file: String, _ bound: Int, _ text: String, isRead: @escaping @Sendable (FakeHost) throws -> Bool) {
+            self.file = file
+            self.bound = bound
+            self.text = text
+            self.isRead = isRead
+        }
+    }
+
+    private static func table(_ host: FakeHost) throws -> GuestTable {
+        var table = try GuestTable(host.paths, matcher: NameMatcher(profile: .union, pattern: nil))
+        try table.refresh()
+        return table
+    }
+
+    /// What the guest of 1000 pages holds by a metric; `nil` where only its resident size could be had.
+    private static func held(_ host: FakeHost, _ metric: GuestMetric) throws -> KiB? {
+        var table = try table(host)
+        let sum = table.measure(by: metric)
+        return sum.fallback == nil ? sum.committed : nil
+    }
+
+    private static let resident = Pages(1000).kibibytes(of: Host.pageSize)
+
+    @Test(arguments: [
+        Case("proc/meminfo", 16384, "MemTotal: 5 kB\n") { try MemoryReader($0.paths).total() == KiB(5) },
+        Case("proc/sys/kernel/random/boot_id", 128, "01234567-89ab-cdef-0123-456789abcdef\n") {
+            HostClock.boot($0.paths) == 0x0123_4567_89ab_cdef
+        },
+        Case("proc/vmstat", 32768, "cow_ksm 5\n") { try MemoryCounters($0.paths).brokenMerges() == 5 },
+        Case("proc/pressure/cpu", 512, "some avg10=0.00 total=5\n") {
+            try CPUPressure($0.paths).waited() == .microseconds(5)
+        },
+        Case("proc/spl/kstat/zfs/arcstats", 65536, "size 4 4096\nc_min 4 0\nc_max 4 8192\n") {
+            try ZFSCache.read($0.paths)?.size == KiB(4)
+        },
+        Case("sys/kernel/mm/ksm/pages_to_scan", 256, "5\n") { try KSMDirectory($0.paths).read(.pagesToScan) == 5 },
+        Case("proc/50/statm", 128, "0 0 0 0 0 0 0\n") { try KSMThread($0.paths)?.times() != nil },
+        Case("proc/50/schedstat", 128, "7000 3000 55\n") {
+            try KSMThread($0.paths)?.times()?.cpu == .nanoseconds(7000)
+        },
+        Case("proc/60/comm", 128, "x\n") {
+            $0.removeProcess(50)
+            return try KSMThread($0.paths) == nil
+        },
+        Case("proc/10/stat", 2048, "10 (kvm) S 1 2 3 4 5 6 7 8 9 10 0 0 13 14 20 0 9 0 777\n") {
+            var times: [Duration] = []
+            let failure = try table($0).activity { times.append($1) }
+            return failure == nil && times == [.zero]
+        },
+        Case("proc/10/smaps_rollup", 4096, "Pss: 5 kB\n") { try held($0, .pss) == KiB(5) },
+        Case("proc/10/status", 4096, "VmSwap:\t5 kB\n") { try held($0, .residentAndSwap) == resident + KiB(5) },
+        Case("proc/10/ksm_merging_pages", 64, "1000\n") { try held($0, .unmerged) == .zero },
+        Case("proc/20/comm", 128, "kvm\n") {
+            var table = try GuestTable($0.paths, matcher: NameMatcher(profile: .union, pattern: "kvm"))
+            try table.refresh()
+            return table.measure(by: .rsz).guests == 2
+        },
+        Case("proc/20/status", 1 << 16, "Tgid:\t20\n") {
+            var table = try table($0)
+            table.announce(MachineEvents([MachineEvent(.create, by: 20)]))
+            let sum = table.measure(by: .rsz)
+            return sum.failure == nil && sum.guests == 2
+        },
+    ])
+    func `a text shorter than the bound counts, and one as long does not`(_ test: Case) throws {
+        for (size, isRead) in [(test.bound - 1, true), (test.bound, false)] {
+            let host = FakeHost()
+            host.setProcess(10, comm: "kvm", resident: 1000)
+            host.setProcess(20, comm: "vmm", resident: 1)
+            host.setProcess(50, comm: "ksmd", resident: 0)
+            host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+            host.write("7000 3000 55\n", to: "proc/50/schedstat")
+            host.write(test.text + String(repeating: "\n", count: size - test.text.utf8.count), to: test.file)
+            #expect(((try? test.isRead(host)) ?? false) == isRead, "\(size) bytes")
+        }
+    }
+}
