@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "a", "0-", "-1", "3-1", "1-0", "0-1-2", "\n", "1,x", "1,", "1 2", "1\n2x", "0-9223372036854775807",
+        "a", "0-", "-1", "3-1", "1-0", "0-1-2", "\n", "1,x", "1,", "1 2", "0-9223372036854775807",
         "0,0-9223372036854775806",
     ])
     func `A list that makes no sense is a failure, a missing one is not`(list: String) throws {

@@ -48,6 +48,7 @@ import Testing
         host.setGuest(10, comm: "kvm", "kvm -id 7 -name web -m 1G")
         host.setCgroup(of: 10, "0::/vm")
         host.setCgroup("vm")
+        host.write("CPU 1/KVM\n", to: "proc/10/task/12/comm")
         host.setProcess(20, comm: "vmm", resident: 1)
         host.setMachine(of: 20)
         host.setProcess(30, comm: "java", resident: 1)
@@ -105,13 +106,17 @@ import Testing
         Case("proc/10/ksm_merging_pages", 64, "5\n") {
             try guest($0)?.merged == Pages(5).kibibytes(of: Host.pageSize)
         },
-        Case("proc/10/task/11/comm", 64, "CPU 0/KVM\n") { try guest($0)?.vcpus == 1 },
+        Case("proc/10/task/11/comm", 64, "CPU 0/KVM\n") { try guest($0)?.vcpus == 2 },
         Case("proc/20/status", 8192, "Tgid:\t20\n") {
             try GuestReader.read($0.paths, Configuration()).guests.contains { $0.pid == 20 }
         },
-        Case("etc/pve/user.cfg", 1 << 20, "pool:blue::7:\n") { try guest($0)?.owners.map { $0.name } == ["blue"] },
+        Case("etc/pve/user.cfg", 1 << 20, "pool:blue::7:\n") {
+            $0.setGuest(10, comm: "kvm", "kvm -id 7 -machine type=pc+pve0")
+            return try guest($0)?.owners == [GuestOwner(.pool, "blue")]
+        },
         Case("run/libvirt/qemu/web.xml", 1 << 20, "<nova:project uuid=\"5d2c\">x</nova:project>\n") {
-            try guest($0)?.owners.map { $0.name } == ["5d2c"]
+            $0.setGuest(10, "qemu-system-x86_64 -name guest=web")
+            return try guest($0)?.owners == [GuestOwner(.project, "5d2c")]
         },
     ])
     func `what tells of a guest`(_ test: Case) throws { try check(test) }
