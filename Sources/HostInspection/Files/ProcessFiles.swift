@@ -15,7 +15,7 @@ struct ProcessFiles {
 
     func exists(_ pid: Int32) -> Bool { unsafe access("\(folder)/\(pid)", F_OK) == 0 }
 
-    /// - Parameter limit: A longer file is an error.
+    /// - Parameter limit: A file of as many bytes or more is an error.
     func read(_ pid: Int32, _ name: String, limit: Int) throws(KernelFileError) -> [UInt8]? {
         do throws(KernelFileError) {
             return try HostFile.read(path(pid, name), limit: limit)

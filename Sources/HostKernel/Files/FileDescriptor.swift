@@ -26,7 +26,7 @@ package struct FileDescriptor: ~Copyable {
     /// A kernel file may come in pieces, so only a read of nothing is the end.
     ///
     /// - Parameters:
-    ///   - limit: More than this many bytes is an error, not a truncated value.
+    ///   - limit: As many bytes or more are an error, not a truncated value.
     ///   - path: The name for errors.
     package borrowing func readToEnd(limit: Int, path: String) throws(KernelFileError) -> [UInt8] {
         var failure: Int32 = 0

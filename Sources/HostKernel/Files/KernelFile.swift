@@ -23,7 +23,7 @@ package final class KernelFile {
 
     /// Reads the text as it is now.
     ///
-    /// - Parameter limit: More than this many bytes is an error.
+    /// - Parameter limit: As many bytes or more are an error.
     /// - Throws: ``KernelFileError``; for a file that is missing, ``KernelFileError/isMissing`` is true.
     package func read(limit: Int) throws(KernelFileError) -> [UInt8] {
         guard isHeld else { return try HostFile.read(path, limit: limit) }

@@ -17,7 +17,7 @@ package enum ProcessFile {
         comm.last == UInt8(ascii: "\n") ? comm.dropLast() : comm
     }
 
-    /// - Returns: `nil` where the process has ended, or the file may not be read or is longer than `limit`.
+    /// - Returns: `nil` where the process has ended, or the file may not be read or has `limit` bytes or more.
     package static func read(_ folder: Int32, _ pid: Int32, _ name: String, limit: Int) -> [UInt8]? {
         let number = open(folder, pid, name)
         guard number >= 0 else { return nil }
