@@ -135,6 +135,14 @@ import Testing
         #expect(try guest(Self.line, status: "VmLck:\t\(pinned) kB\n", on: host).isPinned == isPinned)
     }
 
+    @Test func `a guest that holds nothing yet offers nothing yet`() throws {
+        let host = host()
+        host.setGuest(10, comm: "kvm", Self.unknown)
+        host.write("9 0 0 0 0 0 0\n", to: "proc/10/statm")
+        host.setKSMStat(10, items: 0)
+        #expect(try GuestReader.read(host.paths, Configuration()).guests.map { $0.isMergeable } == [nil])
+    }
+
     @Test func `a guest that holds nothing yet is not pinned`() throws {
         let host = FakeHost()
         host.setGuest(10, comm: "kvm", Self.line)

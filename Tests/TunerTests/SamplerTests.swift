@@ -231,6 +231,23 @@ private struct Notices: StepObserver {
         #expect(notices.all == [.foreignWrite(file, expected: expected, found: found)])
     }
 
+    @Test func `what is not written while KSM rests is still known when another hand has changed it`() throws {
+        var tuner = try tuner { $0.policy = .classic }
+        var notices = Notices()
+        for free in [1000, Self.total / 2] {
+            host.setMemory(total: Self.total, free: free)
+            host.setProcess(100, comm: "qemu-kvm", resident: free == 1000 ? 1 << 20 : 1)
+            _ = tuner.step(at: Self.moment(0), &notices)
+        }
+        let expected = try #require(tuner.control.values[.sleepMilliseconds])
+        for found: Int64 in [99, 88] {
+            tuner.control.values[.sleepMilliseconds] = found
+            _ = tuner.step(at: Self.moment(1), &notices)
+        }
+        #expect(
+            notices.all == [99, 88].map { .foreignWrite(.sleepMilliseconds, expected: expected, found: $0) })
+    }
+
     @Test func `a policy that writes only changes looks for others once in a second, at rest in five`() throws {
         for (free, action, pause) in [(1000, Decision.Action.scan, 1.0), (Self.total / 2, .stop, 5)] {
             let host = FakeHost(total: Self.total)
