@@ -138,22 +138,6 @@ struct MachineEventSourceTests {
         #expect(!isStillMore)
     }
 
-    @Test(
-        .enabled(
-            if: FileManager.default.isWritableFile(atPath: uevent), "\(uevent) cannot be written: needs root and KVM"))
-    func `as many as are taken at a time may not be all, and one less is`() throws {
-        for (count, mayBeMore) in [
-            (MachineEventSource.mostMessages - 1, false), (MachineEventSource.mostMessages, true),
-        ] {
-            let source = try MachineEventSource()
-            try sendSynthetic(times: count)
-            var heard = MachineEvents()
-            let isMore = try source.take(into: &heard)
-            #expect(isMore == mayBeMore)
-            #expect(!heard.isLossy)
-        }
-    }
-
     @Test(.enabled(if: geteuid() == 0, "only root may send to another's netlink socket"))
     func `a message that another process forges is no event`() throws {
         let source = try MachineEventSource()
