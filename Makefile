@@ -60,7 +60,7 @@ all: release
 
 help:
 	@echo 'make run        build, and show the daemon at work on this machine until Ctrl-C'
-	@echo 'make demo       show memory being merged on this machine, in under a minute, as root'
+	@echo 'make demo       show memory being merged on this machine, in under a minute, as root; SVG=FILE keeps the plot'
 	@echo 'make check      test everything: $(CHECKS)'
 	@echo 'make check-NAME one of these alone; for $(HOST_CHECKS) ARGS takes options of Tests/host/run,'
 	@echo "                such as ARGS='-k WORD' for the checks with this word in their name;"
@@ -99,7 +99,7 @@ run: release
 # Takes this host's KSM for under a minute where it may; else it replays a recorded host.
 demo: release
 	@tools/install-dependencies demo
-	@tools/demo $(BUILD)
+	@tools/demo $(BUILD) $(SVG)
 
 # Every part runs, also after one that failed; the last line sums up.
 check:
