@@ -109,7 +109,7 @@ private let midnight: Int64 = 1_795_219_200
 
     @Test func `a time ago counts from now`() async throws {
         let now = Int64(Date().timeIntervalSince1970)
-        let host = Self.host([.made(at: now - 7200), .made(at: now - 1800), .made(at: now - 60)])
+        let host = Self.host([.made(at: now - 7200), .made(at: now - 1900), .made(at: now - 60)])
         for (since, count) in [("1h", 2), ("30m", 1), ("3h", 3), ("300", 1), ("1d", 3), ("1h 59min", 2)] {
             let outcome = try await Self.history(host, ["--since", since])
             #expect(outcome.output.split(separator: "\n").count == count + 1, "\(since)")
