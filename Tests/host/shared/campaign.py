@@ -35,6 +35,9 @@ class Campaign:
                 return case, [tuple(each) for each in self.known[name]]
             try:
                 broken = one(case)
+                # What a life does repeats to the byte. A time limit that does not is the machine's.
+                if any(word == 'hang' for word, _ in broken):
+                    broken = one(case)
             except Exception:
                 broken = [('harness', traceback.format_exc())]
             if self.log:
