@@ -1,6 +1,6 @@
 """One run of `policies`: starts a policy and its guests, samples, and ends all."""
-import collections, os, pathlib, re, shutil, subprocess, time
-from shared.kernel import (MIB, PAGE, children_cpu_time, cpu_time, ksm, meminfo, pid_of_ksmd, put_back, read, set_ksm)
+import collections, pathlib, re, shutil, subprocess, time
+from shared.kernel import (PAGE, children_cpu_time, cpu_time, ksm, meminfo, pid_of_ksmd, put_back, read, set_ksm)
 from shared.machines import CACHE, build_image, qemu, write_initrd
 from shared.needs import Missing, need
 from shared.original import edited
