@@ -1,5 +1,5 @@
-"""What came of the runs of `policies`: figures, tables, the bar, and files."""
-import collections, csv, re, statistics
+"""What came of the runs of `policies`: figures, tables, and files. bar.py says what they have to be."""
+import collections, csv, itertools, re, statistics
 import plot
 from runs import COLUMNS
 from shared.kernel import MIB
@@ -32,8 +32,10 @@ def summarise(run, reachable):
     result['counted_mib'] = statistics.mean(sample['saved'] for sample in counted) / MIB
     result['end_mib'] = last['saved'] / MIB
     result['reachable_mib'] = reachable and reachable / MIB
-    result['mib_at_60'] = at(samples, 60)['saved'] / MIB if last['time'] >= 59 else None
+    for seconds in (30, 60):
+        result[f'mib_at_{seconds}'] = at(samples, seconds)['saved'] / MIB if last['time'] >= seconds - 1 else None
     result['cpu'] = spent(start, last)
+    result['cpu_second'] = spent(at(samples, 60), at(samples, 120)) if last['time'] >= 119 else None
     result['cpu_minute'] = spent(counted[0], counted[-1]) * 60 / length if length else None
     result['cpu_last'] = spent(at(samples, last['time'] - 60), last) if last['time'] >= 60 else None
     times = [re.search(r'p50 ([\d.]+) p99 ([\d.]+)', text) for text in run.writes]
@@ -42,6 +44,11 @@ def summarise(run, reachable):
     result['p99'] = statistics.median(float(found[2]) for found in times) if times else None
     result['daemon_percent'] = (last['daemon'] - start['daemon']) / last['time'] * 100 if last['daemon'] else None
     result['complaints'] = len(run.complaints)
+    result['co_runner'] = run.co_runner
+    for window, line in itertools.zip_longest(('starting', 'converged'), run.latencies):
+        found = dict(re.findall(r'([a-z][\w.]*) ([\d.]+)', line or ''))
+        for name in ('count', 'p50', 'p99', 'p99.9'):
+            result[f'{window}_{name}'] = float(found[name]) if float(found.get('count', 0)) else None
     return result
 
 
@@ -51,7 +58,8 @@ def summaries(runs):
     for run in runs:
         if run.policy == 'no-sleep':
             reached[run.workload].append(max(sample['saved'] for sample in run.samples))
-    return [summarise(run, run.mergeable or statistics.median(reached[run.workload] or [0])) for run in runs]
+    most = {workload: statistics.median(values) for workload, values in reached.items()}
+    return [summarise(run, most.get(run.workload) if run.mergeable is None else run.mergeable) for run in runs]
 
 
 def by_policy(rows, workload):
@@ -77,78 +85,38 @@ def cell(rows, key, digits, ranged=False):
     return text
 
 
+# Title, key, digits, whether least and most are shown.
 TABLE = (('50 % s', 'to_50', 1, False), ('90 % s', 'to_90', 1, False), ('95 % s', 'to_95', 1, True),
-         ('CPU s to 95 %', 'cpu_to_95', 2, True), ('mean MiB', 'mean_mib', 0, True), ('counted', 'counted_mib', 0, False),
-         ('end MiB', 'end_mib', 0, False),
+         ('CPU s to 95 %', 'cpu_to_95', 2, True), ('mean MiB', 'mean_mib', 0, True),
+         ('counted', 'counted_mib', 0, False), ('end MiB', 'end_mib', 0, False), ('CPU s', 'cpu', 1, True),
          ('CPU s/min', 'cpu_minute', 2, True), ('last min', 'cpu_last', 2, False), ('p99 us', 'p99', 1, False),
          ('daemon %', 'daemon_percent', 3, False))
+CO_RUNNER = tuple((f'{window} {name}', f'{window}_{name}', 0, name == 'p99')
+                  for window in ('starting', 'converged') for name in ('count', 'p50', 'p99', 'p99.9'))
+
+
+def print_columns(groups, columns):
+    lines = [['policy', *(title for title, *_ in columns)]]
+    for policy, group in groups.items():
+        doubtful = ' (!)' if any(row['complaints'] for row in group) else ''
+        lines.append([policy + doubtful, *(cell(group, *how) for _, *how in columns)])
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for policy, *cells in lines:
+        print('  '.join(['', policy.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]))
 
 
 def print_table(name, rows, options):
     workload, groups = sized(WORKLOADS[name], options), by_policy(rows, name)
-    reachable = next((row['reachable_mib'] for row in rows if row['workload'] == name and row['reachable_mib']), None)
-    known = f'{reachable:.0f} MiB can be saved' if reachable else 'what can be saved is not known without no-sleep'
-    print(f'\n{name}: {workload.guests} guests of {workload.mib} MiB, {workload.about}; {known}; '
+    reachable = [row['reachable_mib'] for group in groups.values() for row in group]
+    reachable = next((mib for mib in reachable if mib is not None), None)
+    known = ('what can be saved is not known without no-sleep' if reachable is None else
+             f'{reachable:.0f} MiB can be saved')
+    print(f'\n{name}: {workload.described()}, {workload.about}; {known}; '
           f'{max(len(group) for group in groups.values())} run(s)')
-    lines = [['policy', *(title for title, *_ in TABLE)]]
-    for policy, group in groups.items():
-        doubtful = ' (!)' if any(row['complaints'] for row in group) else ''
-        lines.append([policy + doubtful, *(cell(group, *how) for _, *how in TABLE)])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        print('  ' + line[0].ljust(widths[0]) + ''.join('  ' + text.rjust(width) for text, width in zip(line[1:], widths[1:])))
-
-
-def bar(rows):
-    """What adaptive has to reach: (workload, sentence, its figure, the limit, whether it passes)."""
-    found = []
-
-    def figure(workload, policy, key):
-        return median(by_policy(rows, workload).get(policy, []), key)
-
-    def check(workload, sentence, value, limit, passes=lambda value, limit: value <= limit, missing=None):
-        if figure(workload, 'adaptive', 'seconds') is None:
-            return
-        value = missing if value is None else value
-        ok = None if limit is None else value is not None and passes(value, limit)
-        found.append((workload, sentence, value, limit, ok))
-
-    def times(factor, value):
-        return None if value is None else factor * value
-
-    mine = lambda workload, key: figure(workload, 'adaptive', key)
-    at_least = lambda value, limit: value >= limit
-    check('storm', 's to 95 %, at most 1.25 x no-sleep', mine('storm', 'to_95'), times(1.25, figure('storm', 'no-sleep', 'to_95')))
-    # Where a peer never got there, the length of its run stands for it.
-    never = lambda policy: figure('storm', policy, 'to_95') or figure('storm', policy, 'seconds')
-    check('storm', 's to 95 %, at most a tenth of original', mine('storm', 'to_95'), times(.1, never('original')))
-    check('storm', 's to 95 %, less than advisor-20', mine('storm', 'to_95'), never('advisor-20'), lambda a, b: a < b)
-    cheapest = [value for policy in POLICIES if policy != 'adaptive' and (value := figure('storm', policy, 'cpu_to_95'))]
-    check('storm', 'CPU s to 95 %, at most 1.05 x the cheapest', mine('storm', 'cpu_to_95'), times(1.05, min(cheapest, default=None)))
-    check('idle', 'CPU s/min, at most 0.05', mine('idle', 'cpu_minute'), .05)
-    check('busy', 'CPU s/min, at most a tenth of advisor-20', mine('busy', 'cpu_minute'), times(.1, figure('busy', 'advisor-20', 'cpu_minute')))
-    for workload, saved, share in (('churn', .97, 1 / 4), ('volatile', .95, 1 / 6), ('real-busy', .95, 1 / 10)):
-        check(workload, f'mean MiB, at least {saved:.0%} of no-sleep', mine(workload, 'mean_mib'),
-              times(saved, figure(workload, 'no-sleep', 'mean_mib')), at_least)
-        check(workload, f'CPU s/min, at most 1/{1 / share:.0f} of no-sleep', mine(workload, 'cpu_minute'),
-              times(share, figure(workload, 'no-sleep', 'cpu_minute')))
-    check('real', 'MiB after 60 s, at least 98 % of no-sleep', mine('real', 'mib_at_60'), times(.98, figure('real', 'no-sleep', 'mib_at_60')), at_least)
-    check('real', 'CPU s, at most a fifth of advisor-20', mine('real', 'cpu'), times(.2, figure('real', 'advisor-20', 'cpu')))
-    check('real', 'CPU s of the last minute, at most 0.3', mine('real', 'cpu_last'), .3)
-    for workload in WORKLOADS:
-        check(workload, "the daemon's own CPU in %, at most 0.1", mine(workload, 'daemon_percent'), .1)
-    return found
-
-
-def print_bar(rows):
-    lines = bar(rows)
-    if not lines:
-        return
-    print('\nThe bar: adaptive, and what it has to reach')
-    show = lambda value: 'never' if value is None else f'{value:.3g}' if value < 100 else f'{value:.0f}'
-    for workload, sentence, value, limit, ok in lines:
-        verdict = 'not known: the other policy was not run' if ok is None else 'pass' if ok else 'MISS'
-        print(f'  {workload:<10} {sentence:<45} {show(value):>7}  {show(limit) if limit is not None else "":>7}  {verdict}')
+    print_columns(groups, TABLE)
+    if options.co_runner:
+        print(f'  beside a {options.co_runner} co-runner, latency in us:')
+        print_columns(groups, CO_RUNNER)
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -166,6 +134,14 @@ def read_csv(path):
     number = lambda text: None if text == '' else float(text) if re.fullmatch(r'-?[\d.]+(e[+-]?\d+)?', text) else text
     with open(path, newline='') as f:
         return [{name: number(text) for name, text in row.items()} for row in csv.DictReader(f)]
+
+
+def read_earlier(folder, co_runner):
+    """The rows of an earlier summary, and its samples, as far as they were taken beside the same co-runner."""
+    rows, samples = (read_csv(folder / name) for name in ('summary.csv', 'samples.csv'))
+    rows = [row for row in rows if (row.get('co_runner') or '') == co_runner]
+    kept = {(row['workload'], row['policy']) for row in rows}
+    return rows, [sample for sample in samples if (sample['workload'], sample['policy']) in kept]
 
 
 def write_results(out, runs, earlier):

@@ -1,16 +1,18 @@
 """One run of `policies`: starts a policy and its guests, samples, and ends all."""
-import collections, pathlib, re, shutil, subprocess, time
-from shared.kernel import (PAGE, children_cpu_time, cpu_time, ksm, meminfo, pid_of_ksmd, put_back, read, set_ksm)
+import collections, pathlib, random, re, shutil, signal, subprocess, tempfile, time
+from shared.kernel import (MIB, PAGE, children_cpu_time, cpu_time, ksm, meminfo, pid_of_ksmd, put_back, read, set_ksm)
 from shared.machines import CACHE, build_image, qemu, write_initrd
-from shared.needs import Missing, need
+from shared.needs import Missing, compiler, need, need_programs
 from shared.original import edited
 from shared.processes import Stage, wait_for
 from shared.tested import compile_guest
-from workloads import mergeable
+from workloads import TASK, mergeable
 
 HERE = pathlib.Path(__file__).resolve().parent
 INTERVAL = .5                           # seconds between samples
-WALK = 7                                # samples between two walks through the page tables: 3.5 s keep no step with workloads
+WALK = 7                                # samples between two walks through the page tables: 3.5 s keep no step
+STARTING = 60                           # seconds at least for which the co-runner feels the guests' start
+FILES_MIB = 256                         # what real guests read
 
 
 # --- The kernel ----------------------------------------------------------------------------------------------------
@@ -82,11 +84,13 @@ def build_guest(folder):
     shutil.copy2(compile_guest(folder / 'qemu-system-x86_64'), folder / 'kvm')
 
 
-def start_guest(stage, workload, policy):
-    rewrite = ('--rewrite', *workload.rewrite) if workload.rewrite else ()
+def start_guest(stage, workload, policy, guest):
+    told = [word for name, values in (('--rewrite', workload.rewrite), ('--become-same', workload.become),
+                                      ('--give-take', workload.give), ('--fill', guest.fill and (guest.fill,)))
+            if values for word in (name, *values)]
     return stage.begin([stage.folder / policy.guest, '--same', workload.same, '--zero', workload.zero,
-                        '--unique', 100 - workload.same - workload.zero, '--timed', workload.timed, *rewrite,
-                        *workload.options, workload.mib, '-enable-kvm'], output=subprocess.PIPE)
+                        '--unique', 100 - workload.same - workload.zero, '--timed', workload.timed, *told,
+                        *workload.options, guest.mib, '-enable-kvm'], output=subprocess.PIPE)
 
 
 def start_tiny_guest(stage, mib):
@@ -120,20 +124,52 @@ def build_machine(folder):
         (folder / 'machine' / name).symlink_to(shutil.which('qemu-system-x86_64'))
 
 
-def start_machine(stage, workload, policy):
+def build_files(folder):
+    """The disk whose files real guests read, each of 1 MiB: no page of it is like another, and all guests see the
+    same. The kernel of the image has drivers for NVMe and ext4 built in."""
+    need_programs('mkfs.ext4:e2fsprogs')
+    random.seed('the same in every run')
+    with tempfile.TemporaryDirectory(dir=folder) as files:
+        for number in range(FILES_MIB):
+            (pathlib.Path(files) / str(number)).write_bytes(random.randbytes(MIB))
+        subprocess.run(['mkfs.ext4', '-q', '-O', '^has_journal', '-d', files, folder / 'files',
+                        f'{FILES_MIB * 9 // 8}M'], check=True)
+
+
+def start_machine(stage, workload, policy, guest):
     stage.machines += 1
     log = stage.folder / f'machine-{stage.machines}.log'
     log.unlink(missing_ok=True)
-    guest = stage.begin(qemu(
-        stage.folder / 'image', stage.folder / 'initrd', [log, None], '-name', 'bench-enable-kvm',
-        program=stage.folder / 'machine' / policy.guest, memory=workload.mib, append=f'bench={workload.machine}'),
+    disk = ('-drive', f'if=none,id=files,format=raw,readonly=on,file={stage.folder / "files"}',
+            '-device', 'nvme,drive=files,serial=files') if workload.machine == 'files' else ()
+    machine = stage.begin(qemu(
+        stage.folder / 'image', stage.folder / 'initrd', [log, None], '-name', 'bench-enable-kvm', *disk,
+        program=stage.folder / 'machine' / policy.guest, memory=guest.mib, append=f'bench={workload.machine}'),
         output=subprocess.PIPE)
-    guest.log = log
-    return guest
+    machine.log = log
+    return machine
 
 
 def booted(guest):
     return 'ready' in read(guest.log)
+
+
+def build_co_runner(folder, load):
+    """The command of a co-runner that takes this share of each processor. Its tasks are measured now, with nothing
+    beside them, and are the same in all runs."""
+    program = folder / 'corunner'
+    subprocess.run([compiler(), '-O2', '-o', program, HERE / 'corunner.c', '-lm'], check=True)
+    loads = int(subprocess.run([program, '--calibrate', str(TASK)], check=True, stdout=subprocess.PIPE).stdout)
+    print(f'on each processor a co-runner: {TASK} us ({loads} loads), each {TASK / load:.0f} us', flush=True)
+    return [program, loads, TASK / load]
+
+
+def start_co_runner(stage, options):
+    if not options.co_runner:
+        return None
+    program = stage.begin(options.co_runner_command, output=subprocess.PIPE)
+    program.stdout.readline()                   # "ready"
+    return program
 
 
 def warm_advisor(stage):
@@ -147,7 +183,8 @@ def warm_advisor(stage):
     until = time.monotonic() + 60
     while ksm('full_scans') < 2 or ksm('pages_to_scan') < ksm('advisor_min_pages_to_scan'):
         if time.monotonic() > until:
-            stage.complaints.append(f'the advisor did not recover from being switched on ({ksm("pages_to_scan")} pages)')
+            stage.complaints.append(
+                f'the advisor did not recover from being switched on ({ksm("pages_to_scan")} pages)')
             break
         time.sleep(.02)
     set_ksm(run=0)
@@ -161,7 +198,8 @@ def start_policy(stage, policy, options):
     settings = lambda values: ''.join(f'{key}={value}\n' for key, value in values.items())
     if policy.script:
         script = edited(policy.script, stage.folder, CACHE / 'ksmtuned-bench')
-        (stage.folder / 'original.conf').write_text(settings(dict(policy.config, PIDFILE=stage.folder / 'original.pid')))
+        own = dict(policy.config, PIDFILE=stage.folder / 'original.pid')
+        (stage.folder / 'original.conf').write_text(settings(own))
         return stage.begin([script])
     if policy.config is None:
         return None
@@ -186,17 +224,18 @@ COLUMNS = ('workload', 'policy', 'number', 'time', 'saved', 'mapped', *SAMPLED, 
 class Run:
     """One workload under one policy: its samples, and what its guests measured."""
 
-    def __init__(self, workload, policy, number):
-        self.workload, self.policy, self.number = workload, policy, number
+    def __init__(self, workload, policy, number, co_runner=''):
+        self.workload, self.policy, self.number, self.co_runner = workload, policy, number, co_runner
         self.samples, self.writes, self.complaints, self.mergeable = [], [], [], None
+        self.latencies = []             # of the co-runner: a line for its window from the start, one for the one behind
 
     def sample(self, began, guests, ksmd, daemon, window):
         walk = mapped(guests) if len(self.samples) % WALK == 0 else None
         kernel = {name: ksm(name) for name in SAMPLED}
         self.samples.append(dict(
-            kernel, mapped=walk, workload=self.workload, policy=self.policy, number=self.number, time=time.monotonic() - began,
-            saved=(ksm('pages_sharing') + (ksm('ksm_zero_pages') or 0)) * PAGE, ksmd=cpu(ksmd),
-            daemon=cpu(daemon.pid) if daemon else 0, available=available(), window=int(window)))
+            kernel, mapped=walk, workload=self.workload, policy=self.policy, number=self.number,
+            time=time.monotonic() - began, saved=(ksm('pages_sharing') + (ksm('ksm_zero_pages') or 0)) * PAGE,
+            ksmd=cpu(ksmd), daemon=cpu(daemon.pid) if daemon else 0, available=available(), window=int(window)))
         return self.samples[-1]
 
 
@@ -209,20 +248,27 @@ def measure(run, workload, policy, options, folder, found):
         raise Missing('KSM has merged pages again after all were taken apart: something else drives it') from None
     stage, ksmd = RunStage(folder), pid_of_ksmd()
     try:
+        co_runner = start_co_runner(stage, options)
         daemon = start_policy(stage, policy, options)
         pause(stage, policy.ahead if daemon else 0)
         if not daemon:
             set_ksm(**policy.knobs)
             if 'advisor_mode' in policy.knobs:
                 warm_advisor(stage)
-            set_ksm(run=1)
+            set_ksm(run=0 if policy.off else 1)
+        if co_runner:
+            co_runner.send_signal(signal.SIGUSR1)
         begin = start_machine if workload.machine else start_guest
-        guests = collections.deque(begin(stage, workload, policy) for _ in range(workload.guests))
+        guests = Guests(workload, lambda guest: begin(stage, workload, policy, guest))
         run.mergeable = None if workload.machine else mergeable(workload)
-        watch(run, workload, policy, stage, guests, ksmd, daemon)
-        if workload.machine and not all(map(booted, guests)):
-            stage.complaints.append(f'of {len(guests)} guests only {sum(map(booted, guests))} have booted')
-        run.writes += [stage.finish(guest) for guest in guests]
+        watch(run, workload, policy, stage, guests, ksmd, daemon, co_runner)
+        if workload.machine and not all(map(booted, guests.running)):
+            stage.complaints.append(
+                f'of {len(guests.running)} guests only {sum(map(booted, guests.running))} have booted')
+        run.writes += [stage.finish(guest) for guest in guests.running]
+        if co_runner:
+            # The first line is from before the guests.
+            run.latencies = stage.finish(co_runner).splitlines()[1:]
     finally:
         stage.clear()
         run.complaints += stage.complaints
@@ -236,15 +282,37 @@ def pause(stage, seconds):
         stage.look()
 
 
-def watch(run, workload, policy, stage, guests, ksmd, daemon):
+class Guests:
+    """Those that run, the oldest first, and those whose time has not come."""
+
+    def __init__(self, workload, begin):
+        self.begin, self.running = begin, collections.deque()
+        self.waiting = collections.deque(sorted(workload.each(), key=lambda guest: guest.starts))
+        self.kind = self.waiting[0]
+        self.start(0)
+
+    def start(self, now):
+        """Those that are due."""
+        while self.waiting and self.waiting[0].starts <= now:
+            self.running.append(self.begin(self.waiting.popleft()))
+
+    def replace(self, finish):
+        """The oldest one ends, and one of its kind starts; gives what the former printed."""
+        printed = finish(self.running.popleft())
+        self.running.append(self.begin(self.kind))
+        return printed
+
+
+def watch(run, workload, policy, stage, guests, ksmd, daemon, co_runner):
     """Samples until the run, or the window after convergence, is over."""
     began, steps, replaced, converged = time.monotonic(), 0, 0, None
-    ends = workload.seconds
+    ends, starting = workload.seconds, co_runner
     while True:
-        sample = run.sample(began, guests, ksmd, daemon, converged is not None and steps * INTERVAL >= converged)
-        now = sample['time']
+        within = converged is not None and steps * INTERVAL >= converged
+        sample = run.sample(began, guests.running, ksmd, daemon, within)
+        now, merged = sample['time'], not run.mergeable or sample['saved'] >= .95 * run.mergeable
         if workload.window and converged is None:
-            if sample['saved'] >= .95 * run.mergeable:
+            if merged:
                 converged = now + workload.settle
             elif now >= workload.seconds:
                 converged = now
@@ -253,12 +321,13 @@ def watch(run, workload, policy, stage, guests, ksmd, daemon):
                 ends = converged + workload.window
         if now >= ends:
             return
+        if starting and now >= min(STARTING, ends / 2) and (merged or policy.off):
+            starting.send_signal(signal.SIGUSR1)
+            starting = None
+        guests.start(now)
         if workload.replace and now >= (replaced + 1) * workload.replace and now < ends - 1:
             replaced += 1
-            run.writes.append(stage.finish(guests.popleft()))
-            guests.append(start_guest(stage, workload, policy))
+            run.writes.append(guests.replace(stage.finish))
         stage.look()
         steps += 1
         time.sleep(max(0, began + steps * INTERVAL - time.monotonic()))
-
-
