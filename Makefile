@@ -40,7 +40,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-HOST_CHECKS := kubernetes ansible pagesize faults oracle kernel events guests e2e
+HOST_CHECKS := benchmarks kubernetes ansible pagesize faults oracle kernel events guests e2e
 CHECKS := build lint unit release packages docs units selinux metrics $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
