@@ -71,7 +71,7 @@ help:
 	@echo 'make soak       a long life: TICKS=$(TICKS) in time that jumps, of which some among PROCESSES=$(PROCESSES),'
 	@echo '                and SECONDS=$(SOAK_SECONDS) on this host and its own KSM, as root; 0 leaves one of them out'
 	@echo 'make release    build $(PROGRAMS)'
-	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
+	@echo 'make bench      policies side by side on this host and its own KSM, as root: a day and more'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
 	@echo 'make fuzz       give every reader random input for SECONDS=60 each, or TARGET=NAME alone'
