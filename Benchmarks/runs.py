@@ -262,13 +262,13 @@ def measure(run, workload, policy, options, folder, found):
         guests = Guests(workload, lambda guest: begin(stage, workload, policy, guest))
         run.mergeable = None if workload.machine else mergeable(workload)
         watch(run, workload, policy, stage, guests, ksmd, daemon, co_runner)
+        if co_runner:
+            # Before the guests, whose end costs time. The first line is from before their start.
+            run.latencies = stage.finish(co_runner).splitlines()[1:]
         if workload.machine and not all(map(booted, guests.running)):
             stage.complaints.append(
                 f'of {len(guests.running)} guests only {sum(map(booted, guests.running))} have booted')
         run.writes += [stage.finish(guest) for guest in guests.running]
-        if co_runner:
-            # The first line is from before the guests.
-            run.latencies = stage.finish(co_runner).splitlines()[1:]
     finally:
         stage.clear()
         run.complaints += stage.complaints
