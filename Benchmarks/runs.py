@@ -133,7 +133,7 @@ def build_files(folder):
         for number in range(FILES_MIB):
             (pathlib.Path(files) / str(number)).write_bytes(random.randbytes(MIB))
         subprocess.run(['mkfs.ext4', '-q', '-O', '^has_journal', '-d', files, folder / 'files',
-                        f'{FILES_MIB * 9 // 8}M'], check=True)
+                        f'{FILES_MIB * 9 // 8}M'], check=True, stdout=subprocess.DEVNULL)
 
 
 def start_machine(stage, workload, policy, guest):
