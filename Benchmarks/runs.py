@@ -256,6 +256,8 @@ def measure(run, workload, policy, options, folder, found):
             if 'advisor_mode' in policy.knobs:
                 warm_advisor(stage)
             set_ksm(run=0 if policy.off else 1)
+        elif policy.retune:
+            daemon.send_signal(signal.SIGUSR1)
         if co_runner:
             co_runner.send_signal(signal.SIGUSR1)
         begin = start_machine if workload.machine else start_guest

@@ -82,6 +82,7 @@ class Policy:
     ahead: float = 0                    # seconds that the program runs before the guests start
     guest: str = 'qemu-system-x86_64'   # the name of the guests' processes
     off: bool = False                   # run stays 0
+    retune: bool = False                # SIGUSR1 has the program decide as the guests start
 
 
 # All of memory as the threshold: always short, so the programs scan, and harder each interval.
@@ -93,8 +94,8 @@ POLICIES = {
     'kernel': Policy('100 pages every 20 ms', dict(pages_to_scan=100, sleep_millisecs=20)),
     'no-sleep': Policy('20000 pages without pause', dict(pages_to_scan=20000, sleep_millisecs=0)),
     'original': Policy("Debian's ksmtuned", script='debian', config=ALWAYS_SHORT, ahead=HALF),
-    # Its most pages, KSM_NPAGES_MAX, come with its first step, which it takes at its start.
-    'boosted': Policy("Debian's ksmtuned, fully boosted as the guests start", script='debian', ahead=2,
+    # Its first decision, otherwise 60 s after its start, brings its most pages, KSM_NPAGES_MAX.
+    'boosted': Policy("Debian's ksmtuned, fully boosted as the guests start", script='debian', ahead=2, retune=True,
                       config=dict(ALWAYS_SHORT, KSM_NPAGES_BOOST='1250')),
     'proxmox': Policy("Proxmox VE's settings", script='proxmox', ahead=HALF, guest='kvm',
                       config=dict(ALWAYS_SHORT, KSM_SLEEP_MSEC='100')),
