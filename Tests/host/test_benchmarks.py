@@ -157,6 +157,13 @@ def test_what_can_be_saved_is_known_by_construction(monkeypatch):
     assert known(same=0, zero=0) == 0
 
 
+def test_every_workload_and_policy_is_described_and_drawn():
+    text = (TOP / 'Benchmarks/README.md').read_text()
+    names = [*workloads.WORKLOADS, *workloads.POLICIES, *workloads.CO_RUNNERS]
+    assert [name for name in names if f'`{name}`' not in text] == []
+    assert set(workloads.POLICIES) == set(results.plot.COLORS)
+
+
 def rows(workload, **policies):
     """Of a summary with one run of each policy; `no_sleep` and the like stand for no-sleep."""
     keys = 'seconds', 'to_95', 'cpu_to_95', 'mean_mib', 'cpu', 'cpu_minute', 'cpu_last', 'cpu_second', 'daemon_percent'
