@@ -92,7 +92,7 @@ def bar(rows, co_runner=''):
     """All rows of what was run. Beside a co-runner only what it feels counts: it changes all other figures."""
     found = Bar(rows)
     found.check_neighbour() if co_runner else found.check_saving()
-    return found.found
+    return sorted(found.found, key=lambda row: list(WORKLOADS).index(row[0]))
 
 
 def print_bar(rows, co_runner=''):
