@@ -40,7 +40,7 @@ RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-lib
 DEBUG_BUILD := --explicit-target-dependency-import-check error
 
 # The parts of `make check`, in order; each is a target check-NAME of its own.
-HOST_CHECKS := kubernetes ansible pagesize faults oracle kernel events guests e2e
+HOST_CHECKS := benchmarks kubernetes ansible pagesize faults oracle kernel events guests e2e
 CHECKS := build lint unit release packages docs units selinux metrics $(HOST_CHECKS)
 
 # What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
@@ -71,7 +71,7 @@ help:
 	@echo 'make soak       a long life: TICKS=$(TICKS) in time that jumps, of which some among PROCESSES=$(PROCESSES),'
 	@echo '                and SECONDS=$(SOAK_SECONDS) on this host and its own KSM, as root; 0 leaves one of them out'
 	@echo 'make release    build $(PROGRAMS)'
-	@echo 'make bench      policies side by side on this host and its own KSM, as root: hours'
+	@echo 'make bench      policies side by side on this host and its own KSM, as root: a day and more'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
 	@echo 'make fuzz       give every reader random input for SECONDS=60 each, or TARGET=NAME alone'

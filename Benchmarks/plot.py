@@ -8,9 +8,9 @@ import csv, math, pathlib, sys
 WIDTH, LEFT, RIGHT, TOP = 1200, 80, 210, 60
 SAVED, GAP, CPU, BELOW = 300, 30, 180, 70          # heights
 LEAST = .1                                          # CPU seconds, where the logarithmic axis begins
-COLORS = {'kernel': '#999999', 'no-sleep': '#56b4e9', 'original': '#8b5a2b', 'proxmox': '#cc79a7',
-               'advisor': '#f0c000', 'advisor-20': '#e69f00', 'classic': '#009e73',
-               'adaptive': '#d00000'}
+COLORS = {'none': '#cccccc', 'kernel': '#999999', 'no-sleep': '#56b4e9', 'original': '#8b5a2b', 'boosted': '#d2a679',
+          'proxmox': '#cc79a7', 'advisor': '#f0c000', 'advisor-20': '#e69f00', 'classic': '#009e73',
+          'adaptive': '#d00000'}
 
 
 def grouped(samples):

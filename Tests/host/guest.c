@@ -25,6 +25,13 @@
  * --rewrite PERCENT SECONDS
  *                  that share of all pages, always the same ones, gets new contents, like no other page's, again and
  *                  again, once in SECONDS each. They never hold anything mergeable.
+ * --become-same PERCENT SECONDS
+ *                  that share of all pages, taken from those that are like no other, becomes the same in every guest
+ *                  that has this option, over that time and mixed over all memory: in place, so that no memory comes
+ * --give-take MIB LEAST MOST
+ *                  the first MIB of the memory are the same in every guest, whatever the shares say of the rest. Each
+ *                  LEAST to MOST seconds, at random, they are given back to the kernel (MADV_DONTNEED), and at once
+ *                  filled again with what they held.
  * --busy           all other pages that are like no other get new contents too, each once in 20 seconds
  * --timed PERCENT  200 times a second write one byte to a random page and take the time; only to that share of the
  *                  pages, since the write, of the value that is there already, ends the merging of its page until
@@ -49,11 +56,12 @@
 #include <unistd.h>
 
 enum { STEP = 5000000 /* nanoseconds */, BUSY_SECONDS = 20, MOST_TIMES = 1 << 22, EQUAL_BYTE = 42 };
-enum kind { SAME, ZERO, UNIQUE, EQUAL };
+enum kind { SAME, ZERO, UNIQUE, BECOMING, EQUAL };
 
-static size_t page, pages;
+static size_t page, pages, given;
 static char *memory;
 static double same, zero, unique, rewrite, rewrite_seconds = 1, fill_seconds, timed, copies;
+static double become, become_seconds, give_mib, give_least, give_most;
 static int busy, huge;
 static uint64_t state;                          /* of the random numbers of this guest alone */
 static uint32_t times[MOST_TIMES];              /* nanoseconds of each timed write */
@@ -83,11 +91,16 @@ static void fill(size_t i, uint64_t *seed)
 }
 
 /* 61 shares no factor with 100, so every hundred pages have each remainder once: the shares are exact and mixed. */
-static int rewritten(size_t i) { return i / 100 * 61 % 100 < rewrite; }
+static int rewritten(size_t i) { return i >= given && i / 100 * 61 % 100 < rewrite; }
 static enum kind kind(size_t i)
 {
     size_t at = i * 61 % 100;
-    return rewritten(i) ? UNIQUE : at < same ? SAME : at < same + zero ? ZERO : at < same + zero + unique ? UNIQUE : EQUAL;
+    if (i < given)
+        return SAME;
+    if (rewritten(i))
+        return UNIQUE;
+    return at < same ? SAME : at < same + zero ? ZERO : at < same + zero + become ? BECOMING
+        : at < same + zero + unique ? UNIQUE : EQUAL;
 }
 
 static double now(void)
@@ -97,14 +110,20 @@ static double now(void)
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+static void fill_same(size_t i)
+{
+    uint64_t seed = i;
+    fill(i, &seed);
+}
+
 static void fill_all(void)
 {
     double began = now();
     for (size_t i = 0; i < pages && !ended; i++) {
-        uint64_t seed = i;
         switch (kind(i)) {
-        case SAME: fill(i, &seed); break;
-        case UNIQUE: fill(i, &state); break;
+        case SAME: fill_same(i); break;
+        case UNIQUE:
+        case BECOMING: fill(i, &state); break;
         case EQUAL: memset(memory + i * page, EQUAL_BYTE, page); break;
         /* The write takes a page: an untouched one would be the kernel's own zero page, and not resident. */
         case ZERO: *(volatile char *)(memory + i * page) = 0; break;
@@ -124,6 +143,29 @@ static void renew(double due, size_t *at, double *done, int (*wanted)(size_t))
         }
 }
 static int unique_only(size_t i) { return kind(i) == UNIQUE && !rewritten(i); }
+
+/* Those of the pages of --become-same whose time has come, after so many seconds. One hundredth of all pages after the
+ * other, each from the start of the memory to its end: 61 * 41 leaves a remainder of 1, so the pages with the remainder
+ * `at` of kind() are 41 * at, and each hundredth from there. */
+static void become_same(double seconds, size_t *done)
+{
+    size_t each = pages / 100 + 1, all = each * become;
+    double due = seconds < become_seconds ? all * (seconds / become_seconds) : all;
+    for (; *done < due && !ended; ++*done) {
+        size_t at = same + zero + *done / each, i = at * 41 % 100 + *done % each * 100;
+        if (i < pages && kind(i) == BECOMING)
+            fill_same(i);
+    }
+}
+
+static double give_pause(void) { return give_least + (give_most - give_least) * (next(&state) / 0x1p64); }
+static void give_and_take(void)
+{
+    if (madvise(memory, given * page, MADV_DONTNEED))
+        perror("madvise(MADV_DONTNEED)");
+    for (size_t i = 0; i < given && !ended; i++)
+        fill_same(i);
+}
 
 static void write_timed(void)
 {
@@ -182,10 +224,10 @@ static int fork_copies(void)
 /* Until SIGTERM. With nothing to do it sleeps all the time: a guest at rest costs no CPU time. */
 static void work(void)
 {
-    size_t rewrite_at = 0, busy_at = 0;
-    double began = now(), rewrites = 0, writes = 0;
+    size_t rewrite_at = 0, busy_at = 0, became = 0;
+    double began = now(), rewrites = 0, writes = 0, give_at = began + give_pause();
     double per_second = pages * rewrite / 100 / rewrite_seconds;
-    double busy_per_second = pages * (100 - rewrite) / 100 * unique / 100 / BUSY_SECONDS;
+    double busy_per_second = pages * (100 - rewrite) / 100 * (unique - become) / 100 / BUSY_SECONDS;
     struct timespec step = { 0, STEP };
     sigset_t term, open;
     /* SIGTERM comes within ppoll only, so that none comes between the look at `ended` and the sleep. */
@@ -193,13 +235,19 @@ static void work(void)
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, &open);
     while (!ended) {
-        ppoll(NULL, 0, timed > 0 || rewrite > 0 || busy ? &step : NULL, &open);
+        ppoll(NULL, 0, timed > 0 || rewrite > 0 || busy || become > 0 || given ? &step : NULL, &open);
         if (timed > 0)
             write_timed();
         if (rewrite > 0)
             renew((now() - began) * per_second, &rewrite_at, &rewrites, rewritten);
         if (busy)
             renew((now() - began) * busy_per_second, &busy_at, &writes, unique_only);
+        if (become > 0)
+            become_same(now() - began, &became);
+        if (given && now() >= give_at) {
+            give_and_take();
+            give_at = now() + give_pause();
+        }
     }
 }
 
@@ -219,6 +267,13 @@ int main(int argc, char **argv)
         else if (!strcmp(option, "--rewrite")) {
             rewrite = number(argv[++at]);
             rewrite_seconds = at < argc ? number(argv[++at]) : 0;
+        } else if (!strcmp(option, "--become-same")) {
+            become = number(argv[++at]);
+            become_seconds = number(argv[++at]);
+        } else if (!strcmp(option, "--give-take")) {
+            give_mib = number(argv[++at]);
+            give_least = number(argv[++at]);
+            give_most = number(argv[++at]);
         } else {
             fprintf(stderr, "No such option: %s\n", option);
             return 2;
@@ -226,7 +281,9 @@ int main(int argc, char **argv)
     }
     page = (size_t)sysconf(_SC_PAGESIZE);
     pages = (size_t)(at < argc ? number(argv[at]) * 1048576 / page : 0);
-    if (!pages || same + zero + unique > 100 || rewrite > 100 || rewrite_seconds <= 0 || timed > 100) {
+    given = (size_t)(give_mib * 1048576 / page);
+    if (!pages || same + zero + unique > 100 || rewrite > 100 || rewrite_seconds <= 0 || timed > 100 ||
+        become > unique || given > pages || give_most < give_least) {
         fprintf(stderr, "Usage: %s [OPTION...] MIB [ANYTHING...]\n", argv[0]);
         return 2;
     }
