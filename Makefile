@@ -43,7 +43,7 @@ DEBUG_BUILD := --explicit-target-dependency-import-check error
 HOST_CHECKS := benchmarks kubernetes ansible pagesize faults oracle kernel events guests e2e
 CHECKS := build lint unit release packages docs units selinux metrics $(HOST_CHECKS)
 
-# What systemd-analyze(1) may say of the units: tenths. 252 says 0.9 of ksmtuned.service.
+# What systemd-analyze(1) may say of the units: tenths. 252 says 1.1 of ksmtuned.service.
 SECURITY_LIMIT ?= 12
 
 # Of `make soak`.

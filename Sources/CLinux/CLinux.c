@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +170,15 @@ int linux_lock_holder(int descriptor, pid_t *holder) {
 void linux_sleep(int64_t nanoseconds) {
     struct timespec rest = { nanoseconds / 1000000000, nanoseconds % 1000000000 };
     while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {}
+}
+
+int linux_set_policy(pid_t thread, int policy) {
+    const struct sched_param none = { .sched_priority = 0 };
+    return sched_setscheduler(thread, policy, &none);
+}
+
+int linux_set_nice(pid_t thread, int nice) {
+    return setpriority(PRIO_PROCESS, (id_t)thread, nice);
 }
 
 int linux_has_capability(int number) {

@@ -19,6 +19,11 @@ package struct RecordingControl: KSMControl {
     /// What unmerging leaves in `pages_shared`.
     package var leftMerged: Int64 = 0
 
+    /// What ksmd is like; `nil` where it cannot be seen.
+    package var ksmd: KsmdState?
+    /// The errno of each try to have it scheduled in another way.
+    package var schedulingRefusal: Int32?
+
     package init() {}
 
     package func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
@@ -55,6 +60,14 @@ package struct RecordingControl: KSMControl {
         }
         guard let childFile else { return nil }
         return try ChildWrite("\(value)\n", to: childFile)
+    }
+
+    package func readKsmd() throws(KernelFileError) -> KsmdState? { ksmd }
+
+    package mutating func schedule(ksmd wanted: Scheduling) throws(KernelFileError) {
+        writes.append("ksmd=\(wanted)")
+        if let errno = schedulingRefusal { throw KernelFileError(.schedule, "ksmd (pid 45)", errno: errno) }
+        if takesEffect { ksmd?.scheduling = wanted }
     }
 
     /// Forgets what was written so far.

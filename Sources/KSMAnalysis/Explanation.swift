@@ -39,6 +39,12 @@ package struct Explanation: Equatable, Sendable {
         case .classic, .advisor: explainRule(decision, configuration)
         case .adaptive: explainAdaptive(decision, configuration)
         }
+        if decision.action == .scan, configuration.ksmdScheduling != .keep {
+            add(
+                "ksmd",
+                "scheduled by KSM_KSMD_SCHEDULING=\(configuration.ksmdScheduling.quoted) while it scans"
+                    + (configuration.ksmdScheduling == .idle ? ", so that guests have the CPUs first" : ""))
+        }
         if !followsConfiguration {
             add("note", "the configuration has changed since this decision; ksmctl reload brings it into force")
         }

@@ -14,6 +14,7 @@ struct Applier<Control: KSMControl> {
     var control: Control
     /// A write to `run` that the kernel has not finished.
     private(set) var pending: ChildWrite?
+    var ksmd: KsmdScheduler
     private var foreign = ForeignWrites()
     /// Whether KSM can be controlled, and whether what it holds can be compared.
     private var writing = Condition(.knobs)
@@ -36,8 +37,9 @@ struct Applier<Control: KSMControl> {
     /// The files that were written to, or that a write was tried of: they need not hold what was found.
     private(set) var written = KSMFileSet()
 
-    init(_ control: Control) {
+    init(_ control: Control, _ ksmd: KsmdScheduler) {
         self.control = control
+        self.ksmd = ksmd
     }
 
     mutating func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
@@ -133,9 +135,10 @@ struct Applier<Control: KSMControl> {
         case .scan:
             try override(smartScan: decision.scan?.smartScan, &knobs)
             try writePace(decision, &observer)
-            try write(run: 1, onlyIfChanged: onlyChanges)
+            try write(run: 1, onlyIfChanged: onlyChanges, &observer)
         case .stop:
-            try write(run: 0, onlyIfChanged: onlyChanges)
+            releaseKsmd(&observer)
+            try write(run: 0, onlyIfChanged: onlyChanges, &observer)
             try override(smartScan: nil, &knobs)
         }
     }
@@ -168,9 +171,12 @@ struct Applier<Control: KSMControl> {
         foreign.expected.sleepMilliseconds = decision.sleepMilliseconds
     }
 
-    private mutating func write(run: Int64, onlyIfChanged: Bool) throws(KernelFileError) {
+    private mutating func write(
+        run: Int64, onlyIfChanged: Bool, _ observer: inout some StepObserver & ~Copyable
+    ) throws(KernelFileError) {
         let isStopped = run == 0 && foreign.expected.run == 2
         if onlyIfChanged, isStopped || foreign.expected.run == run { return }
+        releaseKsmd(&observer)
         try write(run: run)
     }
 
@@ -191,6 +197,7 @@ struct Applier<Control: KSMControl> {
     ///
     /// - Returns: Whether it was begun.
     mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+        releaseKsmd(&observer)
         // What comes of it is nobody's decision: the next one writes in any case.
         foreign.expected.run = nil
         isDecisionPending = false
@@ -203,6 +210,11 @@ struct Applier<Control: KSMControl> {
             if let notice = writing.settle(error) { observer.report(notice) }
             return false
         }
+    }
+
+    /// Puts back ksmd's own scheduling, before a write that waits for its batch.
+    mutating func releaseKsmd(_ observer: inout some StepObserver & ~Copyable) {
+        ksmd.release(&control, &observer)
     }
 
     /// Takes the result of ``pending``, once it is there.

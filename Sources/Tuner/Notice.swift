@@ -48,6 +48,15 @@ package enum Notice: Equatable, Sendable {
     case notPutBack(KernelFileError)
     /// What files that were written to held before could not be read, so that it cannot be put back.
     case notKnownToRestore([KSMFile])
+    /// ksmd could not be given what the operator wants, and now it could.
+    case ksmdNotScheduled(KsmdScheduling, KernelFileError)
+    case ksmdScheduled(Scheduling)
+    /// Something else changed how ksmd is scheduled.
+    case foreignScheduling(expected: Scheduling, found: Scheduling)
+    /// ksmd was ready without a CPU for this share of the time, and has its own scheduling again.
+    case ksmdStarved(SchedulingChange, share: Double)
+    /// ksmd could not be given back what it had.
+    case ksmdNotPutBack(SchedulingChange, KernelFileError)
     /// KSM ran before, and does not at the end, since its pace could not be put back.
     case leftStopped
     /// At the end a knob could not be read or written.
@@ -120,6 +129,19 @@ extension Notice: CustomStringConvertible {
         case .notKnownToRestore(let files):
             "what \(Self.list(files)) held before the start could not be read, so it cannot be put back"
                 + (files.contains(.run) ? ": stopping KSM" : "")
+        case .ksmdNotScheduled(let wish, let error):
+            "\(error), so KSM_KSMD_SCHEDULING=\(wish.quoted) has no effect and ksmd competes with guests as ever: "
+                + "give the daemon CAP_SYS_NICE, as ksmtuned.service does, or set KSM_KSMD_SCHEDULING=keep"
+        case .ksmdScheduled(let given): "ksmd can be scheduled again, and has \(given)"
+        case .foreignScheduling(let expected, let found):
+            "something else changed ksmd's scheduling from \(expected) to \(found): leaving it so until a reload"
+        case .ksmdStarved(let change, let share):
+            "ksmd was without a CPU for \(Int64(saturating: share * 100)) % of the last seconds, and guests wait for "
+                + "locks that it holds: giving it \(change.found) for up to \(KsmdStarvation.pause.milliseconds / 1000) s "
+                + "instead of \(change.given)"
+        case .ksmdNotPutBack(let change, let error):
+            "\(error), so ksmd keeps \(change.given), and had \(change.found): put it back with "
+                + "\(change.found.remedy)"
         case .leftStopped: "KSM ran before the start, and is left stopped, since not all of its pace could be put back"
         case .knobNotPutBack(let knob, let error): "\(error), so \(knob.file.name) is not put back"
         case .source(let notice): notice.description
@@ -135,6 +157,14 @@ extension Notice {
             text += file.name
         }
         return text
+    }
+}
+
+extension Scheduling {
+    /// The commands that give it to ksmd.
+    fileprivate var remedy: String {
+        let option = policy == .idle ? "-i" : policy == .batch ? "-b" : "-o"
+        return "chrt \(option) -p 0 $(pgrep -x ksmd) && renice -n \(nice) -p $(pgrep -x ksmd)"
     }
 }
 

@@ -29,6 +29,8 @@ extension Tuner {
     ///
     /// A change that needs everything unmerged is only begun here; it goes on when the child of ``pending`` has ended.
     package mutating func applyKnobs(_ observer: inout some StepObserver & ~Copyable) {
+        // Some of them wait for ksmd's batch, and a reload may want another scheduling.
+        applier.releaseKsmd(&observer)
         guard pending == nil else {
             areKnobsDue = true
             return

@@ -4,8 +4,8 @@ package import KSMPolicy
 extension Tuner {
     /// Does what `KSM_ON_EXIT=` says, except for the write to `run`, which may take long.
     ///
-    /// The advisor is put back whatever is said: it is the operator's, and the daemon only displaced it. What cannot be
-    /// put back is reported, and does not keep the rest from it.
+    /// ksmd's scheduling and the advisor are put back whatever is said: they are the operator's, and the daemon only displaced
+    /// them. What cannot be put back is reported, and does not keep the rest from it.
     ///
     /// - Parameters:
     ///   - found: What the knobs held before the first decision.
@@ -14,6 +14,7 @@ extension Tuner {
     package mutating func leave(
         found: KnobValues, missing: [KSMFile] = [], _ observer: inout some StepObserver & ~Copyable
     ) -> Int64? {
+        applier.releaseKsmd(&observer)
         attempt(&observer) { (tuner) throws(KernelFileError) in
             try tuner.applier.override(smartScan: nil, &tuner.knobs)
         }

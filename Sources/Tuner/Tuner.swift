@@ -27,15 +27,16 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     ///   - configuration: A configuration that fits this host.
     ///   - policy: Made from it.
     ///   - foundKnobs: What a daemon that crashed had found in the knobs that it changed.
+    ///   - ksmd: What it had changed of ksmd's scheduling.
     package init(
         _ paths: HostPaths, control: Control, configuration: Configuration, policy: ClassicPolicy,
-        foundKnobs: KnobSettings = KnobSettings()
+        foundKnobs: KnobSettings = KnobSettings(), ksmd: SchedulingChange? = nil
     ) throws(KernelFileError) {
         self.configuration = configuration
         reportedTotal = policy.total
         self.policy = Policy(configuration, classic: policy, cpus: Host.cpus, pageSize: Host.pageSize)
         sampler = try Sampler(paths, configuration)
-        applier = Applier(control)
+        applier = Applier(control, KsmdScheduler(configuration, inheriting: ksmd))
         knobs = KnobSettler(configuration, found: foundKnobs, takesEffect: control.takesEffect)
     }
 
@@ -54,6 +55,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         reportedTotal = policy.total
         self.policy.adopt(configuration, classic: policy, cpus: Host.cpus, pageSize: Host.pageSize)
         knobs.adopt(configuration)
+        applier.ksmd.adopt(configuration)
     }
 
     // MARK: Events

@@ -93,7 +93,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         let now = Waiter.now
         lookForFound()
         // Before anything is written, so that a crash loses nothing of what was found.
-        if decisions == 0 { publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log) }
+        if decisions == 0 { publishFound() }
         hasDecided = false
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
             if policyPause != nil { policyPause = .seconds(1) }
@@ -101,20 +101,34 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         }
         hasDecided = true
         policyPause = decision.pause
+        if decision.action == .scan { scheduleKsmd(at: now) }
         if recorder.isDue(decision, at: now, reporter.log) {
             var record = tuner.historyRecord(decision, guests: guests, time: HostClock.wallTime)
             record.bootTime = HostClock.now(boot: boot)
             recorder.append(record, of: decision, at: now, reporter.log)
         }
-        guard publisher.isDue(decision, at: now) || publisher.state.foundKnobs != tuner.foundKnobs else { return }
+        let isNewFound = publisher.state.foundKnobs != tuner.foundKnobs || publisher.state.ksmd != tuner.ksmdChange
+        guard publisher.isDue(decision, at: now) || isNewFound else { return }
         publisher.publish(
             StateRecord.Report(
                 decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
                 guests: Int64(guests), saved: tuner.saved,
                 sentence: decision.sentence),
-            tuner.tally, foundKnobs: tuner.foundKnobs, at: now,
+            tuner.tally, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
             reporter.log)
+    }
+
+    /// A single decision leaves ksmd's scheduling alone: nobody would see that ksmd starves, or put it back.
+    private mutating func scheduleKsmd(at now: Instant) {
+        guard !options.isOnce else { return }
+        if tuner.rememberKsmd(at: now) { publishFound() }
+        tuner.scheduleKsmd(at: now, &reporter)
+    }
+
+    private mutating func publishFound() {
+        publisher.publish(
+            found: found.values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
     }
 
     /// The start ends with the second decision: the first one finds everything new, the second one what is known, and
@@ -192,14 +206,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// What could not be read at start is read before it is written to, and kept before that too.
     private mutating func lookForFound() {
         guard !found.unknown.isEmpty, found.readAgain(tuner.control, written: tuner.written) else { return }
-        publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log)
+        publishFound()
     }
 
     private mutating func applyKnobs() {
         // First to the state file, so that a crash between the two loses nothing.
         lookForFound()
         if tuner.rememberKnobs() {
-            publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, reporter.log)
+            publishFound()
         }
         tuner.applyKnobs(&reporter)
     }

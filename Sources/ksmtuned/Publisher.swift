@@ -30,20 +30,22 @@ struct Publisher: ~Copyable {
     ///
     /// - Parameter remark: What stands before it in the status line.
     mutating func publish(
-        _ report: StateRecord.Report, _ tally: Tally, foundKnobs: KnobSettings, at now: Instant, remark: String,
-        _ log: Log
+        _ report: StateRecord.Report, _ tally: Tally, foundKnobs: KnobSettings, ksmd: SchedulingChange?,
+        at now: Instant,
+        remark: String, _ log: Log
     ) {
         published.hear(report.decision, at: now)
         state.report = report
         state.tally = tally
-        publish(found: state.found, foundKnobs: foundKnobs, log)
+        publish(found: state.found, foundKnobs: foundKnobs, ksmd: ksmd, log)
         notify(report, remark)
     }
 
-    /// Publishes what the changed knobs held before.
-    mutating func publish(found: KnobValues, foundKnobs: KnobSettings, _ log: Log) {
+    /// Publishes what the changed knobs and ksmd's scheduling were before.
+    mutating func publish(found: KnobValues, foundKnobs: KnobSettings, ksmd: SchedulingChange?, _ log: Log) {
         state.found = found
         state.foundKnobs = foundKnobs
+        state.ksmd = ksmd
         guard isWriting else { return }
         do throws(KernelFileError) {
             try write()

@@ -63,8 +63,8 @@ struct Reporter: StepObserver, ~Copyable {
         case .failed(.knobs, let error) where isEnding:
             log.write(.warning, .failed, Notice.notPutBack(error).description)
         case .failed, .noAdvisor: log.write(.warning, .failed, notice.description)
-        case .recovered, .knobRecovered: log.write(.notice, .recovered, notice.description)
-        case .foreignWrite: log.write(.notice, .foreignWrite, notice.description)
+        case .recovered, .knobRecovered, .ksmdScheduled: log.write(.notice, .recovered, notice.description)
+        case .foreignWrite, .foreignScheduling: log.write(.notice, .foreignWrite, notice.description)
         case .displacedAdvisor, .restartedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
         case .memoryChanged(_, let policy):
             log.write(.notice, .memoryChanged, notice.description)
@@ -76,9 +76,10 @@ struct Reporter: StepObserver, ~Copyable {
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
         case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)
         case .knobWaits: log.write(.warning, .unmergeRefused, notice.description)
-        case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack:
+        case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack, .ksmdNotPutBack:
             log.write(.error, .failed, notice.description)
-        case .knobFailed, .noKnob: log.write(.warning, .failed, notice.description)
+        case .knobFailed, .noKnob, .ksmdNotScheduled: log.write(.warning, .failed, notice.description)
+        case .ksmdStarved: log.write(.notice, .knobChanged, notice.description)
         case .source: log.write(.notice, .failed, notice.description)
         }
     }

@@ -101,10 +101,11 @@ struct Start {
                 "\(paths.state) of a daemon that was killed says \(line), which the kernel's file cannot have held: "
                     + "it is not put back")
         }
-        let state = StateRecord(
+        var state = StateRecord(
             pid: getpid(), found: found.values, foundKnobs: previous?.foundKnobs ?? KnobSettings())
+        state.ksmd = previous?.ksmd
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
-        let tuner = try makeTuner(control, configuration, policy, state.foundKnobs)
+        let tuner = try makeTuner(control, configuration, policy, state)
         var daemon = Daemon(
             paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state,
             found: found, isStateInherited: previous != nil)
@@ -156,11 +157,12 @@ struct Start {
     }
 
     private func makeTuner<Control: KSMControl>(
-        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy, _ foundKnobs: KnobSettings
+        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy, _ state: StateRecord
     ) throws(Refusal) -> Tuner<Control> {
         do throws(KernelFileError) {
             return try Tuner(
-                paths, control: control, configuration: configuration, policy: policy, foundKnobs: foundKnobs)
+                paths, control: control, configuration: configuration, policy: policy,
+                foundKnobs: state.foundKnobs, ksmd: state.ksmd)
         } catch {
             throw Refusal(error, .unavailable, ", so guests cannot be seen")
         }

@@ -5,6 +5,43 @@ import KSMPolicy
 import Testing
 
 @Suite struct KSMDirectoryTests {
+    @Test func `ksmd of a tree is nobody's here, and is not touched`() throws {
+        let host = FakeHost()
+        host.setProcess(45, comm: "ksmd", resident: 0)
+        host.write("45 (ksmd) R" + String(repeating: " 0", count: 49) + "\n", to: "proc/45/stat")
+        host.write("1000 2000 3\n", to: "proc/45/schedstat")
+        let kernel = KSMDirectory(host.paths)
+        let state = try kernel.readKsmd()
+        #expect(state == nil)
+        #expect(throws: KernelFileError(.schedule, "ksmd", errno: 3)) {
+            try kernel.schedule(ksmd: Scheduling(.idle, nice: 0))
+        }
+    }
+
+    @Test func `How a thread is scheduled stands in its stat, behind a name that may hold anything`() throws {
+        let host = FakeHost()
+        host.setProcess(45, comm: "ksmd", resident: 0)
+        let thread = try #require(try KSMThread(host.paths))
+        #expect(try thread.scheduling() == nil)
+        func stat(state: String = "S", nice: String = "5", policy: String = "5") -> String {
+            "45 (a) R (ksmd) \(state) 2 0 0 0 -1 2097216 0 0 0 0 0 18749 0 0 25 \(nice) 1 0 13 0 0 18446744073709551615 "
+                + "0 0 0 0 0 0 0 2147483647 0 1 0 0 17 1 0 \(policy) 0 0 0 0 0 0 0 0 0 0 0\n"
+        }
+        host.write(stat(), to: "proc/45/stat")
+        #expect(try thread.scheduling()! == (Scheduling(.idle, nice: 5), false))
+        host.write(stat(state: "R", nice: "-20", policy: "0"), to: "proc/45/stat")
+        #expect(try thread.scheduling()! == (Scheduling(.other, nice: -20), true))
+        #expect(try thread.state() == nil)
+        host.write("7 8 9\n", to: "proc/45/schedstat")
+        let state = KsmdState(
+            scheduling: Scheduling(.other, nice: -20), isReady: true, cpu: .nanoseconds(7), waited: .nanoseconds(8))
+        #expect(try thread.state() == state)
+        for text in ["", "45 (ksmd)", "45 (ksmd) S 2", stat(nice: "20"), stat(policy: "4"), stat(policy: "x")] {
+            host.write(text, to: "proc/45/stat")
+            #expect(try thread.scheduling() == nil, "\(text)")
+        }
+    }
+
     @Test func `a value is written with a line break`() throws {
         let host = FakeHost()
         let kernel = KSMDirectory(host.paths)

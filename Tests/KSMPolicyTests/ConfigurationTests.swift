@@ -81,6 +81,7 @@ import Testing
             KSM_STEP_BURST=0.2
             KSM_YIELD_MIN=51
             KSM_ADAPTIVE_START=threshold
+            KSM_KSMD_SCHEDULING="nice 6"
             KSM_ADVISOR_SCAN_TIME=201
             KSM_ADVISOR_CPU_MAX=71
             KSM_ADVISOR_NPAGES_MIN=501
@@ -119,6 +120,7 @@ import Testing
         expected.burstStep = .milliseconds(200)
         expected.yieldMinimum = Bytes(mebibytes: 51)
         expected.adaptiveStart = .threshold
+        expected.ksmdScheduling = .nice(6)
         expected.advisorScanTime = .seconds(201)
         expected.advisorCPUMaximumPercent = 71
         expected.advisorPagesMinimum = 501

@@ -438,6 +438,16 @@ extension DoctorFixture {
         DoctorFixture(
             "knobs", .warn, "not as configured", on: { $0.configuration.mergeAcrossNodes = .no },
             off: { $0.configuration.mergeAcrossNodes = .yes }),
+        DoctorFixture(
+            "knobs", .warn, "ksmd is not scheduled as configured",
+            on: {
+                $0.configuration.ksmdScheduling = .idle
+                $0.ksm.scheduling = Scheduling(.other, nice: 5)
+            },
+            off: {
+                $0.configuration.ksmdScheduling = .idle
+                $0.ksm.scheduling = Scheduling(.idle, nice: 5)
+            }),
         DoctorFixture("knobs", .skip, "no daemon", on: { $0.daemon = .none }),
         DoctorFixture("knobs", .skip, "no decision", on: { $0.state = nil }),
 

@@ -8,7 +8,8 @@ import Testing
         .deletingLastPathComponent()
 
     private static let documents = [
-        "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operations.md", "docs/migration.md",
+        "README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/operations.md", "docs/neighbours.md",
+        "docs/migration.md",
         "docs/faq.md", "docs/portability.md", "packaging/kubernetes/README.md", "packaging/ansible/README.md",
     ]
     /// Those that say where in the sources something is.

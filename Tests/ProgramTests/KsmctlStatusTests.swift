@@ -97,6 +97,35 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test func `How ksmd is scheduled, and what it had`() async throws {
+        let host = Self.shortHost()
+        let schema = try JSONSchema("status")
+        host.setProcess(45, comm: "ksmd", resident: 0)
+        host.write("0 0 0\n", to: "proc/45/schedstat")
+        func stat(policy: Int) -> String {
+            "45 (ksmd) S 2 0 0 0 -1 2097216 0 0 0 0 0 18749 0 0 25 5" + String(repeating: " 0", count: 21)
+                + " \(policy) 0 0\n"
+        }
+        host.write(stat(policy: 0), to: "proc/45/stat")
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        #expect(try Self.report(host).text(.plain).contains("CPU s since boot, SCHED_OTHER, nice 5\n"))
+        host.write(stat(policy: 5), to: "proc/45/stat")
+        host.write(
+            host.read("run/ksmtuned/state")!
+                + "FOUND_KSMD_POLICY=other\nFOUND_KSMD_NICE=5\nKSMD_POLICY=idle\nKSMD_NICE=5\n",
+            to: "run/ksmtuned/state")
+        #expect(try Self.report(host).text(.plain).contains("CPU s since boot, SCHED_IDLE (was SCHED_OTHER, nice 5)\n"))
+        let outcome = try await Program.ksmctl.run(["status", "--json", host.rootOption])
+        #expect(schema.problems(outcome.output) == [])
+        for line in ["\"ksmd_policy\" : \"idle\"", "\"found_ksmd_policy\" : \"other\"", "\"found_ksmd_nice\" : 5"] {
+            #expect(outcome.output.contains(line))
+        }
+        // Something else changed it since: what the daemon found says nothing of now.
+        host.write(stat(policy: 0), to: "proc/45/stat")
+        #expect(!(try Self.report(host).text(.plain).contains("(was ")))
+        withExtendedLifetime(daemon) {}
+    }
+
     // MARK: Against the decision
 
     @Test func `What the daemon did not decide is said in the first line, with what may have written it`() throws {

@@ -132,7 +132,8 @@ import Testing
             "samples", "gaps", "starts", "ok",
             "warnings", "failures", "skipped", "run", "advisor_mode", "merge_across_nodes", "max_page_sharing",
             "use_zero_pages", "smart_scan", "full_scans", "stable_node_chains", "stable_node_dups", "cpu_weight",
-            "cpu_max", "decided_run", "items", "items_per_merged_page", "oom_kills", "processes", "machines",
+            "cpu_max", "decided_run", "ksmd_nice", "found_ksmd_nice", "items", "items_per_merged_page", "oom_kills",
+            "processes", "machines",
         ]
         for property in try Self.all() where ["integer", "number"].contains(property.type) {
             let isCount = counts.contains(property.name) || property.name.contains("pages")

@@ -5,12 +5,12 @@ its own in a temporary folder; only /sys/kernel/mm/ksm and /run/ksmtuned are the
 
 They need root, a C compiler, about 1 GiB of memory, and a host on which neither KSM nor another ksmtuned is in use.
 """
-import os, re, signal, socket, subprocess, time
+import contextlib, os, re, signal, socket, subprocess, time
 import pytest
-from shared.kernel import (KSM, PAGE, as_after_boot, free_memory, has, knobs, ksm, meminfo, need_memory, read, set_ksm,
-                           write)
+from shared.kernel import (KSM, PAGE, as_after_boot, free_memory, has, knobs, ksm, meminfo, need_memory, read,
+                           schedule_ksmd, scheduling_of_ksmd, set_ksm, write)
 from shared.needs import Missing, compiler, need
-from shared.processes import LIMIT, wait_for
+from shared.processes import LIBC, LIMIT, wait_for
 from shared.tested import QUIET, STATE, TestStage, expected_sleep, need_namespaces, state
 
 # Configurations that decide the same on every host.
@@ -443,6 +443,163 @@ def test_a_killed_adaptive_daemon_is_taken_over(stage):
     second.end()
 
 
+# --- How ksmd is scheduled -----------------------------------------------------------------------------------------
+
+# ksmd takes a hundredth of a CPU for hundreds of MiB, so that a scan lasts as long as a test looks.
+SLOW = 'KSM_CPU_MAX=1\nKSM_CPU_PROBE=1\n'
+IDLE = os.SCHED_IDLE, 5
+
+
+@contextlib.contextmanager
+def ksmd_had(policy=os.SCHED_OTHER, nice=5):
+    """ksmd is scheduled so for a while, as the host's operator may have done it."""
+    found = scheduling_of_ksmd()
+    schedule_ksmd(policy, nice)
+    try:
+        yield policy, nice
+    finally:
+        schedule_ksmd(*found)
+
+
+def scheduled(wanted):
+    wait_for(f'ksmd scheduled as {wanted}', lambda: scheduling_of_ksmd() == wanted)
+
+
+def slow_scan(stage, *texts, **settings):
+    """An adaptive daemon in the middle of a scan."""
+    stage.guest(600, '--unique', '50')
+    d = stage.daemon(QUIET, ADAPTIVE, SLOW, *texts, **settings)
+    wait_for('a burst', lambda: ksm('run') == 1)
+    return d
+
+
+def test_ksmd_is_SCHED_IDLE_in_a_scan_of_the_adaptive_policy_and_not_at_rest(stage):
+    with ksmd_had() as before:
+        d = stage.daemon(QUIET, ADAPTIVE)
+        wait_for('rest', lambda: state()['REASON'] == 'nothing-to-gain' and ksm('run') == 0)
+        assert scheduling_of_ksmd() == before, 'at rest'
+        stage.guest(300, '--unique', '90')
+        scheduled(IDLE)
+        assert ksm('run') == 1, 'run'
+        wait_for('rest', lambda: ksm('run') == 0)
+        scheduled(before)
+        d.end()
+        # It is a matter of course, but for a host whose CPUs are all taken.
+        said = [line for line in d.said().splitlines() if 'SCHED' in line and 'ksmd was without a CPU' not in line]
+        assert not said, said
+
+
+@pytest.mark.parametrize('way', end_ways())
+def test_ksmd_has_its_own_scheduling_back_at_the_end(stage, way):
+    with ksmd_had(nice=7) as before:
+        d = slow_scan(stage, f'KSM_ON_EXIT={way}\n')
+        scheduled((os.SCHED_IDLE, 7))
+        s = wait_for('the state', lambda: 'FOUND_KSMD_POLICY' in state() and state())
+        assert (s['FOUND_KSMD_POLICY'], s['FOUND_KSMD_NICE'], s['KSMD_POLICY']) == ('other', '7', 'idle'), 'state'
+        d.end()
+        assert scheduling_of_ksmd() == before, way
+
+
+def test_after_SIGKILL_in_a_scan_the_next_daemon_puts_ksmd_back(stage):
+    with ksmd_had(policy=os.SCHED_BATCH, nice=3) as before:
+        d = slow_scan(stage)
+        scheduled((os.SCHED_IDLE, 3))
+        d.signal('KILL')
+        d.wait()
+        assert scheduling_of_ksmd() == (os.SCHED_IDLE, 3), 'after SIGKILL'
+        set_ksm(run=0)
+        # The next one finds nothing to scan, and is told to leave ksmd alone.
+        d = stage.daemon(QUIET, AT_EASE, 'KSM_KSMD_SCHEDULING=keep\n')
+        assert scheduling_of_ksmd() == before, 'after the start'
+        assert 'FOUND_KSMD_POLICY' not in state(), 'state'
+        d.end()
+
+
+def test_a_nice_value_is_given_and_a_reload_gives_another(stage):
+    with ksmd_had() as before:
+        d = slow_scan(stage, 'KSM_KSMD_SCHEDULING="nice 12"\n')
+        scheduled((os.SCHED_OTHER, 12))
+        for text, wanted in ('idle', IDLE), ('"nice -3"', (os.SCHED_OTHER, -3)), ('keep', before):
+            write(d.configuration, read(d.configuration) + f'KSM_KSMD_SCHEDULING={text}\n')
+            d.reload()
+            scheduled(wanted)
+        d.end()
+        assert scheduling_of_ksmd() == before
+
+
+def test_keep_and_the_classic_policy_leave_ksmd_alone(stage):
+    with ksmd_had() as before:
+        for settings in (QUIET + ALWAYS_SHORT,), (QUIET, ADAPTIVE, SLOW, 'KSM_KSMD_SCHEDULING=keep\n'):
+            guest = stage.guest(300, '--unique', '50')
+            d = stage.daemon(*settings)
+            wait_for('a scan', lambda: ksm('run') == 1)
+            d.signal('USR1')
+            wait_for('the state', lambda: state().get('ACTION') == 'scan')
+            assert scheduling_of_ksmd() == before, settings
+            d.end()
+            guest.kill()
+            as_after_boot()
+
+
+def test_what_somebody_else_gives_ksmd_is_told_once_and_left(stage):
+    with ksmd_had():
+        d = slow_scan(stage)
+        scheduled(IDLE)
+        schedule_ksmd(os.SCHED_OTHER, 9)
+        wait_for('the message', lambda: "something else changed ksmd's scheduling" in d.said())
+        for _ in range(3):
+            d.decide()
+        assert (ksm('run'), scheduling_of_ksmd()) == (1, (os.SCHED_OTHER, 9)), 'it is left'
+        assert d.said().count("something else changed ksmd's") == 1, d.said()
+        d.end()
+        assert scheduling_of_ksmd() == (os.SCHED_OTHER, 9), 'at the end, too'
+
+
+def test_without_the_capability_it_says_so_once_and_goes_on(stage):
+    # 24 is PR_CAPBSET_DROP, and CAP_SYS_NICE is number 23.
+    with ksmd_had() as before:
+        d = slow_scan(stage, before=lambda: LIBC.prctl(24, 23, 0, 0, 0))
+        wait_for('the message', lambda: 'CAP_SYS_NICE' in d.said())
+        for _ in range(3):
+            d.signal('USR1')
+        wait_for('a merge', lambda: ksm('pages_scanned') > 0)
+        assert d.said().count('CAP_SYS_NICE') == 1, d.said()
+        assert scheduling_of_ksmd() == before
+        d.end()
+
+
+def test_a_dry_run_and_a_single_decision_leave_ksmd_as_it_is(stage):
+    with ksmd_had() as before:
+        stage.guest(300, '--unique', '50')
+        d = stage.daemon(QUIET, ADAPTIVE, arguments=['--dry-run'])
+        wait_for('the word', lambda: 'would have ksmd scheduled as SCHED_IDLE' in d.said())
+        assert scheduling_of_ksmd() == before, 'dry run'
+        d.signal('TERM')
+        assert d.wait() == 0, 'exit status'
+        d = stage.daemon(ALWAYS_SHORT, 'KSM_KSMD_SCHEDULING=idle\n', arguments=['--once'], ready=False)
+        assert d.wait() == 0, 'exit status'
+        assert (ksm('run'), scheduling_of_ksmd()) == (1, before), 'once'
+
+
+def test_a_ksmd_that_gets_no_CPU_has_its_own_scheduling_back(stage):
+    """Two processes for each CPU want all of it, so that a thread under SCHED_IDLE gets a thousandth."""
+    with ksmd_had() as before:
+        spinners = [stage.start(['sh', '-c', 'while :; do :; done']) for _ in range(2 * os.cpu_count())]
+        d = stage.daemon(QUIET, ADAPTIVE)
+        stage.guest(300, '--unique', '90')
+        wait_for('SCHED_IDLE', lambda: scheduling_of_ksmd() == IDLE)
+        wait_for('the message', lambda: 'ksmd was without a CPU' in d.said())
+        assert scheduling_of_ksmd() == before
+        for spinner in spinners:
+            spinner.kill()
+        wait_for('rest', lambda: ksm('run') == 0)
+        assert d.said().count('ksmd was without a CPU') == 1, d.said()
+        d.end()
+        assert scheduling_of_ksmd() == before
+
+
+# --- The advisor policy --------------------------------------------------------------------------------------------
+
 def test_the_advisor_policy_hands_over_the_pace_and_restores_it(stage):
     need_advisor()
     names = ('advisor_target_scan_time', 'advisor_max_cpu', 'advisor_min_pages_to_scan', 'advisor_max_pages_to_scan')
@@ -569,7 +726,8 @@ def test_check_config_says_the_same_and_touches_nothing(stage):
 def test_LOGFILE_gets_dated_lines_and_is_reopened_on_HUP(stage):
     log = f'{stage.folder}/log'
     d = stage.daemon(QUIET, ALWAYS_SHORT, STEPS, f'DEBUG=0\nLOGFILE={log}\n', ready=False)
-    wait_for('the first decision', state)          # with a LOGFILE, standard error is for what needs attention
+    # With a LOGFILE, standard error is for what needs attention. The state is there before the first decision.
+    wait_for('the first decision', lambda: state().get('ACTION'))
     date = r'\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}: '
     lines = read(log).splitlines()
     total = meminfo('MemTotal')

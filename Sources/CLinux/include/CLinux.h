@@ -51,6 +51,13 @@ int linux_lock_holder(int descriptor, pid_t *holder);
 /* Sleeps; a signal does not end it. */
 void linux_sleep(int64_t nanoseconds);
 
+/* Gives a thread a policy of sched(7) that needs no priority: sched_setscheduler(2). Its nice value stays. Returns 0, or
+ * -1. */
+int linux_set_policy(pid_t thread, int policy);
+
+/* Gives a thread a nice value: setpriority(2). Returns 0, or -1. */
+int linux_set_nice(pid_t thread, int nice);
+
 /* Whether this thread may use a capability now: 1 or 0. */
 int linux_has_capability(int number);
 

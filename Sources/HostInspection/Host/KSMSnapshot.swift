@@ -27,6 +27,8 @@ package struct KSMSnapshot: Equatable, Sendable {
     /// ksmd's time on a CPU since boot, and waiting for one, as far as it is known.
     package var cpu: Duration?
     package var waited: Duration?
+    /// How it is scheduled, as far as that is known.
+    package var scheduling: Scheduling?
     /// Of each file that is there and could not be read, why: what it holds is not known.
     package var failures: [KSMFile: KernelFileError] = [:]
 
@@ -70,9 +72,12 @@ package struct KSMSnapshot: Equatable, Sendable {
         stableNodeChains = value(.stableNodeChains)
         stableNodeDuplicates = value(.stableNodeDuplicates)
         do throws(KernelFileError) {
-            let times = try KSMThread(paths)?.times()
+            let thread = try KSMThread(paths)
+            let times = try thread?.times()
             cpu = times?.cpu
             waited = times?.waited
+            // Of a tree too: it is only looked at.
+            scheduling = try thread?.scheduling()?.scheduling
         } catch {
             threadFailure = error
         }

@@ -3,7 +3,7 @@ internal import Glibc
 /// A file of the host that could not be used: what was tried, on which file, and why it failed.
 package struct KernelFileError: Error, Equatable, Sendable {
     package enum Operation: String, Sendable {
-        case open, read, write, create, list, lock, replace, understand, signal
+        case open, read, write, create, list, lock, replace, understand, signal, schedule
     }
 
     package var operation: Operation

@@ -21,6 +21,12 @@ package struct DryRun: KSMControl {
         say("would write \(text) to \(kernel.path(file))")
     }
 
+    package func readKsmd() throws(KernelFileError) -> KsmdState? { try kernel.readKsmd() }
+
+    package func schedule(ksmd wanted: Scheduling) {
+        say("would have ksmd scheduled as \(wanted)")
+    }
+
     package func beginWriting(run value: Int64) -> ChildWrite? {
         write(String(value), to: .run)
         return nil

@@ -19,6 +19,15 @@ package protocol KSMControl {
 
     /// Begins a write to ``KSMFile/run`` that may take long, in a child.
     mutating func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite?
+
+    /// The kernel's thread that scans.
+    ///
+    /// - Returns: `nil` where it cannot be seen, or is none of this tree's: a number of a process below `--root` is
+    ///   another process here.
+    func readKsmd() throws(KernelFileError) -> KsmdState?
+
+    /// Has the kernel schedule that thread so, whatever it has now.
+    mutating func schedule(ksmd wanted: Scheduling) throws(KernelFileError)
 }
 
 extension KSMControl {

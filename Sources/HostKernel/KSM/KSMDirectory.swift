@@ -5,10 +5,13 @@ package import KSMPolicy
 package struct KSMDirectory: KSMControl {
     private let folder: String
     private let files: [KernelFile]
+    /// Looked at once a second at most; `nil` for a tree, whose processes are not those of this kernel.
+    private let thread: KSMThreadFinder?
 
     package init(_ paths: HostPaths) {
         folder = paths.ksm
         files = KSMFile.allCases.map { KernelFile("\(paths.ksm)/\($0.name)", isHeld: !paths.isStandIn) }
+        thread = paths.isStandIn ? nil : KSMThreadFinder(paths, isHeld: false)
     }
 
     package var takesEffect: Bool { true }
@@ -52,6 +55,17 @@ package struct KSMDirectory: KSMControl {
 
     package func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
         try ChildWrite("\(value)\n", to: path(.run))
+    }
+
+    package func readKsmd() throws(KernelFileError) -> KsmdState? {
+        try thread?.find(at: Waiter.now)?.state()
+    }
+
+    package func schedule(ksmd wanted: Scheduling) throws(KernelFileError) {
+        guard let thread = thread?.find(at: Waiter.now), let present = try thread.scheduling()?.scheduling else {
+            throw KernelFileError(.schedule, "ksmd", errno: ESRCH)
+        }
+        try thread.schedule(wanted, over: present)
     }
 
     /// Makes sure that the daemon can do its work here, without changing anything.

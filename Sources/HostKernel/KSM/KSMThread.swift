@@ -1,15 +1,19 @@
+internal import CLinux
 internal import Glibc
-internal import KSMPolicy
+package import KSMPolicy
 
-/// The kernel's thread that scans, `ksmd`, and the CPU time it took.
+/// The kernel's thread that scans, `ksmd`: the CPU time it took, and how it is scheduled.
 package struct KSMThread {
+    package let pid: Int32
     private let schedstat: KernelFile
+    private let stat: KernelFile
 
     /// Looks for the thread among all processes. It is there since boot and stays.
     ///
+    /// - Parameter isHeld: Whether its times are read so often that their file is held open.
     /// - Returns: `nil` where it cannot be seen: in a pid namespace of its own, or a tree without it.
     /// - Throws: ``KernelFileError`` where a process could not be looked at, which may be the one.
-    package init?(_ paths: HostPaths) throws(KernelFileError) {
+    package init?(_ paths: HostPaths, isHeld: Bool = true) throws(KernelFileError) {
         var listing = try ProcessListing(paths)
         var found: Int32?
         var failure: KernelFileError?
@@ -26,7 +30,9 @@ package struct KSMThread {
             if let failure { throw failure }
             return nil
         }
-        schedstat = KernelFile("\(paths.proc)/\(found)/schedstat", isHeld: !paths.isStandIn)
+        pid = found
+        schedstat = KernelFile("\(paths.proc)/\(found)/schedstat", isHeld: isHeld && !paths.isStandIn)
+        stat = KernelFile("\(paths.proc)/\(found)/stat", isHeld: false)
     }
 
     /// Anybody may call a process ksmd, but only the kernel's have no memory.
@@ -49,18 +55,79 @@ package struct KSMThread {
     }
 }
 
+extension KSMThread {
+    /// How it is scheduled, and whether it runs or is ready to run; `nil` where the kernel does not say, or says what
+    /// this program does not know.
+    package func scheduling() throws(KernelFileError) -> (scheduling: Scheduling, isReady: Bool)? {
+        try KernelFileError.unlessMissing { () throws(KernelFileError) in Self.scheduling(try stat.read(limit: 1024)) }
+    }
+
+    /// - Parameter stat: As in proc_pid_stat(5). Its second field, the name, ends with the last bracket.
+    static func scheduling(_ stat: [UInt8]) -> (scheduling: Scheduling, isReady: Bool)? {
+        guard let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = stat[(name + 1)...].split(separator: UInt8(ascii: " "))
+        // The first of them is the third of the file.
+        func number(_ field: Int) -> Int64? {
+            guard fields.indices.contains(field - 3) else { return nil }
+            return Int64(String(decoding: fields[field - 3], as: UTF8.self))
+        }
+        guard let state = fields.first?.first, let nice = number(19), Scheduling.niceValues.contains(nice),
+            let policy = number(41).flatMap({ Scheduling.Policy(rawValue: $0) })
+        else { return nil }
+        return (Scheduling(policy, nice: nice), state == UInt8(ascii: "R"))
+    }
+
+    /// What the daemon looks at; `nil` where some of it is not known.
+    package func state() throws(KernelFileError) -> KsmdState? {
+        guard let (scheduling, isReady) = try scheduling(), let times = try times() else { return nil }
+        return KsmdState(scheduling: scheduling, isReady: isReady, cpu: times.cpu, waited: times.waited)
+    }
+
+    /// Gives it another scheduling, of those that are plain. The priorities of others need more than is put back.
+    ///
+    /// Not sched_setattr(2), which would do both at once: what it asks for lies in memory, where a filter of system
+    /// calls cannot see whether it is real time.
+    ///
+    /// - Throws: ``KernelFileError/isDenied`` without CAP_SYS_NICE.
+    package func schedule(_ wanted: Scheduling, over present: Scheduling) throws(KernelFileError) {
+        if wanted.policy != present.policy, linux_set_policy(pid, Int32(wanted.policy.rawValue)) < 0 { throw failure }
+        if wanted.nice != present.nice, linux_set_nice(pid, Int32(wanted.nice)) < 0 { throw failure }
+    }
+
+    private var failure: KernelFileError { KernelFileError(.schedule, "ksmd (pid \(pid))", errno: errno) }
+}
+
+/// ksmd at one moment.
+package struct KsmdState: Equatable, Sendable {
+    package var scheduling: Scheduling
+    /// Whether it runs or is ready to run.
+    package var isReady: Bool
+    /// Its time on a CPU since boot, and ready to run without one.
+    package var cpu: Duration
+    package var waited: Duration
+
+    package init(scheduling: Scheduling, isReady: Bool = false, cpu: Duration = .zero, waited: Duration = .zero) {
+        self.scheduling = scheduling
+        self.isReady = isReady
+        self.cpu = cpu
+        self.waited = waited
+    }
+}
+
 /// Finds the thread when it is asked for, and looks again where the look failed: once a minute, since a look at all
 /// processes has its price.
 final class KSMThreadFinder {
     private static var pause: Duration { .seconds(60) }
 
     private let paths: HostPaths
+    private let isHeld: Bool
     private var thread: KSMThread?
     /// When the next look is due; `nil` where none is needed.
     private var due: Instant? = Instant(nanoseconds: 0)
 
-    init(_ paths: HostPaths) {
+    init(_ paths: HostPaths, isHeld: Bool = true) {
         self.paths = paths
+        self.isHeld = isHeld
     }
 
     /// - Parameter now: The time by the monotonic clock.
@@ -68,7 +135,7 @@ final class KSMThreadFinder {
     func find(at now: Instant) -> KSMThread? {
         guard let due, now >= due else { return thread }
         do throws(KernelFileError) {
-            thread = try KSMThread(paths)
+            thread = try KSMThread(paths, isHeld: isHeld)
             self.due = nil
         } catch {
             self.due = now + Self.pause

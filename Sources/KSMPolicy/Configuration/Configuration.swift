@@ -26,6 +26,9 @@ package struct Configuration: Equatable, Sendable {
     /// `nil` where memory pressure is no reason to decide.
     package var pressure: PressureThreshold? = PressureThreshold(.some, stall: .milliseconds(300), window: .seconds(2))
 
+    /// How ksmd is scheduled while it scans by the daemon's word.
+    package var ksmdScheduling = KsmdScheduling.keep
+
     // MARK: The adaptive policy
 
     /// The most that ksmd may take in a burst, of one CPU.

@@ -37,6 +37,7 @@ extension Configuration {
         burstStep = reader.interval(.burstStep, upTo: .seconds(1))
         yieldMinimum = Bytes(mebibytes: reader.integer(.yieldMinimum, in: 0...1_000_000))
         adaptiveStart = reader.choice(.adaptiveStart, AdaptiveStart.always)
+        ksmdScheduling = reader.ksmdScheduling(.ksmdScheduling) ?? .standard(policy)
         advisorScanTime = .seconds(reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max)))
         advisorCPUMaximumPercent = reader.integer(.advisorCPUMaximum, in: 1...100)
         advisorPagesMinimum = reader.integer(.advisorPagesMinimum, in: 1...Int64(UInt32.max))
@@ -160,6 +161,25 @@ private struct ValueReader {
                 refuse(
                     setting, "has a time that is none or longer than its window",
                     hint: "write a time above 0 and not above the one behind the /")
+            }
+            return nil
+        }
+    }
+
+    /// `nil` where it is not set.
+    mutating func ksmdScheduling(_ setting: Setting) -> KsmdScheduling? {
+        let text = values[setting].text
+        if text.isEmpty { return nil }
+        do throws(KsmdScheduling.ParseError) {
+            return try KsmdScheduling(parsing: text)
+        } catch {
+            switch error {
+            case .unknown: refuse(setting, "is not one of its values", hint: "write keep, idle, or \"nice 10\"")
+            case .beyondRange:
+                let range = Scheduling.niceValues
+                refuse(
+                    setting, "is not within nice \(range.lowerBound) to \(range.upperBound)",
+                    hint: "write a number in that range")
             }
             return nil
         }

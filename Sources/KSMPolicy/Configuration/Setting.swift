@@ -27,6 +27,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case burstStep = "KSM_STEP_BURST"
     case yieldMinimum = "KSM_YIELD_MIN"
     case adaptiveStart = "KSM_ADAPTIVE_START"
+    case ksmdScheduling = "KSM_KSMD_SCHEDULING"
     case advisorScanTime = "KSM_ADVISOR_SCAN_TIME"
     case advisorCPUMaximum = "KSM_ADVISOR_CPU_MAX"
     case advisorPagesMinimum = "KSM_ADVISOR_NPAGES_MIN"
@@ -52,6 +53,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .thresholdPercent: "20"
         case .thresholdConstant: "2048"
         case .logFile, .debug, .profile, .guestPattern: ""
+        // By the policy; see KsmdScheduling.standard(_:).
+        case .ksmdScheduling: ""
         case .mergeAcrossNodes, .maxPageSharing, .useZeroPages, .smartScan: ""
         case .pidFile: "/var/run/ksmtune.pid"
         case .guestMetric: "rsz"
@@ -77,7 +80,7 @@ package enum Setting: String, CaseIterable, Sendable {
     }
 
     /// Whether a value can be of several words, so that the file needs quotes around it.
-    var mayHoldBlanks: Bool { self == .pressure || self == .monitorInterval }
+    var mayHoldBlanks: Bool { self == .pressure || self == .monitorInterval || self == .ksmdScheduling }
 
     /// The known setting whose name is nearest to `name`, for "did you mean".
     ///

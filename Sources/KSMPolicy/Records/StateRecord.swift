@@ -9,6 +9,8 @@ package struct StateRecord: Equatable, Sendable {
     package var found = KnobValues()
     /// What the other knobs held, of those that the daemon has changed.
     package var foundKnobs = KnobSettings()
+    /// What ksmd's scheduling was, and what the daemon gave it; `nil` while it has its own.
+    package var ksmd: SchedulingChange?
     /// `nil` before the first decision.
     package var report: Report?
     /// What was counted up to that; `nil` before the first decision.
@@ -93,6 +95,10 @@ package struct StateRecord: Equatable, Sendable {
         case foundMaxPageSharing = "FOUND_MAX_PAGE_SHARING"
         case foundUseZeroPages = "FOUND_USE_ZERO_PAGES"
         case foundSmartScan = "FOUND_SMART_SCAN"
+        case foundKsmdPolicy = "FOUND_KSMD_POLICY"
+        case foundKsmdNice = "FOUND_KSMD_NICE"
+        case ksmdPolicy = "KSMD_POLICY"
+        case ksmdNice = "KSMD_NICE"
         case foundAdvisorMode = "FOUND_ADVISOR_MODE"
         case foundAdvisorScanTime = "FOUND_ADVISOR_SCAN_TIME"
         case foundAdvisorCPUMaximum = "FOUND_ADVISOR_CPU_MAX"
@@ -140,6 +146,12 @@ extension StateRecord {
         writer.put(.foundPagesToScan, found.pagesToScan)
         writer.put(.foundSleep, found.sleepMilliseconds)
         for knob in Knob.allCases { writer.put(.found(knob), foundKnobs[knob]) }
+        if let ksmd {
+            writer.put(.foundKsmdPolicy, word: ksmd.found.policy.word)
+            writer.put(.foundKsmdNice, ksmd.found.nice)
+            writer.put(.ksmdPolicy, word: ksmd.given.policy.word)
+            writer.put(.ksmdNice, ksmd.given.nice)
+        }
         if let mode = found.advisorMode { writer.put(.foundAdvisorMode, word: mode.word) }
         writer.put(.foundAdvisorScanTime, found.advisor.scanTimeSeconds)
         writer.put(.foundAdvisorCPUMaximum, found.advisor.cpuMaximumPercent)
@@ -244,6 +256,20 @@ extension StateRecord {
             if found.advisorMode == nil { disbelieve(.foundAdvisorMode, word) }
         }
         for knob in Knob.allCases { foundKnobs[knob] = believed(.found(knob), values, knob.range) }
+        if let found = scheduling(.foundKsmdPolicy, .foundKsmdNice, values),
+            let given = scheduling(.ksmdPolicy, .ksmdNice, values)
+        {
+            ksmd = SchedulingChange(found: found, given: given)
+        }
+    }
+
+    private mutating func scheduling(_ policy: Key, _ nice: Key, _ values: Values) -> Scheduling? {
+        guard let word = values.word(policy) else { return nil }
+        guard let known = Scheduling.Policy(word: word), known.isPlain else {
+            disbelieve(policy, word)
+            return nil
+        }
+        return believed(nice, values, Scheduling.niceValues).map { Scheduling(known, nice: $0) }
     }
 
     /// What an `unsigned int` of the kernel holds.

@@ -209,9 +209,19 @@ extension DoctorFacts {
             (.mergeAcrossNodes, ksm.mergeAcrossNodes), (.maxPageSharing, ksm.maxPageSharing),
             (.useZeroPages, ksm.useZeroPages), (.smartScan, ksm.smartScan),
         ]
-        return present.compactMap { knob, present in
+        let knobs: [String] = present.compactMap { knob, present in
             guard let present, let wanted = configuration.wanted(knob), present != wanted else { return nil }
             return "\(knob.file.name) is \(present), \(knob.setting.name)= asks for \(wanted)"
         }
+        return knobs + [unscheduled].compactMap { $0 }
+    }
+
+    /// A ksmd that scans and is not scheduled as the configuration asks for.
+    private var unscheduled: String? {
+        guard state?.report?.decision.action == .scan, ksm.isScanning, let present = ksm.scheduling,
+            let wanted = configuration.ksmdScheduling.wanted(over: present), present != wanted
+        else { return nil }
+        return "ksmd has \(present), KSM_KSMD_SCHEDULING= asks for \(wanted): the daemon lacks CAP_SYS_NICE, something "
+            + "else changed it, or ksmd got no CPU so; journalctl -u ksmtuned says which"
     }
 }

@@ -87,6 +87,15 @@ struct HostMetrics {
             ksm.generalProfit)
         to.add(
             "ksmd_cpu_seconds_total", .counter, "Time that ksmd spent on a CPU since boot.", ksm.cpu?.seconds)
+        if let scheduling = ksm.scheduling {
+            to.add(
+                "ksmd_scheduling_info", .gauge,
+                "How the kernel schedules ksmd: the policy of sched(7), and its nice value.",
+                [
+                    Exposition.Sample(
+                        labels: [("policy", scheduling.policy.word), ("nice", String(scheduling.nice))], value: 1)
+                ])
+        }
         to.add("passes_total", .counter, "Passes of ksmd over all memory that is offered to it.", ksm.fullScans)
         to.add("scanned_pages_total", .counter, "Pages that ksmd looked at.", ksm.pagesScanned)
     }

@@ -70,6 +70,18 @@ struct StatusReport: Report {
         /// The time that the three were measured over.
         var windowSeconds: Double?
         var ksmdCPUSeconds: Double?
+        /// How the kernel schedules it, and how it was scheduled before the daemon changed that.
+        var ksmdPolicy: String?
+        var ksmdNice: Int64?
+        var foundKsmdPolicy: String?
+        var foundKsmdNice: Int64?
+        /// The two in words.
+        var scheduling: String?
+
+        enum CodingKeys: CodingKey {
+            case ksmdCPUPercent, pagesPerSecond, passSeconds, windowSeconds, ksmdCPUSeconds
+            case ksmdPolicy, ksmdNice, foundKsmdPolicy, foundKsmdNice
+        }
     }
 
     struct Knobs: Encodable {
@@ -181,6 +193,7 @@ extension StatusReport {
                 zeroBytes: host.bytes(pages: ksm.zeroPages ?? 0), profitBytes: ksm.generalProfit)
         }
         ksmd = Thread(ksm, ScanMoment(ksm, at: now), since: before)
+        ksmd?.add(ksm.scheduling, changed: host.state?.ksmd)
         knobs = Knobs(
             run: ksm.run, pagesToScan: ksm.pagesToScan, sleepMillisecs: ksm.sleepMilliseconds,
             advisorMode: ksm.advisorMode?.word, mergeAcrossNodes: ksm.mergeAcrossNodes,
@@ -244,6 +257,18 @@ struct ScanMoment: Equatable {
 }
 
 extension StatusReport.Thread {
+    /// - Parameter change: What the daemon published of it; of no use where ksmd has something else by now.
+    mutating func add(_ present: Scheduling?, changed change: SchedulingChange?) {
+        guard let present else { return }
+        ksmdPolicy = present.policy.word
+        ksmdNice = present.nice
+        scheduling = "\(present)"
+        guard let change, change.given == present else { return }
+        foundKsmdPolicy = change.found.policy.word
+        foundKsmdNice = change.found.nice
+        scheduling = "\(present) (was \(change.found))"
+    }
+
     /// `nil` values where the two moments are not of one boot, or there is no earlier one.
     init(_ ksm: KSMSnapshot, _ now: ScanMoment, since before: ScanMoment?) {
         ksmdCPUSeconds = ksm.cpu?.seconds

@@ -89,6 +89,7 @@ extension StatusReport {
         }
         if let seconds = ksmd.passSeconds { parts.append("a pass takes \(Amount.duration(seconds: seconds))") }
         if let seconds = ksmd.ksmdCPUSeconds { parts.append("\(Amount.tenths(seconds)) CPU s since boot") }
+        if let scheduling = ksmd.scheduling { parts.append(scheduling) }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 

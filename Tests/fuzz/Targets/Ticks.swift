@@ -159,4 +159,8 @@ private struct TreeControl: KSMControl {
     }
 
     func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? { nil }
+
+    func readKsmd() throws(KernelFileError) -> KsmdState? { nil }
+
+    func schedule(ksmd wanted: Scheduling) throws(KernelFileError) {}
 }

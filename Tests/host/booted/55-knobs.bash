@@ -141,6 +141,23 @@ limit=60 check '... and KSM comes to rest' resting
 note "$(daemon_journal -p info -o short-monotonic | cut -c1-200)"
 now 'no warning' no_complaint
 
+# ksmd is scheduled in another way while it scans, from inside the sandbox, and has its own back.
+scheduled() { local seen; seen=$(awk '{ sub(/.*\) /, ""); print $39, $17 }' /proc/"$(pgrep -x ksmd)"/stat); echo "policy and nice: $seen"; [ "$seen" = "$*" ]; }
+for settings in KSM_KSMD_SCHEDULING=idle 'KSM_KSMD_SCHEDULING="nice 12"'; do
+    knobs_as_booted
+    guest $guest_mib
+    configure KSM_THRES_COEF=100 $fast "$settings"
+    start || return
+    [ "$settings" = KSM_KSMD_SCHEDULING=idle ] && wanted='5 5' || wanted='0 12'
+    check "$settings: ksmd has it" scheduled $wanted
+    now '... and what it had is in the state file' eval 'found KSMD_POLICY && found KSMD_NICE'
+    systemctl kill -s KILL ksmtuned
+    check '... also by the one that systemd starts for a killed one' eval 'is NRestarts 1 && is ActiveState active && scheduled $wanted'
+    systemctl stop ksmtuned
+    now '... and at the end ksmd has its own again' scheduled 0 5
+    now 'no warning' no_complaint
+done
+
 # Put back without leave.
 no_guests
 knobs_as_booted

@@ -104,11 +104,12 @@ def need_idle_ksm():
 def borrowed():
     """This host's KSM for a while. Behind it all is as it was found, and nothing is merged."""
     need_idle_ksm()
-    found, run = knobs(KNOBS), ksm('run')
+    found, run, scheduling = knobs(KNOBS), ksm('run'), scheduling_of_ksmd()
     try:
         yield found
     finally:
         put_back(found, run)
+        schedule_ksmd(*scheduling)
 
 
 @contextlib.contextmanager
@@ -151,6 +152,19 @@ def pid_of_ksmd():
         except OSError:
             pass
     raise Missing('there is no ksmd')
+
+
+def scheduling_of_ksmd():
+    """The policy of ksmd, as os.SCHED_OTHER, and its nice value."""
+    fields = read(f'/proc/{pid_of_ksmd()}/stat').rpartition(')')[2].split()
+    return int(fields[38]), int(fields[16])
+
+
+def schedule_ksmd(policy, nice):
+    """As another program would."""
+    pid = pid_of_ksmd()
+    os.sched_setscheduler(pid, policy, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
 def cpu_time(pid):
