@@ -23,6 +23,9 @@ struct Applier<Control: KSMControl> {
     private var looked: KernelFileError??
     /// Whether ``pending`` is a decision's, and not to clear the way for a knob.
     private var isDecisionPending = false
+    /// Whether the last decision to scan was refused before `run`: a decision to stop, which writes no pace, does not
+    /// show that this has ended.
+    private var isPaceRefused = false
     /// When the knobs were last compared with what they should hold.
     private var watched: Instant?
     /// What `pages_to_scan` is known to hold.
@@ -117,9 +120,12 @@ struct Applier<Control: KSMControl> {
             failure = error
             failedWrites += 1
         }
+        if decision.action == .scan {
+            isPaceRefused = failure.map { $0.path.split(separator: "/").last != Substring(KSMFile.run.name) } ?? false
+        }
         // What a write comes to that is under way is known when it has ended.
         isDecisionPending = pending != nil && failure == nil
-        if isDecisionPending { return }
+        if isDecisionPending || failure == nil && isPaceRefused { return }
         if let notice = writing.settle(failure) { observer.report(notice) }
         // A file that cannot be written is reported; that it cannot be read either says no more.
         guard failure == nil, let looked else { return }
@@ -226,7 +232,7 @@ struct Applier<Control: KSMControl> {
         do throws(KernelFileError) {
             try write.finish()
             longestBatchUnderWay = batch
-            if isDecisionPending, let notice = writing.settle(nil) { observer.report(notice) }
+            if isDecisionPending, !isPaceRefused, let notice = writing.settle(nil) { observer.report(notice) }
             return nil
         } catch {
             foreign.expected.run = nil

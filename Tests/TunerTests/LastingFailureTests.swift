@@ -66,6 +66,34 @@ private struct Notices: StepObserver {
         #expect(notices.all.last == .recovered(.guestReadings))
     }
 
+    // MARK: A pace that is refused
+
+    @Test(arguments: [true, false]) func `A stop does not show that a refused pace can be written`(isPace: Bool) throws
+    {
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        var tuner = try tuner(control())
+        var notices = Notices()
+        var now: Int64 = 0
+        func step(free: Int64) {
+            host.setMemory(total: Self.total, free: free)
+            now += 60_000_000_000
+            _ = tuner.step(at: Instant(nanoseconds: now), &notices)
+        }
+        tuner.control.refusals = isPace ? [.pagesToScan: 5] : [.run: 5]
+        step(free: 1000)
+        #expect(notices.all.count == 1)
+        if !isPace { tuner.control.refusals = [:] }
+        step(free: Self.total)
+        // What was refused was run: then it can be written again.
+        #expect(notices.all.count == (isPace ? 1 : 2))
+        step(free: 1000)
+        #expect(notices.all.count == (isPace ? 1 : 2), "the same failure is no news")
+        tuner.control.refusals = [:]
+        step(free: 1000)
+        #expect(notices.all.count == 2)
+        #expect(notices.all.last == .recovered(.knobs))
+    }
+
     // MARK: Writes in a child
 
     /// - Returns: What was reported in a number of decisions, each with the end of its write.
