@@ -12,6 +12,11 @@ package struct SimulatedKSM: Sendable {
     package var sleepMilliseconds: Int64 = 20
     package var smartScan = true
     package var usesZeroPages = false
+    /// The seconds from one batch to the next where `sleep_millisecs` is 0. The kernel has no pause there; the default
+    /// leaves time to look between two passes.
+    package var pauseWithoutSleep = 0.004
+    /// The seconds that a second of ksmd's CPU time takes, 1 at least: more where it has to wait for a CPU.
+    package var stretch = 1.0
     package internal(set) var counters = ScanCounters()
 
     /// In seconds since boot.
@@ -76,33 +81,55 @@ package struct SimulatedKSM: Sendable {
         finish(visit)
     }
 
+    /// A guest gives back the memory that holds a template, as a balloon does. KSM learns of it when ksmd comes there.
+    package mutating func giveBack(_ id: Int64, template: Int) {
+        guard let index = guests.firstIndex(where: { $0.id == id && !$0.isGone }) else { return }
+        for block in guests[index].blocks.indices
+        where guests[index].blocks[block].contents == .same(template: template) {
+            guests[index].blocks[block].isAbsent = true
+            guests[index].absent += 1
+        }
+    }
+
+    /// A guest takes again what it had given back of a template, and fills it with another.
+    package mutating func takeAgain(_ id: Int64, template: Int, as other: Int) {
+        guard let index = guests.firstIndex(where: { $0.id == id && !$0.isGone }) else { return }
+        for block in guests[index].blocks.indices
+        where guests[index].blocks[block].isAbsent && guests[index].blocks[block].contents == .same(template: template)
+        {
+            guests[index].blocks[block].contents = .same(template: other)
+            guests[index].blocks[block].isAbsent = false
+            guests[index].blocks[block].takes += 1
+            guests[index].absent -= 1
+        }
+    }
+
     /// What each guest holds, as `/proc` shows it.
     package func residents(pageSize: Int64 = 4096) -> [GuestMemory] {
         guests.filter { !$0.isGone }.map { guest in
             // Hosts at rest are looked at for hours.
-            if guest.filled <= now { return GuestMemory(id: guest.id, resident: KiB(guest.pages * (pageSize / 1024))) }
+            if guest.filled <= now, guest.absent == 0 {
+                return GuestMemory(id: guest.id, resident: KiB(guest.pages * (pageSize / 1024)))
+            }
             var pages: Int64 = 0
-            for block in guest.blocks where block.comes <= now { pages += block.pages }
+            for block in guest.blocks where block.isThere(at: now) { pages += block.pages }
             return GuestMemory(id: guest.id, resident: KiB(pages * (pageSize / 1024)))
         }
     }
 
-    /// Pages that could be saved now, by endless scanning.
-    package var mergeable: Int64 {
-        var counts: [ClassKey: Int64] = [:]
-        var sum: Int64 = 0
-        for guest in guests where !guest.isGone {
-            for block in guest.blocks where block.comes <= now {
-                guard let key = key(block) else { continue }
-                if key.template == Self.zeroTemplate {
-                    sum += block.pages
-                } else {
-                    if counts[key, default: 0] > 0 { sum += block.pages }
-                    counts[key, default: 0] += 1
+    /// Whether a guest writes to memory that it has.
+    package var isChanging: Bool {
+        guests.contains { guest in
+            !guest.isGone
+                && guest.blocks.contains { block in
+                    switch block.contents {
+                    case .same, .zero, .unique: block.comes > now
+                    case .volatile: true
+                    case .settling(let until, _): now < until
+                    case .becoming(let time, _): now < time
+                    }
                 }
-            }
         }
-        return sum
     }
 
     // MARK: Time
@@ -126,8 +153,11 @@ package struct SimulatedKSM: Sendable {
         self.sleepMilliseconds = sleepMilliseconds
     }
 
-    package mutating func advance(to end: Double) {
-        while now < end {
+    /// - Parameter stopsAtPassEnd: Whether it goes no further than to the end of the pass under way: the kernel's
+    ///   advisor decides there.
+    package mutating func advance(to end: Double, stopsAtPassEnd: Bool = false) {
+        let pass = counters.passes
+        while now < end, !stopsAtPassEnd || counters.passes == pass {
             // With nothing to scan ksmd sleeps until there is.
             let offered = guests.lazy.map(\.offered).min() ?? .infinity
             guard run == 1, offered <= end else {
@@ -156,6 +186,10 @@ package struct SimulatedKSM: Sendable {
         // `ksm_do_scan` leaves without counting the batch in which a pass ends.
         if batch == 0 { counters.scanned += Pages(batchSize) }
         batch = nil
+        guard sleepMilliseconds > 0 else {
+            asleepUntil = now + pauseWithoutSleep
+            return
+        }
         // A timeout is rounded up to jiffies, and the one under way does not count.
         let jiffies = (sleepMilliseconds + 3) / 4 + 1
         asleepUntil = now + Double(jiffies) * 0.004
@@ -170,8 +204,8 @@ package struct SimulatedKSM: Sendable {
             var pages = guests[cursor.guest].blocks[cursor.block].pages - cursor.page
             if visit.isCounted { pages = min(pages, left) }
             // At least one, so that time goes on.
-            pages = min(pages, max(Int64((end - now) / visit.cost), 1))
-            now += Double(pages) * visit.cost
+            pages = min(pages, max(Int64((end - now) / (visit.cost * stretch)), 1))
+            now += Double(pages) * visit.cost * stretch
             cpu += Double(pages) * visit.cost
             if visit.isCounted { batch = left - pages }
             account(visit, pages: pages)
@@ -195,6 +229,7 @@ package struct SimulatedKSM: Sendable {
                 guests[guest].blocks[block].state = .unseen
                 guests[guest].blocks[block].age = 0
                 guests[guest].blocks[block].remainingSkips = 0
+                guests[guest].blocks[block].mergedAs = nil
             }
         }
     }

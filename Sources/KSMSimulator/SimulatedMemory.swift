@@ -10,6 +10,8 @@ extension SimulatedKSM {
         case volatile(period: Double)
         /// Rewritten each second until this time, and the same in all guests from then on.
         case settling(until: Double, template: Int)
+        /// Like no other page until this time, and the same in all guests from then on, without having been away.
+        case becoming(at: Double, template: Int)
     }
 
     package struct Region: Equatable, Sendable {
@@ -46,6 +48,14 @@ extension SimulatedKSM {
         var version = 0
         var age = 0
         var remainingSkips = 0
+        /// Given back to the host, and not taken again.
+        var isAbsent = false
+        /// How often it was taken again: each time with new contents.
+        var takes = 0
+        /// What it is counted as a copy of, while it is merged.
+        var mergedAs: ClassKey?
+
+        func isThere(at now: Double) -> Bool { !isAbsent && comes <= now && pages > 0 }
     }
 
     struct Guest {
@@ -57,6 +67,8 @@ extension SimulatedKSM {
         /// When it has filled its memory, and what it holds then.
         var filled: Double
         var pages: Int64
+        /// Blocks that it has given back.
+        var absent = 0
     }
 
     /// Blocks with the same key hold the same.
@@ -64,6 +76,9 @@ extension SimulatedKSM {
         var template: Int
         var index: Int
         var pages: Int64
+
+        /// One number instead of three: large hosts ask for hundreds of thousands of keys at each look.
+        func hash(into hasher: inout Hasher) { hasher.combine(template &* 64 &+ index) }
     }
 
     /// What KSM knows of blocks that hold the same.

@@ -44,23 +44,29 @@ extension SimulatedKSM {
             } else if cursor.block >= guests[cursor.guest].blocks.count {
                 cursor.guest += 1
                 cursor.block = 0
-            } else if guests[cursor.guest].blocks[cursor.block].comes > now
-                || guests[cursor.guest].blocks[cursor.block].pages == 0
-            {
+            } else if !guests[cursor.guest].blocks[cursor.block].isThere(at: now) {
+                var block = guests[cursor.guest].blocks[cursor.block]
+                forget(&block)
+                guests[cursor.guest].blocks[cursor.block] = block
                 cursor.block += 1
             } else {
                 cursor.page = 0
-                cursor.visit = visit(&guests[cursor.guest].blocks[cursor.block], of: guests[cursor.guest].id)
+                // Given in place, it would be changed while `self` is read, which costs a copy of all blocks.
+                var block = guests[cursor.guest].blocks[cursor.block]
+                cursor.visit = visit(&block, of: guests[cursor.guest].id)
+                guests[cursor.guest].blocks[cursor.block] = block
             }
         }
         return true
     }
 
-    private func version(_ contents: Contents) -> Int {
-        switch contents {
+    /// Which of the contents that a block holds one after the other it holds now.
+    func version(_ block: Block) -> Int {
+        switch block.contents {
         case .volatile(let period): Int(now / period) + 1
         case .settling(let until, _): now < until ? Int(now) + 1 : .max
-        default: 0
+        case .becoming(let time, _): now < time ? 0 : 1
+        default: block.takes
         }
     }
 
@@ -70,6 +76,8 @@ extension SimulatedKSM {
         case .zero: ClassKey(template: Self.zeroTemplate, index: 0, pages: 0)
         case .settling(let until, let template):
             now < until ? nil : ClassKey(template: template, index: block.index, pages: block.pages)
+        case .becoming(let time, let template):
+            now < time ? nil : ClassKey(template: template, index: block.index, pages: block.pages)
         case .unique, .volatile: nil
         }
     }
@@ -89,7 +97,7 @@ extension SimulatedKSM {
     }
 
     private func visit(_ block: inout Block, of guest: Int64) -> Visit {
-        let present = version(block.contents)
+        let present = version(block)
         var visit = Visit(state: block.state, version: present)
         if skips(&block) {
             visit.cost = costs.skipped
@@ -102,6 +110,16 @@ extension SimulatedKSM {
             return visit
         }
         switch block.state {
+        case .merged where present != block.version:
+            visit.cost = costs.hashed
+            if isLastCopy(block) { visit.shared -= 1 } else { visit.sharing -= 1 }
+            visit.volatile = 1
+            visit.state = .hashed
+        case .zeroed where present != block.version:
+            visit.cost = costs.hashed
+            visit.zero = -1
+            visit.volatile = 1
+            visit.state = .hashed
         case .merged, .zeroed: visit.cost = costs.merged
         case .unseen:
             visit.cost = costs.hashed
@@ -164,13 +182,21 @@ extension SimulatedKSM {
     mutating func finish(_ visit: Visit) {
         let guest = guests[cursor.guest].id
         let block = guests[cursor.guest].blocks[cursor.block]
+        if block.state == .merged, visit.state != .merged, let old = block.mergedAs {
+            classes[old]?.copies -= 1
+            guests[cursor.guest].blocks[cursor.block].mergedAs = nil
+        }
         if let key = key(block), key.template != Self.zeroTemplate {
             if visit.state == .unstable {
                 classes[key, default: Class()].candidate = (counters.passes, guest, cursor.block)
             }
-            if visit.state == .merged, block.state != .merged { classes[key, default: Class()].copies += 1 }
+            if visit.state == .merged, block.state != .merged {
+                classes[key, default: Class()].copies += 1
+                guests[cursor.guest].blocks[cursor.block].mergedAs = key
+            }
             if let partner = visit.partner, let index = guests.firstIndex(where: { $0.id == partner.guest }) {
                 guests[index].blocks[partner.block].state = .merged
+                guests[index].blocks[partner.block].mergedAs = key
                 classes[key, default: Class()].copies += 1
             }
         }
@@ -182,21 +208,33 @@ extension SimulatedKSM {
 
     /// Takes an ended guest's pages off the counters.
     mutating func forget(_ guest: Guest) {
-        for block in guest.blocks {
-            switch block.state {
-            case .unseen: break
-            case .hashed: counters.volatile -= Pages(block.pages)
-            case .unstable: counters.unshared -= Pages(block.pages)
-            case .zeroed: counters.zero -= Pages(block.pages)
-            case .merged:
-                guard let key = key(block), key.template != Self.zeroTemplate else {
-                    counters.sharing -= Pages(block.pages)
-                    continue
-                }
-                let copies = classes[key, default: Class()].copies
-                if copies > 1 { counters.sharing -= Pages(block.pages) } else { counters.shared -= Pages(block.pages) }
-                classes[key]?.copies = copies - 1
+        var guest = guest
+        for block in guest.blocks.indices { forget(&guest.blocks[block]) }
+    }
+
+    /// Takes a block that is there no more off the counters. What it was merged as may have changed since.
+    private mutating func forget(_ block: inout Block) {
+        switch block.state {
+        case .unseen: return
+        case .hashed: counters.volatile -= Pages(block.pages)
+        case .unstable: counters.unshared -= Pages(block.pages)
+        case .zeroed: counters.zero -= Pages(block.pages)
+        case .merged:
+            if isLastCopy(block) {
+                counters.shared -= Pages(block.pages)
+            } else {
+                counters.sharing -= Pages(block.pages)
             }
+            if let key = block.mergedAs { classes[key]?.copies -= 1 }
         }
+        block.state = .unseen
+        block.age = 0
+        block.remainingSkips = 0
+        block.mergedAs = nil
+    }
+
+    /// Zero pages are like each other within a block: one more stands for them.
+    private func isLastCopy(_ block: Block) -> Bool {
+        block.mergedAs.map { classes[$0, default: Class()].copies <= 1 } ?? false
     }
 }
