@@ -169,15 +169,18 @@ package struct Explanation: Equatable, Sendable {
             "a pass must be expected to merge KSM_YIELD_MIN=\(configuration.yieldMinimum.count >> 20) MiB for each second of "
                 + "ksmd's CPU time; new memory below \(AdaptivePolicy.Parameters.leastGrowth) is not worth one")
         guard decision.action == .scan else {
-            add("result", decision.reason == .filling ? "no pass yet" : "no pass would pay, so KSM rests")
+            add(
+                "result",
+                decision.reason == .filling
+                    ? "a scan pays, and more when more has come" : "no scan would pay, so KSM rests")
             add("written", "run 0")
             opposite =
-                "KSM would scan after \(AdaptivePolicy.Parameters.leastGrowth) or more of new guest memory, after memory that "
-                + "had changed has settled, to look at busy guests now and then, or at once by ksmctl retune"
+                "KSM would scan after \(AdaptivePolicy.Parameters.leastGrowth) or more of new guest memory, after enough memory "
+                + "has changed, to look for such changes now and then, or at once by ksmctl retune"
             return
         }
         if scan.pass > 0 { add("pass", "\(scan.pass) of this scan") }
-        let limit = decision.reason == .settled || decision.reason == .probing ? "KSM_CPU_PROBE" : "KSM_CPU_MAX"
+        let limit = decision.reason == .probing ? "KSM_CPU_PROBE" : "KSM_CPU_MAX"
         let percent = limit == "KSM_CPU_MAX" ? configuration.cpuMaximumPercent : configuration.probeCPUPercent
         add(
             "CPU",
@@ -192,11 +195,11 @@ extension Decision.Reason {
     /// What brought the adaptive policy to it.
     fileprivate var trigger: String {
         switch self {
-        case .nothingToGain: "nothing: no new guest memory, and nothing that has settled"
-        case .filling: "guests are filling new memory, and what is hashed now would change before it is compared"
+        case .nothingToGain: "nothing: no new guest memory, and too little that has changed"
+        case .filling: "new memory comes so fast that waiting for more of it spares more than it loses"
         case .newMemory: "guests have new memory, or the last pass paid"
-        case .settled: "memory that had changed has had time to settle"
-        case .probing: "busy guests may hold something that no counter tells of"
+        case .settled: "enough memory has changed since the last pass, or can be expected to have"
+        case .probing: "guests may have changed what they hold, which no counter tells of"
         case .requested: "it was asked for (SIGUSR1, ksmctl retune)"
         case .nothingOffered:
             "guests have new memory, but no process has offered any to KSM; ksmd sleeps until one does"

@@ -66,6 +66,18 @@ import Testing
         #expect(host.partOfShare(at: Self.moment(101)) == 1, "short memory comes before busy CPUs")
     }
 
+    @Test(arguments: [(0, 0.35), (400, 0.75), (650, 1), (2000, 1)] as [(Int64, Double)])
+    func `ksmd's own waiting is no reason to take less`(waited: Int64, part: Double) {
+        var host = HostConditions()
+        for second in [100.0, 101] {
+            var sample = Self.sample(at: second)
+            sample.cpuPressure = 0.9
+            sample.counters.waited = .seconds(7) + (second > 100 ? .milliseconds(waited) : .zero)
+            host.observe(sample)
+        }
+        #expect(abs(host.partOfShare(at: Self.moment(101)) - part) < 1e-9)
+    }
+
     @Test func `a request is kept until a scan takes it`() {
         var host = HostConditions()
         var sample = Self.sample(at: 1)
@@ -77,53 +89,44 @@ import Testing
 
     // MARK: Growth
 
-    /// Whether one guest is seen to fill its memory, at looks a second apart at which it holds so many MiB.
-    private static func filling(_ mebibytes: [Int64]) -> [Bool] {
+    /// The rates, in MiB per second, after looks at these seconds at which one guest holds so many MiB.
+    private static func rates(_ looks: [(second: Double, size: Int64)]) -> (present: Double, usual: Double) {
         var ledger = GuestLedger()
         var growth = GuestGrowth()
-        return mebibytes.enumerated().map { second, size in
+        for look in looks {
+            ledger.update([GuestMemory(id: 1, resident: KiB(look.size * 1024))])
+            growth.observe(ledger, at: moment(look.second))
+        }
+        #expect(growth.lastLook == looks.last.map { moment($0.second) })
+        #expect(growth.rate == max(growth.present, growth.usual))
+        return (growth.present / 1_048_576, growth.usual / 1_048_576)
+    }
+
+    @Test func `what is there at first says nothing of how fast it came`() {
+        #expect(Self.rates([(0, 1000)]) == (0, 0))
+    }
+
+    @Test func `growth is per second, and of the last look alone`() {
+        #expect(Self.rates([(0, 100), (0.2, 160)]).present.rounded() == 300)
+        #expect(Self.rates([(0, 100), (0.2, 160), (2, 160)]).present == 0)
+        #expect(Self.rates([(0, 100), (1, 60)]).present == 0)
+    }
+
+    @Test func `the usual growth is that of half a minute`() {
+        // 31 MiB in a second and nothing in the 29 before: one in each on average, and less when time goes by.
+        #expect(Self.rates([(0, 100), (1, 131)]).usual == 1)
+        #expect(Self.rates([(0, 100), (1, 131), (31, 131)]).usual == 0.5)
+        let steady = Self.rates((0..<300).map { (Double($0), 100 + 10 * $0) }).usual
+        #expect(abs(steady - 10) < 0.01)
+    }
+
+    @Test func `two looks at the same moment are one`() {
+        var ledger = GuestLedger()
+        var growth = GuestGrowth()
+        for (size, second) in [(Int64(100), 5.0), (900, 5), (900, 4)] {
             ledger.update([GuestMemory(id: 1, resident: KiB(size * 1024))])
-            growth.observe(ledger, at: moment(Double(second)))
-            return growth.isFilling
+            growth.observe(ledger, at: Self.moment(second))
         }
-    }
-
-    @Test func `a guest that is found counts as filling if it is of any size`() {
-        #expect(Self.filling([15]) == [false])
-        #expect(Self.filling([16]) == [true])
-        #expect(Self.filling([100, 100]) == [true, false])
-    }
-
-    @Test func `it fills its memory while it grows by 8 MiB per second and by a hundredth of all`() {
-        #expect(Self.filling([100, 107]) == [true, false])
-        #expect(Self.filling([100, 108]) == [true, true])
-        #expect(Self.filling([2000, 2015]) == [true, false])
-        #expect(Self.filling([2000, 2025]) == [true, true])
-        #expect(Self.filling([2000, 1900]) == [true, false])
-    }
-
-    @Test func `it has filled it at less than a fifth of its fastest growth`() {
-        #expect(Self.filling([100, 200, 221]) == [true, true, true])
-        #expect(Self.filling([100, 200, 219]) == [true, true, false])
-        // The fastest counts, not the last.
-        #expect(Self.filling([100, 200, 250, 269]) == [true, true, true, false])
-        // One that rested begins anew.
-        #expect(Self.filling([100, 200, 201, 211]) == [true, true, false, true])
-    }
-
-    @Test func `growth is per second, and two looks at the same moment are one`() {
-        var ledger = GuestLedger()
-        var growth = GuestGrowth()
-        func look(_ mebibytes: Int64, at seconds: Double) -> Bool {
-            ledger.update([GuestMemory(id: 1, resident: KiB(mebibytes * 1024))])
-            growth.observe(ledger, at: Self.moment(seconds))
-            return growth.isFilling
-        }
-        #expect(look(100, at: 0))
-        #expect(!look(114, at: 2))
-        #expect(!look(900, at: 2), "nothing can be said of no time")
-        #expect(!look(900, at: 1), "nor of a negative one")
-        #expect(growth.lastLook == Self.moment(1))
-        #expect(look(902, at: 1.2))
+        #expect(growth.present == 0 && growth.lastLook == Self.moment(5))
     }
 }

@@ -43,10 +43,18 @@ import Testing
             if left > 0 {
                 let pass = ScanPass(
                     cpu: nil, gained: 0, fresh: 0, left: Pages(left), passedOverAtEnd: 0, looked: 1)
-                learned.learn(from: pass, isWhole: false, isFull: false, Run.sample(at: 1000, known))
+                learned.learn(from: pass, isWhole: false, isFull: false, Run.sample(at: 1000, known), settings)
             }
             let sample = Run.sample(at: 1000, counters)
             scan = Scanning(kind, sample, host, settings, &learned)
+        }
+
+        /// The same scan, begun where so many pages count as changed.
+        func restarted(volatile: Int64) -> Run {
+            var run = self
+            run.counters.volatile = Pages(volatile)
+            run.scan = Scanning(.look, Run.sample(at: 1000, run.counters), host, settings, &run.learned)
+            return run
         }
 
         static func sample(at seconds: Double, _ counters: ScanCounters) -> AdaptiveSample {
@@ -95,42 +103,23 @@ import Testing
 
     @Test(arguments: [(76_000, false), (78_000, true)] as [(Int64, Bool)])
     func `another pass is made where what was seen for the first time pays for it`(fresh: Int64, goesOn: Bool) {
-        var run = Run(.burst, seen: 1000)
+        var run = Run(.burst, seen: 1000, cpu: nil)
         // What a pass over the new pages costs counts as well.
         run.pass(fresh: fresh * 108 / 100, left: fresh * 108 / 100)
         #expect(run.goesOn == goesOn)
     }
 
     @Test func `changed pages count for the share of them that merges`() {
-        for (left, goesOn) in [(Int64(300_000), false), (420_000, true)] {
-            var run = Run(.burst, seen: 1000)
+        for (left, goesOn) in [(Int64(228_000), false), (233_000, true)] {
+            var run = Run(.burst, seen: 1000, cpu: nil)
             run.learned.learn(
                 from: ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 1), isWhole: false,
-                isFull: false, Run.sample(at: 1000, run.counters))
-            // Seen before, and changed: a quarter of them is expected to merge.
+                isFull: false, Run.sample(at: 1000, run.counters), run.settings)
+            // Seen before, and changed: a third of them is expected to merge.
             run.step {
                 $0.passes = 1
                 $0.unshared = Pages(1_000_000 - left)
                 $0.volatile = Pages(left)
-            }
-            #expect(run.goesOn == goesOn)
-        }
-    }
-
-    @Test(arguments: [0.04, 0.06, 0.5, 1]) func `a probe that looked at a part speaks for the whole, within reason`(
-        looked: Double
-    ) {
-        // Of the pages that a pass looked at so many had changed: just too few, or just enough, for all of them.
-        for (share, goesOn) in [(0.28, false), (0.36, true)] {
-            var run = Run(.probe, seen: 1000, cpu: nil)
-            let part = max(looked, 0.05)
-            let left = Int64(1_000_000 * part * share)
-            let skipped = Int64(1_000_000 * (1 - looked))
-            run.step {
-                $0.passes = 1
-                $0.unshared = Pages(1_000_000 - left - skipped)
-                $0.volatile = Pages(left + skipped)
-                $0.skipped = Pages(skipped)
             }
             #expect(run.goesOn == goesOn)
         }
@@ -164,13 +153,89 @@ import Testing
         #expect(asked.scan.reason == .requested)
     }
 
-    @Test func `a gentle scan that finds enough goes on as a burst`() {
-        for (kind, reason) in [(Scanning.Kind.probe, Decision.Reason.probing), (.recheck, .settled)] {
+    @Test func `a scan without smart_scan that finds enough goes on as a burst`() {
+        for (kind, reason) in [(Scanning.Kind.look, Decision.Reason.probing), (.recheck, .settled)] {
             var run = Run(kind, seen: 1000)
-            #expect(run.scan.reason == reason && run.scan.isFull == (kind == .recheck))
+            #expect(run.scan.reason == reason && run.scan.isFull)
             run.pass(fresh: 500_000, left: 500_000)
             #expect(run.goesOn)
             #expect(run.scan.reason == .newMemory)
+            #expect(!run.scan.isFull, "what is new smart_scan does not pass over")
+        }
+    }
+
+    @Test func `a scan without smart_scan that finds enough changed goes on without smart_scan`() {
+        for kind in [Scanning.Kind.look, .recheck] {
+            var run = Run(kind, seen: 1000, cpu: nil)
+            run.pass(left: 500_000)
+            #expect(run.goesOn && run.scan.isFull && run.scan.reason == .settled)
+            run.pass(merged: 400_000)
+            #expect(!run.goesOn)
+        }
+    }
+
+    // MARK: Looks
+
+    // A third of what changed is to pay for 12 s, a second after the last pass: of 562 MiB 43 % of a million pages.
+    @Test(arguments: [(8191, 8191, true), (8192, 3500, false), (8192, 3600, true)] as [(Int64, Int64, Bool)])
+    func `a look is judged by the pages that ksmd came to, when they are enough`(
+        visited: Int64, changed: Int64, goesOn: Bool
+    ) {
+        var run = Run(.look, seen: 1000, cpu: nil)
+        run.step {
+            $0.scanned += Pages(visited)
+            $0.volatile += Pages(changed)
+            $0.unshared -= Pages(changed)
+        }
+        #expect(run.goesOn == goesOn)
+        let isFound = visited == 8192 && goesOn
+        #expect(run.scan.reason == (isFound ? .settled : .probing))
+        if isFound { #expect(run.scan.pause(run.settings, GuestLedger()) == .milliseconds(100)) }
+    }
+
+    @Test func `a look takes more pages where there are more`() {
+        for (visited, goesOn) in [(Int64(9_999), true), (10_000, false)] {
+            var run = Run(.look, seen: 1000, cpu: nil)
+            run.counters.unshared = 1_280_000
+            run.step { $0.scanned += Pages(visited) }
+            #expect(run.goesOn == goesOn)
+        }
+    }
+
+    @Test(arguments: [(100_000, false), (112_000, true)] as [(Int64, Bool)])
+    func `where much counts as changed already a look goes on to the end of the pass`(volatile: Int64, goesOn: Bool) {
+        var run = Run(.look, seen: 1000, cpu: nil) { _ in }
+        run = run.restarted(volatile: volatile)
+        run.step { $0.scanned += 10_000 }
+        #expect(run.goesOn == goesOn)
+    }
+
+    @Test func `new memory makes a look a burst, with smart_scan`() {
+        for (mebibytes, isBurst) in [(Int64(580), true), (540, false)] {
+            var run = Run(.look, seen: 1000, cpu: nil)
+            run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(4000 + mebibytes * 1024))])
+            run.step { $0.scanned += 10 }
+            #expect(run.goesOn && (run.scan.reason == .newMemory) == isBurst && run.scan.isFull != isBurst)
+        }
+    }
+
+    @Test func `a look in vain tells how fast memory changes, and what a look costs`() {
+        var run = Run(.look, seen: 1000)
+        run.now = 1099
+        run.step {
+            $0.scanned += 8192
+            $0.volatile += 82
+            $0.unshared -= 82
+        }
+        #expect(!run.goesOn)
+        // A hundredth of a million pages in 100 s, by a look at 8192 of them: eight times that part of three.
+        let drift = run.learned.drift(at: Self.moment(1100), run.counters)
+        let weight = 3 * 8 * 0.008192
+        #expect(abs(Double(drift.count) - 10_000 * weight / (1 + weight)) < 30)
+        // Half a second, of a fiftieth or of four thousandths of a CPU.
+        for (isBusy, seconds) in [(true, 25.0), (false, 125)] {
+            #expect(!run.learned.isLookDue(at: Self.moment(1100 + seconds - 0.1), isBusy: isBusy))
+            #expect(run.learned.isLookDue(at: Self.moment(1100 + seconds), isBusy: isBusy))
         }
     }
 
@@ -273,17 +338,17 @@ import Testing
         #expect(run.scan.isStalled && !run.goesOn)
     }
 
-    @Test func `a burst is watched closely, a gentle scan less, and a sleeping ksmd as at rest`() {
+    @Test func `a burst is watched closely, a look less, and a sleeping ksmd as at rest`() {
         var ledger = GuestLedger()
         func pause(_ kind: Scanning.Kind, _ change: (inout Configuration) -> Void = { _ in }) -> Duration {
             let run = Run(kind, seen: 1000, change)
             return run.scan.pause(run.settings, ledger)
         }
         #expect(pause(.burst) == .milliseconds(100) && pause(.request) == .milliseconds(100))
-        #expect(pause(.probe) == .milliseconds(500) && pause(.recheck) == .milliseconds(500))
-        #expect(pause(.probe) { $0.idleStep = .milliseconds(300) } == .milliseconds(300))
-        #expect(pause(.probe) { $0.idleStep = .seconds(9) } == .milliseconds(500))
-        #expect(pause(.probe) { $0.burstStep = .milliseconds(800) } == .milliseconds(800))
+        #expect(pause(.look) == .milliseconds(500) && pause(.recheck) == .milliseconds(100))
+        #expect(pause(.look) { $0.idleStep = .milliseconds(300) } == .milliseconds(300))
+        #expect(pause(.look) { $0.idleStep = .seconds(9) } == .milliseconds(500))
+        #expect(pause(.look) { $0.burstStep = .milliseconds(800) } == .milliseconds(800))
         var run = Run(.burst, seen: 1000, new: 100_000)
         for second in [1001.0, 1003] { run.look(at: second) }
         #expect(run.scan.pause(run.settings, ledger) == .milliseconds(500))
@@ -306,38 +371,10 @@ import Testing
         #expect(run.scan.wants(at: Self.moment(5), Self.moment(5), ledger) == [.counters, .allCounters])
     }
 
-    @Test func `a gentle scan takes the share of a probe`() {
+    @Test func `a look takes the share that it may have`() {
         #expect(Run(.burst, seen: 1000).learned.throttle.pace.sleepMilliseconds == 2)
         #expect(Run(.request, seen: 1000).learned.throttle.pace.sleepMilliseconds == 2)
-        #expect(Run(.probe, seen: 1000).learned.throttle.pace.sleepMilliseconds == 45)
-        #expect(Run(.recheck, seen: 1000).learned.throttle.pace.sleepMilliseconds == 45)
-    }
-
-    // MARK: What comes of it
-
-    private static func isDue(_ run: Run, after seconds: Double) -> Bool {
-        run.learned.isActivityLookDue(at: moment(run.now + seconds))
-    }
-
-    @Test func `after new memory guests are looked at soon`() {
-        // A pass that saw 16 MiB for the first time has found new memory.
-        for (fresh, isSoon) in [(Int64(4096), true), (4095, false)] {
-            var run = Run(.burst, seen: 1000)
-            run.pass(fresh: fresh)
-            #expect(!run.goesOn)
-            #expect(Self.isDue(run, after: 15) == isSoon)
-            #expect(Self.isDue(run, after: 60))
-        }
-    }
-
-    @Test func `a probe that did not pay doubles the time to the next, and one that did does not`() {
-        // Half a second of CPU time is worth 25 MiB, or 6400 pages.
-        for (merged, isLater) in [(Int64(6399), true), (6400, false)] {
-            var run = Run(.probe, seen: 1000)
-            run.pass(merged: merged)
-            #expect(!run.goesOn)
-            #expect(!Self.isDue(run, after: 59))
-            #expect(Self.isDue(run, after: 60) != isLater && Self.isDue(run, after: 120))
-        }
+        #expect(Run(.look, seen: 1000).learned.throttle.pace.sleepMilliseconds == 45)
+        #expect(Run(.recheck, seen: 1000).learned.throttle.pace.sleepMilliseconds == 2)
     }
 }

@@ -49,9 +49,9 @@ private struct Notices: StepObserver {
 
     @Test(
         arguments: [
-            (0, 0, false), (5.9, 0, false), (6, 0, true), (0, 6, true), (3, 3, true), (2, 3, false),
+            (0, 0, false), (0.01, 0, true), (0, 0.01, true), (60, 60, true),
         ] as [(Double, Double, Bool)])
-    func `a guest that had a tenth of a CPU for a minute is probed`(
+    func `a guest that had a CPU for the shortest time is looked at`(
         user: Double, system: Double, isProbed: Bool
     ) throws {
         var tuner = try tuner(settled())
@@ -65,8 +65,8 @@ private struct Notices: StepObserver {
         #expect(notices.all.isEmpty)
     }
 
-    @Test(arguments: [(255, false), (256, true)] as [(Int64, Bool)])
-    func `guests that wrote to merged pages are probed`(pages: Int64, isProbed: Bool) throws {
+    @Test(arguments: [(0, false), (1, true)] as [(Int64, Bool)])
+    func `guests that wrote to merged pages are looked at`(pages: Int64, isProbed: Bool) throws {
         var tuner = try tuner(settled())
         var notices = Notices()
         setStat(user: 0, system: 0)
@@ -80,20 +80,20 @@ private struct Notices: StepObserver {
 
     @Test func `the busiest guest counts, and each from the last look`() throws {
         host.setProcess(101, comm: "qemu-kvm", resident: 25_600)
-        var control = settled()
-        control.values[.pagesUnshared] = 51_200
-        var tuner = try tuner(control)
-        var notices = Notices()
-        for pid in [100, 101] { setStat(pid, user: 0, system: 0) }
-        _ = tuner.step(at: Self.moment(0), &notices)
-        _ = tuner.step(at: Self.moment(1), &notices)
-        // Together they had a tenth, and neither of them alone; and at the second look only what came since.
-        for pid in [100, 101] { setStat(pid, user: 5, system: 0) }
-        #expect(tuner.step(at: Self.moment(61), &notices)?.decision.reason == .nothingToGain)
-        for pid in [100, 101] { setStat(pid, user: 10, system: 0) }
-        #expect(tuner.step(at: Self.moment(122), &notices)?.decision.reason == .nothingToGain)
-        setStat(101, user: 16.5, system: 0)
-        #expect(tuner.step(at: Self.moment(183), &notices)?.decision.reason == .probing)
+        var sampler = try Sampler(host.paths, Configuration())
+        let control = settled()
+        func busiest(at seconds: Double, _ users: [Int: Double]) -> Double? {
+            for (pid, user) in users { setStat(pid, user: user, system: 0) }
+            var notices = Notices()
+            return sampler.take(
+                .adaptive([.guests, .activity]), total: KiB(Self.total), at: Self.moment(seconds), control, &notices)?
+                .adaptive?.activity?.busiest
+        }
+        #expect(busiest(at: 1, [100: 0, 101: 0]) == 0)
+        // Together they had a tenth, and neither of them alone; and at the next look only what came since.
+        #expect(busiest(at: 61, [100: 3, 101: 3]) == 0.05)
+        #expect(busiest(at: 121, [100: 6, 101: 6]) == 0.05)
+        #expect(busiest(at: 181, [101: 12]) == 0.1)
     }
 
     @Test func `what guests and tasks did is told of the time between two looks, and of none at the same moment`()

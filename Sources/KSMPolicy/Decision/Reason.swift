@@ -12,11 +12,11 @@ extension Decision {
 
         /// No pass would pay.
         case nothingToGain
-        /// Guests still fill their memory: wait until it has settled.
+        /// More new memory comes so fast that it pays to wait for it.
         case filling
         /// Memory came that no pass has seen, or the last pass paid.
         case newMemory
-        /// Memory that had changed has had time to settle.
+        /// Enough memory has changed, or can be expected to have.
         case settled
         /// Whether anything changed that no counter shows.
         case probing
@@ -46,10 +46,10 @@ extension Decision.Reason {
         case .shortage: ("shortage", 1, .comparison)
         case .easing: ("easing", 2, .comparison)
         case .nothingToGain: ("nothing-to-gain", 3, .act("not scanning, since a pass would not pay: "))
-        case .filling: ("filling", 4, .act("waiting until guests have filled their memory: "))
+        case .filling: ("filling", 4, .act("waiting for more new memory: "))
         case .newMemory: ("new-memory", 5, .pace(""))
-        case .settled: ("settled", 6, .pace("since changed memory has had time to settle; "))
-        case .probing: ("probing", 7, .pace("to see whether busy guests have something to merge; "))
+        case .settled: ("settled", 6, .pace("for memory that has changed; "))
+        case .probing: ("probing", 7, .pace("to see whether guests have changed what they hold; "))
         case .requested: ("requested", 8, .pace("as asked; "))
         case .nothingOffered:
             ("nothing-offered", 9, .act("waiting, since no process has offered its memory to KSM: "))

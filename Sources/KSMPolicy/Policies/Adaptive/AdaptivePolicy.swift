@@ -2,30 +2,29 @@
 ///
 /// Every merge takes two passes of ksmd: the first hashes a page, the second compares it. Their CPU time is about the
 /// same whoever drives, so what a policy can win is the time before them, and the CPU time after them. Both come down
-/// to one question, asked at the end of each pass and at each look between: would a pass pay? It does when what it
-/// can be expected to merge is more than ``Configuration/yieldMinimum`` per second of ksmd's CPU time. What is
-/// expected is learnt from the passes before.
+/// to one question, asked at the end of each pass and at each look between: would a scan pay? ``Prospect`` answers it,
+/// for new memory and for memory that has changed, by what each can be expected to bring; ``Learned`` learns that from
+/// the passes before. `docs/adaptive.md` derives the rule.
 ///
 /// A phase holds its own state, and ``Learned`` what outlives it. These are all edges; in each phase the first row
-/// counts whose condition holds. "Pays" means by ``Configuration/yieldMinimum``, the numbers are those of
-/// ``Parameters``, and the tests of the transitions are named after the rows.
+/// counts whose condition holds. The numbers are those of ``Parameters``, and the tests of the transitions are named
+/// after the rows.
 ///
 /// | Row | From | Condition | To | Reason |
 /// |---|---|---|---|---|
 /// | threshold | any | `KSM_ADAPTIVE_START=threshold`, and the classic rule would stop | resting | `plenty` |
 /// | request | resting | the operator asked | scanning | `requested` |
-/// | filling | resting | two passes over new memory pay, guests still fill it, and memory is not short | waiting | `filling` |
-/// | new memory | resting | two passes over new memory pay | scanning | `new-memory` |
-/// | settled | resting | a pass over what had changed pays, after a while | scanning, gently | `settled` |
-/// | alive | resting | guests of the last new memory still do something | scanning, gently | `settled` |
-/// | busy | resting | guests were busy since the last look, which is due | scanning, gently | `probing` |
+/// | settled | resting | a scan for memory that has changed pays | scanning, without smart_scan | `settled` |
+/// | new memory | resting | a scan for new memory pays | scanning | `new-memory` |
+/// | filling | resting | it would, and yet it pays more to wait for what is coming | resting | `filling` |
+/// | look | resting | guests did something, or smart_scan passed over much, and a look is due | scanning, by the share of a look | `probing` |
 /// | rest | resting | none of these | resting | `nothing-to-gain` |
-/// | filled | waiting | guests have filled their memory | scanning | `new-memory` |
-/// | wait over | waiting | the longest wait is over, memory is short, or the operator asked | scanning | `new-memory` |
-/// | wait | waiting | none of these | waiting | `filling` |
 /// | request in a scan | scanning | the operator asked | scanning, by the full share | `requested` |
-/// | another pass | scanning | a pass ended, and another pays | scanning, by the full share | `new-memory`, `requested` |
+/// | another pass | scanning | a pass ended, and another pays | scanning, by the full share | `new-memory`, `settled`, `requested` |
 /// | end | scanning | a pass ended, and another does not pay | resting | `nothing-to-gain` |
+/// | new memory in a look | scanning | a scan for new memory pays | scanning, by the full share | `new-memory` |
+/// | changes found | scanning | what a look came to shows that it pays | scanning, by the full share | `settled` |
+/// | looked | scanning | ksmd came to enough pages in a look, and they show that none pays | resting | `nothing-to-gain` |
 /// | newcomers merged | scanning | ksmd is through with all new guests, and they merged as usual here | resting | `nothing-to-gain` |
 /// | no offer | scanning | ksmd has done nothing for a while, though there is new memory | scanning | `nothing-offered` |
 /// | no offer, no guests | scanning | ksmd has done nothing for a while, and there is no new memory | resting | `nothing-to-gain` |
@@ -40,7 +39,6 @@ package struct AdaptivePolicy: Sendable {
     /// What ksmd is made to do.
     package enum Phase: Sendable {
         case resting(Resting)
-        case waiting(Waiting)
         case scanning(Scanning)
     }
 
@@ -71,7 +69,6 @@ package struct AdaptivePolicy: Sendable {
         var wants =
             switch phase {
             case .resting(let resting): resting.wants(at: now, learned)
-            case .waiting(let waiting): waiting.wants
             case .scanning(let scanning): scanning.wants(at: now, host.growth.lastLook, learned.ledger)
             }
         // A threshold is crossed at any time.
@@ -107,17 +104,14 @@ package struct AdaptivePolicy: Sendable {
             switch resting.next(sample, host, settings, &learned) {
             case .rest: phase = .resting(resting)
             case .wait:
-                phase = .waiting(Waiting(since: sample.now))
+                phase = .resting(resting)
                 return (.filling, nil)
             case .scan(let kind):
                 if sample.isCounted { return (begin(kind, sample), nil) }
                 resting.needsCounters = true
                 phase = .resting(resting)
             }
-            return (.nothingToGain, nil)
-        case .waiting(let waiting):
-            guard waiting.isOver(at: sample.now, host), sample.isCounted else { return (.filling, nil) }
-            return (begin(.burst, sample), nil)
+            return (resting.isWaiting ? .filling : .nothingToGain, nil)
         case .scanning(var scanning):
             let (next, ended) = scanning.next(sample, host, settings, &learned)
             host.isRequested = false
@@ -152,7 +146,6 @@ package struct AdaptivePolicy: Sendable {
         case .resting(var resting):
             resting.keepStill(sample)
             phase = .resting(resting)
-        case .waiting: phase = .resting(Resting(needsCounters: false))
         case .scanning(let scanning): rest(after: scanning)
         }
     }
@@ -171,7 +164,6 @@ package struct AdaptivePolicy: Sendable {
         report.ended = ended
         switch phase {
         case .resting(let resting): decision.pause = resting.pause(settings, learned.ledger)
-        case .waiting(let waiting): decision.pause = waiting.pause(settings, learned.ledger)
         case .scanning(let scanning):
             decision.action = .scan
             decision.pause = scanning.pause(settings, learned.ledger)

@@ -1,27 +1,30 @@
-/// How fast guests grow, and whether they still fill their memory.
+/// How fast the guests' mergeable memory grows.
 struct GuestGrowth: Sendable {
     private typealias Parameters = AdaptivePolicy.Parameters
 
     /// When guests were last looked at.
     private(set) var lastLook: Instant?
-    /// Whether guests fill their memory: what is hashed now changes before it is compared.
-    private(set) var isFilling = false
-    /// The fastest growth since they began, in KiB per second.
-    private var peak = 0.0
+    /// In the last look alone, in bytes per second: a guest that has filled its memory is not waited for.
+    private(set) var present = 0.0
+    /// On average over ``AdaptivePolicy/Parameters/growthMemory``, in bytes per second.
+    private(set) var usual = 0.0
+
+    /// In bytes per second.
+    var rate: Double { max(present, usual) }
 
     /// Takes the growth from the last look to this one.
     mutating func observe(_ ledger: GuestLedger, at now: Instant) {
-        defer { lastLook = now }
-        if let lastLook {
-            guard now > lastLook else { return }
-            let rate = Double(ledger.lastGrowth.count) / (now - lastLook).seconds
-            let least = max(
-                Double(Parameters.fillingAmount.count), Double(ledger.resident.count) * Parameters.fillingShare)
-            peak = rate >= least ? max(peak, rate) : 0
-            isFilling = rate >= max(least, peak * Parameters.fillingEnd)
-        } else {
-            // Nothing says how old the guests are.
-            isFilling = ledger.unscanned >= Parameters.leastGrowth
+        guard let lastLook else {
+            // Nothing says when what is there came.
+            self.lastLook = now
+            return
         }
+        guard now > lastLook else { return }
+        let seconds = (now - lastLook).seconds
+        let memory = Parameters.growthMemory.seconds
+        let grown = ledger.lastGrowth.byteCount
+        present = grown / seconds
+        usual += (present - usual) * seconds / (memory + seconds)
+        self.lastLook = now
     }
 }

@@ -7,17 +7,31 @@ package struct GuestLedger: Sendable {
         var resident: KiB
         /// What it held when the present pass began.
         var atPassStart: KiB
-        /// What it held when the last whole pass began: all of that has been seen.
+        /// What it held when the last whole pass began, less what it has given back since: all of that has been seen.
         var scanned: KiB
-        /// The share of its growth that KSM finds mergeable, learnt: a monitor's own memory grows too.
-        var hitRate: Double
+        /// The most that it held when a whole pass began. KSM knows the addresses below: what is taken again there counts
+        /// as changed, and not as new.
+        var summit: KiB
+        /// The shares of its growth above the summit, and below, that KSM finds, learnt: a monitor's own memory grows
+        /// too, and is never merged.
+        var newRate: Double
+        var refillRate: Double
         var isPresent: Bool
+
+        private var edge: KiB { max(scanned, summit) }
+        /// Growth that no pass has seen.
+        var new: KiB { (resident - edge).nonNegative }
+        var refilled: KiB { (min(resident, edge) - scanned).nonNegative }
+        /// That part of it which was there when the pass under way began.
+        var newAtPassStart: KiB { (atPassStart - edge).nonNegative }
+        var refilledAtPassStart: KiB { (min(atPassStart, edge) - scanned).nonNegative }
     }
 
     private var entries: [Entry] = []
     /// What passes saw of growth that came while they were under way. The next pass expects it, and sees it no more.
     private var seenAhead = KiB.zero
-    /// What came in the last update, of all guests that grew.
+    private var changedAhead = KiB.zero
+    /// What came in the last update, of all guests that grew, as far as it is likely to be mergeable.
     package private(set) var lastGrowth = KiB.zero
     /// Whether guests ended since ``forgetEnded()``: what they shared is counted until the next pass.
     package private(set) var hasEndedGuests = false
@@ -37,20 +51,35 @@ package struct GuestLedger: Sendable {
     package var unscanned: KiB {
         var sum = 0.0
         for entry in entries {
-            sum += Double((entry.resident - entry.scanned).nonNegative.count) * entry.hitRate
+            sum += Double(entry.new.count) * entry.newRate + Double(entry.refilled.count) * entry.refillRate
         }
         return KiB(ofBytes: sum * 1024)
     }
 
     /// What the pass under way is to see for the first time, as far as it was there when it began.
     package var expected: KiB {
-        entries.sum { ($0.atPassStart - $0.scanned).nonNegative }
+        entries.sum { $0.newAtPassStart }
+    }
+
+    /// What of it, and of what was given back and taken again before, is likely to be mergeable.
+    package var likely: KiB {
+        var sum = 0.0
+        for entry in entries {
+            sum += Double(entry.newAtPassStart.count) * entry.newRate
+            sum += Double(entry.refilledAtPassStart.count) * entry.refillRate
+        }
+        return KiB(ofBytes: sum * 1024)
+    }
+
+    /// What the pass under way is to find changed, since it was given back and taken again before it began.
+    package var expectedRefilled: KiB {
+        entries.sum { $0.refilledAtPassStart }
     }
 
     /// Takes what the guests hold now, all of them.
     package mutating func update(_ guests: [GuestMemory]) {
         for index in entries.indices { entries[index].isPresent = false }
-        var growth = KiB.zero
+        var growth = 0.0
         var next = 0
         for guest in guests {
             // They come in the same order each time, but for those that came or went.
@@ -60,17 +89,20 @@ package struct GuestLedger: Sendable {
             if next == entries.count {
                 entries.append(
                     Entry(
-                        id: guest.id, resident: .zero, atPassStart: .zero, scanned: .zero, hitRate: 1, isPresent: true))
+                        id: guest.id, resident: .zero, atPassStart: .zero, scanned: .zero, summit: .zero, newRate: 1,
+                        refillRate: 1, isPresent: true))
             }
-            growth += (guest.resident - entries[next].resident).nonNegative
+            let unscanned = (entries[next].new, entries[next].refilled)
             entries[next].resident = guest.resident
+            growth += Double((entries[next].new - unscanned.0).nonNegative.count) * entries[next].newRate
+            growth += Double((entries[next].refilled - unscanned.1).nonNegative.count) * entries[next].refillRate
             // What was given back and comes again is new.
             entries[next].scanned = min(entries[next].scanned, guest.resident)
             entries[next].atPassStart = min(entries[next].atPassStart, guest.resident)
             entries[next].isPresent = true
             next += 1
         }
-        lastGrowth = growth
+        lastGrowth = KiB(ofBytes: growth * 1024)
         let count = entries.count
         entries.removeAll { !$0.isPresent }
         if entries.count < count { hasEndedGuests = true }
@@ -80,6 +112,7 @@ package struct GuestLedger: Sendable {
     package mutating func assumeScanned(share: Double) {
         for index in entries.indices {
             entries[index].scanned = KiB(ofBytes: Double(entries[index].resident.count) * 1024 * min(max(share, 0), 1))
+            entries[index].summit = entries[index].scanned
         }
     }
 
@@ -90,23 +123,40 @@ package struct GuestLedger: Sendable {
 
     /// A whole pass has ended.
     ///
-    /// - Parameter seen: How much memory was seen for the first time since the pass before it ended.
-    package mutating func endPass(seen: KiB) {
-        let expected = expected
-        let found = seen + seenAhead
-        seenAhead = (found - expected).nonNegative
-        let hitRate = expected > .zero ? min(Double(found.nonNegative.count) / Double(expected.count), 1) : 1
-        let weight = AdaptivePolicy.Parameters.weightOfLastPass
-        for index in entries.indices where entries[index].atPassStart > entries[index].scanned {
-            entries[index].hitRate = max(
-                (entries[index].hitRate + weight * hitRate) / (weight + 1), AdaptivePolicy.Parameters.leastHitRate)
-            entries[index].scanned = entries[index].atPassStart
+    /// - Parameters:
+    ///   - seen: How much memory was seen for the first time since the pass before it ended.
+    ///   - changed: How much was known and had changed.
+    package mutating func endPass(seen: KiB, changed: KiB) {
+        let (new, refilled) = (expected, expectedRefilled)
+        let found = (seen + seenAhead).nonNegative
+        // What a pass came by while it was given back KSM has forgotten: taken again, it is seen for the first time.
+        let again = min((found - new).nonNegative, refilled)
+        seenAhead = (found - new).nonNegative - again
+        let rates = (
+            new: Self.share(found, of: new), refilled: Self.share(again + changed + changedAhead, of: refilled)
+        )
+        changedAhead = .zero
+        for index in entries.indices {
+            if entries[index].newAtPassStart > .zero { Self.learn(&entries[index].newRate, rates.new) }
+            if entries[index].refilledAtPassStart > .zero { Self.learn(&entries[index].refillRate, rates.refilled) }
+            entries[index].summit = max(entries[index].summit, entries[index].atPassStart)
+            entries[index].scanned = max(entries[index].scanned, entries[index].atPassStart)
         }
     }
 
+    private static func share(_ found: KiB, of expected: KiB) -> Double {
+        expected > .zero ? min(Double(found.nonNegative.count) / Double(expected.count), 1) : 1
+    }
+
+    private static func learn(_ rate: inout Double, _ found: Double) {
+        let weight = AdaptivePolicy.Parameters.weightOfLastPass
+        rate = max((rate + weight * found) / (weight + 1), AdaptivePolicy.Parameters.leastHitRate)
+    }
+
     /// A pass has ended that saw some of what a later one expects to see.
-    package mutating func seeAhead(_ seen: KiB) {
+    package mutating func seeAhead(_ seen: KiB, changed: KiB) {
         seenAhead += seen
+        changedAhead += changed
     }
 
     /// A pass has taken what ended guests shared from the counters.

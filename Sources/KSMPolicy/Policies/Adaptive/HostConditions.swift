@@ -6,8 +6,10 @@ struct HostConditions: Sendable {
     var isRequested = false
     /// How fast the guests grow.
     var growth = GuestGrowth()
-    /// The share of time in which some task waits for a CPU.
+    /// The share of time in which some task other than ksmd waits for a CPU, at least.
     private var cpuPressure = 0.0
+    /// ksmd's own waiting when that was last known.
+    private var ksmdWaited: (at: Instant, time: Duration)?
     /// When memory was last short, or the kernel announced that it was.
     private var lastShortage: Instant?
     private var lastMemoryLook: Instant?
@@ -19,7 +21,17 @@ struct HostConditions: Sendable {
             lastMemoryLook = sample.now
             if available < Parameters.shortAvailable { lastShortage = sample.now }
         }
-        if let pressure = sample.cpuPressure, pressure.isFinite { cpuPressure = pressure }
+        if let pressure = sample.cpuPressure, pressure.isFinite {
+            cpuPressure = max(pressure - ownShare(sample), 0)
+            ksmdWaited = (sample.now, sample.counters.waited)
+        }
+    }
+
+    /// The share of the time in which ksmd itself waited: under SCHED_IDLE that is whenever anything else runs, and no
+    /// reason to take less.
+    private func ownShare(_ sample: AdaptiveSample) -> Double {
+        guard let ksmdWaited, sample.now > ksmdWaited.at else { return 0 }
+        return max(sample.counters.waited - ksmdWaited.time, .zero) / (sample.now - ksmdWaited.at)
     }
 
     func isMemoryShort(at now: Instant) -> Bool {

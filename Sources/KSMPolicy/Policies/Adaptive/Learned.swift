@@ -17,9 +17,13 @@ extension AdaptivePolicy {
         private var cost = PassCost()
         /// Without smart_scan, which spares a pass many pages.
         private var costOfFullPass = PassCost()
-        private var probeInterval = Parameters.firstProbe
-        /// Whether guests filled new memory before the last scan, and may not have come to rest with it.
-        private var isSettling = false
+        /// How many pages change in place in a second.
+        private(set) var driftRate = 0.0
+        /// When ksmd had last come to all pages.
+        private var lastWholePassEnd = Instant(nanoseconds: 0)
+        private var lastLook = Instant(nanoseconds: 0)
+        /// ksmd's CPU time for the last look, in seconds.
+        private var lookCost = 0.0
 
         // MARK: Passes
 
@@ -28,6 +32,11 @@ extension AdaptivePolicy {
         /// - Parameter isFull: Whether smart_scan is off.
         func passSeconds(isFull: Bool, _ counters: ScanCounters) -> Double {
             (isFull ? costOfFullPass : cost).seconds(counters)
+        }
+
+        /// How fast ksmd goes through new memory, on a CPU of its own.
+        func bytesPerSecond(_ settings: Settings) -> Double {
+            Double(settings.pageSize.count) / cost.secondsPerNewPage
         }
 
         /// What KSM knows when the guests are first looked at was the work of a daemon before this one, or of the
@@ -41,6 +50,7 @@ extension AdaptivePolicy {
                 cpu: nil, gained: .zero, fresh: .zero, left: sample.counters.volatile.nonNegative,
                 passedOverAtEnd: .zero, looked: 1)
             lastPassEnd = sample.now
+            lastWholePassEnd = sample.now
             lastActivityLook = sample.now
         }
 
@@ -49,7 +59,9 @@ extension AdaptivePolicy {
         /// - Parameters:
         ///   - isWhole: Whether it began with the scan or after: the cost of a part says nothing.
         ///   - isFull: Whether smart_scan was off.
-        mutating func learn(from pass: ScanPass, isWhole: Bool, isFull: Bool, _ sample: AdaptiveSample) {
+        mutating func learn(
+            from pass: ScanPass, isWhole: Bool, isFull: Bool, _ sample: AdaptiveSample, _ settings: Settings
+        ) {
             if let cpu = pass.cpu, isWhole {
                 if isFull {
                     costOfFullPass.learn(sample.counters, cpu: cpu)
@@ -58,11 +70,15 @@ extension AdaptivePolicy {
                 }
             }
             // What the pass before left and had not seen for the first time is what this one compared.
-            if let before = lastPass, before.left - before.fresh > max(before.fresh, Parameters.leastChangedSample) {
+            if let before = lastPass, before.changed > max(before.hashed, Parameters.leastChangedSample) {
                 let yield = Double(pass.gained.nonNegative.count) / Double(before.left.count)
                 let weight = Parameters.weightOfLastPass
                 changedYield = min(
                     max((changedYield + weight * yield) / (weight + 1), Parameters.leastChangedYield), 1)
+            }
+            if isWhole, pass.looked >= Parameters.wholeShare {
+                learnDrift(of: pass.changed, since: lastWholePassEnd, at: sample.now)
+                lastWholePassEnd = sample.now
             }
             lastPass = pass
             lastPassEnd = sample.now
@@ -73,44 +89,62 @@ extension AdaptivePolicy {
             if var pass = lastPass {
                 pass.left = (pass.left - newcomers).nonNegative
                 pass.fresh = .zero
+                pass.expected = .zero
                 pass.hidden = .zero
                 lastPass = pass
             }
             lastPassEnd = now
         }
 
-        // MARK: Probes
+        // MARK: Memory that changes in place
 
-        /// Whether guests should be asked whether they were busy since the last time.
+        /// Pages that can be expected to have changed since ksmd last came to all of them.
+        func drift(at now: Instant, _ counters: ScanCounters) -> Pages {
+            let seconds = max(now - lastWholePassEnd, .zero).seconds
+            return min(Pages(rounding: driftRate * seconds), counters.unshared + counters.volatile)
+        }
+
+        /// - Parameter part: That of all pages which were come to. What changes lies together, so a small part says little.
+        private mutating func learnDrift(of changed: Pages, since: Instant, at now: Instant, part: Double = 1) {
+            guard now - since >= Parameters.leastDriftTime else { return }
+            let weight = Parameters.weightOfLastPass * min(part * Parameters.weightOfPart, 1)
+            let rate = Double(changed.count) / (now - since).seconds
+            driftRate = (driftRate + weight * rate) / (weight + 1)
+        }
+
+        /// ksmd came to some pages, and found so many of them changed.
+        mutating func learnDrift(changed: Pages, of visited: Pages, _ sample: AdaptiveSample) {
+            let seen = Double(sample.counters.seen.count)
+            let share = min(Double(changed.count) / Double(max(visited.count, 1)), 1)
+            learnDrift(
+                of: Pages(rounding: share * seen), since: lastWholePassEnd, at: sample.now,
+                part: Double(visited.count) / max(seen, 1))
+        }
+
+        /// A look ended, whatever came of it.
+        mutating func endLook(cpu: Duration?, at now: Instant) {
+            lookCost = cpu?.seconds ?? 0
+            lastLook = now
+        }
+
+        /// Whether guests should be asked whether they did anything since the last time.
         func isActivityLookDue(at now: Instant) -> Bool {
-            now - max(lastPassEnd, lastActivityLook) >= probeInterval && ledger.guests > 0
+            ledger.guests > 0 && now - lastActivityLook >= Parameters.leastLookPause
+                && isLookDue(at: now, isBusy: true)
+        }
+
+        /// Whether passes have passed over what may have changed.
+        var isDoubtful: Bool { (lastPass?.looked ?? 1) < Parameters.wholeShare }
+
+        /// Whether a look keeps within what looks in vain may cost.
+        func isLookDue(at now: Instant, isBusy: Bool) -> Bool {
+            let budget = isBusy ? Parameters.busyLookBudget : Parameters.lookBudget
+            return now - lastPassEnd >= Parameters.leastLookPause
+                && now - lastLook >= Duration(rounding: lookCost / budget)
         }
 
         mutating func noteActivityLook(at now: Instant) {
             lastActivityLook = now
-        }
-
-        /// Whether guests had filled new memory before the last scan. Their first look after it counts, and no other.
-        mutating func takeSettling() -> Bool {
-            guard isSettling else { return false }
-            isSettling = false
-            probeInterval = Parameters.firstProbe
-            return true
-        }
-
-        /// New memory was scanned: look soon whether its guests go on changing it.
-        mutating func expectSettling() {
-            isSettling = true
-            probeInterval = Parameters.patience
-        }
-
-        /// A scan that paid makes the next probe come soon, and a probe that did not makes it come late.
-        mutating func learn(fromScanThatPaid hasPaid: Bool, isProbe: Bool) {
-            if hasPaid {
-                probeInterval = Parameters.firstProbe
-            } else if isProbe {
-                probeInterval = min(probeInterval * 2, Parameters.longestProbe)
-            }
         }
     }
 }

@@ -5,16 +5,11 @@ extension AdaptivePolicy {
 
         /// Growth below this is not worth a scan: a guest's monitor grows by itself, by memory that does not merge.
         package static let leastGrowth = KiB(16 * 1024)
-        /// Guests fill their memory while they grow by this share of all that they hold, or by this amount, per second:
-        /// what is hashed meanwhile changes before it is compared. The share is for hosts of hundreds of guests, where
-        /// some grow at any time.
-        static let fillingShare = 0.01
-        static let fillingAmount = KiB(8 * 1024)
-        /// They have filled it when they grow by less than this share of the fastest growth: what is left comes while
-        /// ksmd hashes the rest.
-        static let fillingEnd = 0.2
-        /// The longest wait for guests that fill their memory: a slow one holds back what others have filled.
-        static let longestWait = Duration.seconds(15)
+        /// All that merging saves on a host is worth the whole time of so many CPUs: so the worth of a CPU goes by the
+        /// host's size, and a small loss on a small host is not avoided at all costs.
+        static let processorsForAll = 10.0
+        /// The time over which the usual growth of guests is averaged.
+        static let growthMemory = Duration.seconds(30)
         /// Between two looks at guests that fill their memory: a small part of the time that a large guest takes for it.
         static let growthStep = Duration.milliseconds(200)
         /// A guest whose growth was never mergeable may yet load something that is, so its growth counts for this share.
@@ -30,6 +25,11 @@ extension AdaptivePolicy {
         /// They have when they merged by this part of the usual share: no two guests are the same.
         static let usualPart = 0.9
 
+        /// Whether ksmd has come so far in a pass that the rest of it says nothing of the whole.
+        static func isPart(_ visited: Pages, of known: Pages) -> Bool {
+            Double(visited.count) > (1 - wholeShare) * Double(known.count)
+        }
+
         // MARK: Changed memory
 
         /// Changed memory below this is not worth a pass: in every guest some pages change all the time.
@@ -40,28 +40,36 @@ extension AdaptivePolicy {
         /// After this time it gets no more.
         static let longestPatience = Duration.seconds(3600)
         /// The share of changed pages that is expected to merge before any pass has shown it.
-        static let firstChangedYield = 0.25
+        static let firstChangedYield = 1.0 / 3
         /// The least that is expected: with nothing at all no pass would ever show that it has changed.
         static let leastChangedYield = 1.0 / 256
         /// A pass that compared fewer changed pages than this says nothing of their yield.
         static let leastChangedSample = Pages(256)
 
-        // MARK: Busy guests
+        // MARK: Looks at what no counter tells of
 
-        /// Guests that had this share of a CPU, or wrote to this share and number of the merged pages, may have changed
-        /// what they hold.
+        /// Memory that changes in place, while guests hold as much as before, shows in no file until ksmd comes by. So it
+        /// is sent to look, as long as guests do anything: at this many pages at least, or at this share of all.
+        static let leastLook = Pages(8192)
+        static let lookShare = 1.0 / 128
+        /// After a pass, and between two looks, at least: what guests are at should be done.
+        static let leastLookPause = Duration.seconds(8)
+        /// The share of a CPU that looks in vain may take on average, and while guests are busy.
+        static let lookBudget = 0.004
+        static let busyLookBudget = 0.02
+        /// Where a larger share than this of all pages counts as changed, a look goes on to the end of the pass.
+        static let doubtfulShare = 0.1
+        /// Guests are busy that had this share of a CPU, or wrote to this share and number of the merged pages.
         static let busyShare = 0.1
         static let busyWrites = 0.002
         static let leastBusyWrites = Pages(256)
-        /// Guests that did anything at all. After a start they go on changing what they hold for a while.
-        static let aliveShare = 0.01
-        static let aliveWrites = Pages(64)
-        /// Between the last pass and the first probe. Each probe that finds nothing doubles it, up to the longest.
-        static let firstProbe = Duration.seconds(60)
-        static let longestProbe = Duration.seconds(3600)
-        /// A probe that looked at a part of the pages speaks for the whole, but one that looked at less than this part
-        /// for no more than if it had.
-        static let leastLooked = 0.05
+        /// What a part of a pass shows of changes counts as if that part were so many times as large.
+        static let weightOfPart = 8.0
+        /// A pass that passed over more than this share says nothing of what it passed over.
+        static let wholeShare = 0.9
+        /// Between two passes that tell how fast memory changes, at least: what changed within less is written all the
+        /// time.
+        static let leastDriftTime = Duration.seconds(5)
 
         // MARK: Short memory and busy CPUs
 
@@ -95,9 +103,9 @@ extension AdaptivePolicy {
         static let pausePerGuest = Duration.milliseconds(5)
         /// Between two looks at the host's memory: that it is short the kernel announces by itself.
         static let memoryStep = Duration.seconds(2)
-        /// Between two steps of a scan at the share of a probe, at most: a tenth of a CPU need not be watched as closely
+        /// Between two steps of a scan at the share of a look, at most: a tenth of a CPU need not be watched as closely
         /// as all of one.
-        static let gentleStep = Duration.milliseconds(500)
+        static let lookStep = Duration.milliseconds(500)
 
         // MARK: What a pass costs
 

@@ -12,6 +12,9 @@ package struct PassCost: Sendable {
         factor * Self.typicalSeconds(counters)
     }
 
+    /// CPU time to hash a page and to compare it, in seconds.
+    package var secondsPerNewPage: Double { max(factor, 0.1) * Parameters.secondsPerComparedPage }
+
     /// Takes what a pass cost. The last pass counts as much as all before it together, since guests change.
     package mutating func learn(_ counters: ScanCounters, cpu: Duration) {
         let observed = cpu.seconds / max(Self.typicalSeconds(counters), Parameters.leastPassSeconds)

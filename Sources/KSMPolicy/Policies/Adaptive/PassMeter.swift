@@ -49,7 +49,7 @@ package struct PassMeter: Sendable {
         guard ended > 0 else { return nil }
         let skipped = Pages((counters.skipped - start.skipped).nonNegative.count / ended)
         let fresh = (counters.seen - start.seen + vanished).nonNegative
-        let pass = ScanPass(
+        var pass = ScanPass(
             cpu: Self.cpu(from: start, to: counters).map { $0 / ended },
             gained: counters.saved - start.saved + losses,
             fresh: fresh,
@@ -58,6 +58,8 @@ package struct PassMeter: Sendable {
             left: max(counters.volatile - skipped - passedOverBefore, min(fresh, counters.volatile)),
             passedOverAtEnd: passedOverAtEnd,
             looked: 1 - Double(min(skipped, counters.seen).count) / Double(max(counters.seen.count, 1)))
+        pass.visited = visited
+        pass.leftAtMost = max(counters.volatile - skipped, pass.left)
         self = PassMeter(counters, after: pass, visitedBefore: visitedAtEnd)
         return pass
     }

@@ -10,9 +10,14 @@ extension AdaptivePolicy {
             self.needsCounters = needsCounters
         }
 
-        enum Next {
+        /// Whether a scan waits for guests that fill their memory this very moment.
+        private var isFilling = false
+        /// Whether a scan was to wait for more new memory at the last look.
+        private(set) var isWaiting = false
+
+        enum Next: Equatable {
             case rest
-            /// Until guests have filled their memory.
+            /// Until more new memory has come.
             case wait
             case scan(Scanning.Kind)
         }
@@ -20,7 +25,7 @@ extension AdaptivePolicy {
         func wants(at now: Instant, _ learned: Learned) -> Wants {
             var wants = Wants.guests
             if needsActivityStart || learned.isActivityLookDue(at: now) { wants.insert(.activity) }
-            // What guests did is counted from one look to the next, so a probe must be able to begin with this one.
+            // What guests did is counted from one look to the next, so a look must be able to begin with this one.
             if needsCounters || wants.contains(.activity) { wants.insert(.allCounters) }
             return wants
         }
@@ -29,36 +34,32 @@ extension AdaptivePolicy {
         mutating func keepStill(_ sample: AdaptiveSample) {
             if sample.isCounted { needsCounters = false }
             if sample.activity != nil { needsActivityStart = false }
+            isFilling = false
+            isWaiting = false
         }
 
         mutating func next(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> Next {
             if sample.isCounted { needsCounters = false }
+            isFilling = false
             if host.isRequested { return .scan(.request) }
-            let isShort = host.isMemoryShort(at: sample.now)
-            let rested = sample.now - learned.lastPassEnd
-            let patience =
-                (1 + min(rested, Parameters.longestPatience).seconds / Parameters.patience.seconds)
-                * (isShort ? Parameters.shortageWorth : 1)
-            let grown = learned.ledger.unscanned
-            // New memory is hashed by one pass and compared by another.
-            let passes = Double(Parameters.passesToMerge)
-            let burst = passes * learned.passSeconds(isFull: false, sample.counters) / patience
-            if grown >= Parameters.leastGrowth, settings.pays(bytes: grown.byteCount, cpuSeconds: burst) {
-                return host.growth.isFilling && !isShort ? .wait : .scan(.burst)
+            let outlook = Outlook(sample, host, settings, learned)
+            let hasRested = sample.now - learned.lastPassEnd >= Parameters.leastDriftTime
+            if hasRested, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
+            switch outlook.ofNewMemory {
+            case .pays: return .scan(.burst)
+            case .wait:
+                isWaiting = true
+                isFilling = host.growth.present >= Parameters.leastGrowth.byteCount
+                return .wait
+            case .no:
+                isWaiting = false
+                return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
             }
-            let changed = settings.bytes((learned.lastPass?.left ?? .zero) + (learned.lastPass?.hidden ?? .zero))
-            let recheck = learned.passSeconds(isFull: true, sample.counters) / patience
-            if changed >= Parameters.leastChange.byteCount, rested >= Parameters.patience,
-                settings.pays(bytes: learned.changedYield * changed + grown.byteCount, cpuSeconds: recheck)
-            {
-                return .scan(.recheck)
-            }
-            return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
         }
 
-        /// Whether guests did so much that a pass may find something which no counter shows.
+        /// Whether ksmd should look for what no counter shows.
         private mutating func next(
             after activity: GuestActivity, _ sample: AdaptiveSample, _ learned: inout Learned
         ) -> Next {
@@ -67,20 +68,19 @@ extension AdaptivePolicy {
                 needsActivityStart = false
                 return .rest
             }
-            if learned.takeSettling() {
-                let isAlive =
-                    activity.busiest >= Parameters.aliveShare || activity.brokenMerges >= Parameters.aliveWrites
-                return isAlive ? .scan(.recheck) : .rest
-            }
+            guard sample.counters.seen > .zero else { return .rest }
+            guard activity.busiest > 0 || activity.brokenMerges > .zero || learned.isDoubtful else { return .rest }
             let manyWrites = max(
                 Pages(rounding: Double(sample.counters.saved.count) * Parameters.busyWrites),
                 Parameters.leastBusyWrites)
-            return activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
-                ? .scan(.probe) : .rest
+            let isBusy = activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
+            return learned.isLookDue(at: sample.now, isBusy: isBusy) ? .scan(.look) : .rest
         }
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
-            needsCounters ? .zero : max(settings.idleStep, ledger.lookPause)
+            if needsCounters { return .zero }
+            let step = isFilling ? min(Parameters.growthStep, settings.idleStep) : settings.idleStep
+            return max(step, ledger.lookPause)
         }
     }
 }

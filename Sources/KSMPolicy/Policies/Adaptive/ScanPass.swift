@@ -9,8 +9,16 @@ package struct ScanPass: Equatable, Sendable {
     /// Pages that were not compared since they had changed: what a further pass could still merge, ``fresh`` among
     /// them. Those that smart_scan passed over are not counted.
     package var left: Pages
+    /// ``left``, where none of the pages that may belong to either of two passes was passed over by this one.
+    package var leftAtMost = Pages.zero
+    /// Pages that guests grew by before it began, as far as they are likely to be mergeable. Not all of them count as
+    /// ``fresh``: KSM knows the addresses of memory that was given back and taken again, and what ended guests held
+    /// leaves the counters meanwhile.
+    package var expected = Pages.zero
     /// Pages passed over in the step in which it ended, by this pass or already by the next.
     package var passedOverAtEnd: Pages
+    /// Pages that it came to since it was watched.
+    package var visited = Pages.zero
     /// The share of the known pages that smart_scan let it look at.
     package var looked: Double
     /// Pages that it compared for the first time and that did not merge: the pages that they are like may be among
@@ -19,6 +27,18 @@ package struct ScanPass: Equatable, Sendable {
 }
 
 extension ScanPass {
+    /// Pages of new memory that it has hashed, and that the next pass compares.
+    package var hashed: Pages { min(max(fresh, expected), left) }
+
+    /// Pages that changed in place.
+    package var changed: Pages { (left - hashed).nonNegative }
+
+    /// Takes what was to be new to it: so much of it is left as can be.
+    mutating func expect(_ pages: Pages) {
+        expected = pages
+        left = max(left, min(leftAtMost, pages))
+    }
+
     /// - Parameters:
     ///   - unmatched: Pages that were new in the pass before and did not merge in this one.
     ///   - known: All pages that KSM knows.

@@ -4,10 +4,10 @@ extension AdaptivePolicy {
         package enum Kind: Equatable, Sendable {
             /// For new memory, or since the pass before it paid.
             case burst
-            /// For memory that had changed when it was last looked at, and has had time to settle.
+            /// For memory that has changed, or can be expected to have.
             case recheck
-            /// Whether anything changed that no counter shows.
-            case probe
+            /// For changes that no counter shows: no further than it takes to tell.
+            case look
             /// Because the operator asked.
             case request
         }
@@ -21,11 +21,11 @@ extension AdaptivePolicy {
 
         private var kind: Kind
         /// Whether smart_scan is off, so that what it passes over is compared as well.
-        let isFull: Bool
+        private(set) var isFull: Bool
+        /// Whether it began within a pass: what that pass had come to before, it comes to no more.
+        private let beganWithinPass: Bool
         /// Passes that have ended.
         private(set) var passes = 0
-        /// Whether KSM saw memory for the first time.
-        private var foundNew = false
         /// Those whose memory the first pass did not come to. Hashed in the second, it is compared at the beginning of
         /// the third, and the rest of that pass has nothing to compare.
         private var newcomers: Newcomers?
@@ -47,7 +47,8 @@ extension AdaptivePolicy {
             _ learned: inout Learned
         ) {
             self.kind = kind
-            isFull = kind == .recheck
+            isFull = kind == .recheck || kind == .look
+            beganWithinPass = Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
             last = (sample.now, sample.counters)
@@ -63,7 +64,7 @@ extension AdaptivePolicy {
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             var wants: Wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
             // What ended guests shared leaves the counters in one step, which must see it for itself.
-            if ledger.hasEndedGuests || newcomers != nil { wants.insert(.allCounters) }
+            if ledger.hasEndedGuests || newcomers != nil || isLook { wants.insert(.allCounters) }
             return wants
         }
 
@@ -72,25 +73,25 @@ extension AdaptivePolicy {
             return switch kind {
             case .burst: .newMemory
             case .recheck: .settled
-            case .probe: .probing
+            case .look: .probing
             case .request: .requested
             }
         }
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
-            return isGentle
-                ? max(settings.burstStep, min(settings.idleStep, Parameters.gentleStep)) : settings.burstStep
+            return isLook
+                ? max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) : settings.burstStep
         }
+
+        /// Whether it takes the share of a look only: nobody knows yet whether it pays.
+        private var isLook: Bool { kind == .look }
 
         /// How many pages from the beginning of a pass ksmd has come, at most.
         var visitedAtMost: Pages { meter.visitedAtMost }
 
-        /// Whether it takes the share of a probe.
-        private var isGentle: Bool { kind == .recheck || kind == .probe }
-
         private func share(at now: Instant, _ host: HostConditions, _ settings: Settings) -> Double {
-            (isGentle ? settings.probeShare : settings.share) * host.partOfShare(at: now)
+            (isLook ? settings.probeShare : settings.share) * host.partOfShare(at: now)
         }
 
         // MARK: A step
@@ -103,14 +104,12 @@ extension AdaptivePolicy {
             noteProgress(sample)
             let pass = endPass(sample, settings, &learned)
             if let pass {
-                guard anotherPassPays(after: pass, sample, settings, learned) else {
-                    learnProbeInterval(sample, settings, &learned)
-                    return (.rest, pass)
-                }
-                if isGentle { kind = .burst }
+                if kind == .look { learned.endLook(cpu: cpu(sample), at: sample.now) }
+                guard anotherPassPays(after: pass, sample, host, settings, learned) else { return (.rest, pass) }
+            } else if isLook {
+                if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
                 if let newcomers, haveMerged(newcomers) {
-                    learnProbeInterval(sample, settings, &learned)
                     learned.endPass(with: newcomers.pages, at: sample.now)
                     return (.rest, nil)
                 }
@@ -157,41 +156,58 @@ extension AdaptivePolicy {
             guard var pass = ended else { return nil }
             passes += 1
             pass.hide(unmatched: (learned.lastPass?.fresh ?? .zero) - pass.gained, of: sample.counters.seen)
-            if settings.bytes(pass.fresh) >= Parameters.leastGrowth.byteCount { foundNew = true }
-            learned.learn(from: pass, isWhole: passes > 1 || kind != .burst, isFull: isFull, sample)
+            pass.expect(settings.pages(learned.ledger.likely))
+            let isWhole = passes > 1 || !beganWithinPass
+            learned.learn(from: pass, isWhole: isWhole, isFull: isFull, sample, settings)
+            if !isWhole, isFull {
+                let changed = (pass.changed - start.volatile).nonNegative
+                learned.learnDrift(changed: changed, of: pass.visited, sample)
+            }
             // A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in
             // may end without having come to it; then what it saw says nothing, and the next pass counts.
             let seen = settings.kibibytes(pass.fresh)
+            let changed = settings.kibibytes((pass.left - pass.fresh).nonNegative)
             let expected = learned.ledger.expected
             if passes == 1, seen.count < expected.count / 10 * Parameters.leastSeenTenths {
                 let pages = settings.pages(expected)
                 newcomers = Newcomers(pages: pages, end: learned.stoppedBefore + pages)
-                learned.ledger.seeAhead(seen)
+                learned.ledger.seeAhead(seen, changed: changed)
+            } else if !isWhole {
+                learned.ledger.seeAhead(seen, changed: changed)
             } else {
-                learned.ledger.endPass(seen: seen)
+                learned.ledger.endPass(seen: seen, changed: changed)
             }
             learned.ledger.beginPass()
             learned.ledger.forgetEnded()
             return pass
         }
 
-        /// Whether what a further pass can be expected to merge is worth its CPU time.
-        private func anotherPassPays(
-            after pass: ScanPass, _ sample: AdaptiveSample, _ settings: Settings, _ learned: Learned
+        /// Whether what a further pass can be expected to merge is worth its CPU time, and if so, which kind of pass.
+        private mutating func anotherPassPays(
+            after pass: ScanPass, _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings,
+            _ learned: Learned
         ) -> Bool {
             if passes >= Parameters.mostPasses { return false }
             // What the operator asked for has to be hashed and compared; and a pass that has not come to the newcomers
             // says nothing of them.
             if passes < Parameters.passesToMerge, kind == .request || newcomers != nil { return true }
-            let fresh = min(pass.fresh, pass.left)
-            // A probe that smart_scan let look at a part speaks for the whole.
-            let part = kind == .probe ? max(pass.looked, Parameters.leastLooked) : 1
-            let changed = Double((pass.left - fresh).count) / part
-            let expected =
-                settings.bytes(fresh) + learned.changedYield * changed * Double(settings.pageSize.count)
-                + learned.ledger.unscanned.byteCount
-            let cost = learned.passSeconds(isFull: isFull, sample.counters)
-            return expected >= Parameters.leastChange.byteCount && settings.pays(bytes: expected, cpuSeconds: cost)
+            let fresh = settings.bytes(pass.hashed) + learned.ledger.unscanned.byteCount
+            let changed = learned.changedYield * settings.bytes(pass.changed)
+            let saved = settings.bytes(sample.counters.saved)
+            func pays(_ gain: Double, isFull: Bool) -> Bool {
+                let cost = learned.passSeconds(isFull: isFull, sample.counters)
+                let prospect = Prospect(gain: gain, cost: cost, wait: gain / max(host.growth.usual, 1))
+                return gain >= Parameters.leastChange.byteCount
+                    && prospect.verdict(
+                        saved: saved, patience: 1, isUrgent: host.isMemoryShort(at: sample.now), settings) == .pays
+            }
+            // What changed and is old smart_scan would pass over; without it newcomers cost several times as much.
+            let staysFull = isFull && pays(changed, isFull: true)
+            guard staysFull || pays(fresh + changed, isFull: false) else { return false }
+            isFull = staysFull
+            if kind == .look { kind = .recheck }
+            if !isFull, kind != .request { kind = .burst }
+            return true
         }
 
         /// Whether ksmd has come to all newcomers with the pass that compares them, and they merged with what was
@@ -204,14 +220,44 @@ extension AdaptivePolicy {
                 && Double(meter.gained.count) >= Parameters.usualPart * usual * Double(newcomers.pages.count)
         }
 
-        private func learnProbeInterval(_ sample: AdaptiveSample, _ settings: Settings, _ learned: inout Learned) {
-            if kind == .burst, foundNew {
-                learned.expectSettling()
-            } else if let began = start.cpu, let ended = sample.counters.cpu {
-                let gained = settings.bytes(sample.counters.saved - start.saved)
-                let hasPaid = settings.pays(bytes: gained, cpuSeconds: (ended - began).seconds)
-                learned.learn(fromScanThatPaid: hasPaid, isProbe: kind == .probe)
+        // MARK: A look
+
+        /// Judges a look by the pages that ksmd has come to.
+        ///
+        /// - Returns: Whether it goes on, as a look or as a scan of another kind.
+        private mutating func look(
+            _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
+        ) -> Bool {
+            let outlook = Outlook(sample, host, settings, learned)
+            if outlook.ofNewMemory == .pays {
+                learned.endLook(cpu: cpu(sample), at: sample.now)
+                (kind, isFull) = (.burst, false)
+                return true
             }
+            let seen = sample.counters.seen
+            let enough = max(Parameters.leastLook, Pages(rounding: Double(seen.count) * Parameters.lookShare))
+            let visited = meter.visited
+            guard visited >= enough else { return true }
+            // Among the pages that it came to were such as counted as changed before. Where these are many, nothing can
+            // be said before the pass ends: smart_scan counts what it passes over among them.
+            let before = Double(start.volatile.count) / Double(max(start.seen.count, 1))
+            let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
+            let changed = max(Double(more.count) / Double(visited.count) + before, 0)
+            if changed > before, outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
+                learned.endLook(cpu: cpu(sample), at: sample.now)
+                kind = .recheck
+                return true
+            }
+            if before > Parameters.doubtfulShare { return true }
+            learned.learnDrift(changed: Pages(rounding: changed * Double(visited.count)), of: visited, sample)
+            learned.endLook(cpu: cpu(sample), at: sample.now)
+            return false
+        }
+
+        /// CPU time since the scan began.
+        private func cpu(_ sample: AdaptiveSample) -> Duration? {
+            guard let began = start.cpu, let ended = sample.counters.cpu else { return nil }
+            return ended - began
         }
     }
 }
