@@ -24,7 +24,7 @@ SWIFT ?= swift
 VERSION := $(shell sed -n 's/^package let programVersion = "\(.*\)"$$/\1/p' Sources/HostKernel/Version.swift)
 BUILD := .build/release
 PROGRAMS := $(BUILD)/ksmtuned $(BUILD)/ksmctl
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Benchmarks/Scale
 PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 
 # The standard libraries of Swift and C++ are linked in, so that nothing of either is needed on the host.
@@ -52,7 +52,8 @@ PROCESSES ?= 10000
 SOAK_SECONDS = $(or $(SECONDS),3600)
 
 .NOTPARALLEL:
-.PHONY: all release run demo check check-faults check-mutants check-selftests soak bench bench-short bench-daemon fuzz \
+.PHONY: all release run demo check check-faults check-mutants check-selftests soak bench bench-short bench-daemon bench-scale \
+    bench-scale-check fuzz \
     $(CHECKS:%=check-%) format lint install uninstall clean help
 .DEFAULT_GOAL := all
 
@@ -74,6 +75,8 @@ help:
 	@echo 'make bench      policies side by side on this host and its own KSM, as root: a day and more'
 	@echo 'make bench-short  the three that tell most, under 5 minutes'
 	@echo 'make bench-daemon  what a tick costs, and the memory, beside a minimal C program'
+	@echo 'make bench-scale  policies side by side over a day of simulated hosts of 64 GiB to 4 TiB; ARGS takes options'
+	@echo 'make bench-scale-check  hold that simulation against this host'"'"'s own KSM, as root: 5 minutes'
 	@echo 'make fuzz       give every reader random input for SECONDS=60 each, or TARGET=NAME alone'
 	@echo 'make install    install under PREFIX=$(PREFIX); DESTDIR= for packages'
 	@echo 'make packages   make deb, make rpm, make dist (sources), make bindist (programs with an install script), all into'
@@ -173,6 +176,13 @@ bench bench-short: $(PROGRAMS)
 bench-daemon: $(PROGRAMS)
 	Benchmarks/daemon --daemon $(BUILD)/ksmtuned
 
+# Needs no root and touches no KSM; the check does, and says so. A build of its own: it is no part of a release.
+SCALE := .build-scale/release/scale
+bench-scale bench-scale-check:
+	@tools/install-dependencies build
+	$(SWIFT) build -c release --product scale --scratch-path .build-scale
+	$(if $(filter bench-scale,$@),$(SCALE),Benchmarks/scale-check --scale $(SCALE)) $(ARGS)
+
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
@@ -219,4 +229,4 @@ uninstall:
 include packaging/packages.mk
 
 clean:
-	rm -rf .build .build-fuzz
+	rm -rf .build .build-fuzz .build-scale

@@ -82,6 +82,13 @@ let package = Package(
         .target(
             name: "HostFixtures", dependencies: ["KSMPolicy", "HostKernel", "HostInspection"], swiftSettings: strict),
         .target(name: "KSMSimulator", dependencies: ["KSMPolicy"], swiftSettings: strict),
+        .executableTarget(
+            name: "scale",
+            dependencies: [
+                "KSMPolicy", "KSMSimulator", "Charts",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/Scale", swiftSettings: strict),
         .testTarget(name: "KSMPolicyTests", dependencies: ["KSMPolicy", "HostFixtures"], swiftSettings: strict),
         .testTarget(name: "HostKernelTests", dependencies: ["HostKernel", "HostFixtures"], swiftSettings: strict),
         .testTarget(
