@@ -74,7 +74,6 @@ extension Scenario {
     static func giveAndTake() -> Scenario {
         var scenario = Scenario("give and take", host: 16, duration: 180)
         var random = SeededGenerator(seed: 7)
-        var fills = 100
         for guest: Int64 in 0..<8 {
             scenario.at(1) {
                 $0.start(
@@ -94,7 +93,6 @@ extension Scenario {
                 scenario.at(time) { $0.giveBack(guest, template: old) }
                 scenario.at(time + 1) { $0.takeAgain(guest, template: old, as: next) }
                 template = next
-                fills += 1
                 time += Double.random(in: 25...46, using: &random)
             }
         }
@@ -102,38 +100,30 @@ extension Scenario {
     }
 
     static func inPlace() -> Scenario {
-        var scenario = Scenario("in place", host: 16, duration: 200)
-        for guest: Int64 in 0..<8 {
-            var regions: [SimulatedKSM.Region] = [
-                .init(.same(template: 0), pages: pages(384 * 0.4)), .init(.unique, pages: pages(384 * 0.2)),
-            ]
-            for part in 0..<45 {
-                regions.append(
-                    .init(
-                        .becoming(at: 10 + Double(part) * 2 + 0.1 * Double(guest), template: 10 + part),
-                        pages: pages(384 * 0.4 / 45)))
-            }
-            let all = regions
-            scenario.at(1) { $0.start(guest, all, growth: 3) }
-        }
-        return scenario
+        changing("in place", from: 10, duration: 200)
     }
 
     /// The same, on a host that has been at rest for long.
     static func lateChange() -> Scenario {
-        var scenario = Scenario("late change", host: 16, duration: 600)
+        changing("late change", from: 300, duration: 600)
+    }
+
+    /// Guests of which 40 % become the same in all, part by part, over 90 s.
+    private static func changing(_ name: String, from start: Double, duration: Double) -> Scenario {
+        var scenario = Scenario(name, host: 16, duration: duration)
         for guest: Int64 in 0..<8 {
-            var regions: [SimulatedKSM.Region] = [
-                .init(.same(template: 0), pages: pages(384 * 0.4)), .init(.unique, pages: pages(384 * 0.2)),
-            ]
-            for part in 0..<45 {
-                regions.append(
-                    .init(
-                        .becoming(at: 300 + Double(part) * 2 + 0.1 * Double(guest), template: 10 + part),
-                        pages: pages(384 * 0.4 / 45)))
+            let becoming = (0..<45).map { part in
+                SimulatedKSM.Region(
+                    .becoming(at: start + Double(part) * 2 + 0.1 * Double(guest), template: 10 + part),
+                    pages: pages(384 * 0.4 / 45))
             }
-            let all = regions
-            scenario.at(1) { $0.start(guest, all, growth: 3) }
+            scenario.at(1) {
+                $0.start(
+                    guest,
+                    [
+                        .init(.same(template: 0), pages: pages(384 * 0.4)), .init(.unique, pages: pages(384 * 0.2)),
+                    ] + becoming, growth: 3)
+            }
         }
         return scenario
     }
