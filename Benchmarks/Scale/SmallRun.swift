@@ -18,8 +18,6 @@ struct SmallOutcome {
     var reached95: Double?
     /// Decisions of the adaptive policy.
     var steps = 0
-
-    static let interval = 0.5
 }
 
 extension Scenario {
@@ -38,7 +36,7 @@ extension Scenario {
         var looks = 0.0
         var cpuAt60 = 0.0
         while ksm.now < duration {
-            let look = looks * SmallOutcome.interval
+            let look = looks * interval
             let event = next < events.count ? events[next].time : .infinity
             let time = min(event, driver.nextStep, look, duration)
             ksm.advance(to: time)
@@ -76,9 +74,10 @@ extension Scenario {
             "adaptive", "end", "adaptive", "CPU s", "adaptive", "%", "2nd min", "steps",
         ])
         for scenario in all where names.isEmpty || names.contains(scenario.name) {
-            let best = scenario.run(try HostPolicy.noSleep.driver(host: scenario.host, cpus: 2))
+            let best = scenario.run(try HostPolicy.noSleep.driver(host: scenario.host, cpus: scenario.cpus))
             if isVerbose { print(scenario.name) }
-            let own = scenario.run(try HostPolicy.adaptive.driver(host: scenario.host, cpus: 2)) { time, decision in
+            let own = scenario.run(try HostPolicy.adaptive.driver(host: scenario.host, cpus: scenario.cpus)) {
+                time, decision in
                 if isVerbose { print(line(time, decision)) }
             }
             table.add([

@@ -6,6 +6,9 @@ struct Scenario {
     var name: String
     /// In GiB.
     var host: Int64
+    var cpus = 2
+    /// Between two looks at what is saved, in seconds.
+    var interval = 0.5
     /// In seconds.
     var duration: Double
     var events: [(time: Double, happens: (inout SimulatedKSM) -> Void)] = []
@@ -33,7 +36,7 @@ extension Scenario {
     static var all: [Scenario] {
         [
             storm(), churn(), volatile(), giveAndTake(), inPlace(), mixed(), hundred(), slowFiller(), hot(), unique(),
-            lateChange(), booting(),
+            lateChange(), booting(), terabyte(),
         ]
     }
 
@@ -191,6 +194,20 @@ extension Scenario {
                         .init(.same(template: 0), pages: pages(140)), .init(.unique, pages: pages(40)),
                         .init(.settling(until: 20, template: 5), pages: pages(30)),
                     ], growth: 20)
+            }
+        }
+        return scenario
+    }
+
+    /// Guests of 4 GiB which fill 80 % of 1 TiB, one of them replaced every 211 s: all within a day.
+    static func terabyte() -> Scenario {
+        var scenario = Scenario("terabyte", host: 1024, duration: 4 * 3600)
+        (scenario.cpus, scenario.interval) = (32, 5)
+        for guest: Int64 in 0..<204 { scenario.at(1) { $0.start(guest, regions(4096), growth: 20) } }
+        for (index, time) in stride(from: 3600.0, to: scenario.duration, by: 211).enumerated() {
+            scenario.at(time) {
+                $0.end(Int64(index))
+                $0.start(Int64(204 + index), regions(4096), growth: 20)
             }
         }
         return scenario
