@@ -90,12 +90,14 @@ import Testing
     // MARK: Growth
 
     /// The rates, in MiB per second, after looks at these seconds at which one guest holds so many MiB.
-    private static func rates(_ looks: [(second: Double, size: Int64)]) -> (present: Double, usual: Double) {
+    private static func rates(
+        _ looks: [(second: Double, size: Int64)], passSeconds: Double = 3
+    ) -> (present: Double, usual: Double) {
         var ledger = GuestLedger()
         var growth = GuestGrowth()
         for look in looks {
             ledger.update([GuestMemory(id: 1, resident: KiB(look.size * 1024))])
-            growth.observe(ledger, at: moment(look.second))
+            growth.observe(ledger, at: moment(look.second), passSeconds: passSeconds)
         }
         #expect(growth.lastLook == looks.last.map { moment($0.second) })
         #expect(growth.rate == max(growth.present, growth.usual))
@@ -120,12 +122,17 @@ import Testing
         #expect(abs(steady - 10) < 0.01)
     }
 
+    @Test func `where a pass takes longer the usual growth is that of ten passes`() {
+        #expect(Self.rates([(0, 100), (1, 502)], passSeconds: 40.1).usual == 1)
+        #expect(Self.rates([(0, 100), (1, 131)], passSeconds: 2.9).usual == 1)
+    }
+
     @Test func `two looks at the same moment are one`() {
         var ledger = GuestLedger()
         var growth = GuestGrowth()
         for (size, second) in [(Int64(100), 5.0), (900, 5), (900, 4)] {
             ledger.update([GuestMemory(id: 1, resident: KiB(size * 1024))])
-            growth.observe(ledger, at: Self.moment(second))
+            growth.observe(ledger, at: Self.moment(second), passSeconds: 1)
         }
         #expect(growth.present == 0 && growth.lastLook == Self.moment(5))
     }

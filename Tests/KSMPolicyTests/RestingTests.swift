@@ -91,9 +91,9 @@ import Testing
     private static func growing(by mebibytes: Int64) -> HostConditions {
         var (host, ledger) = (HostConditions(), GuestLedger())
         ledger.update([GuestMemory(id: 1, resident: 1024)])
-        host.growth.observe(ledger, at: sample(at: 999).now)
+        host.growth.observe(ledger, at: sample(at: 999).now, passSeconds: 1)
         ledger.update([GuestMemory(id: 1, resident: KiB(1024 + mebibytes * 1024))])
-        host.growth.observe(ledger, at: sample(at: 1000).now)
+        host.growth.observe(ledger, at: sample(at: 1000).now, passSeconds: 1)
         return host
     }
 
@@ -109,6 +109,20 @@ import Testing
         pressure.isUnderPressure = true
         host.observe(pressure)
         #expect(Self.outcome(at: 1000, learned, host) == Self.scan(.burst))
+    }
+
+    // At 618 MiB/s ksmd goes through the larger one in 1294 s.
+    @Test(
+        arguments: [(4_000, 4.9, true), (4_000, 5, false), (800_000, 25.8, true), (800_000, 26, false)]
+            as [(Int64, Double, Bool)])
+    func `they are waited for 5 s, or a fiftieth of the time that ksmd would take`(
+        mebibytes: Int64, waited: Double, isWait: Bool
+    ) {
+        var (resting, learned) = (Resting(needsCounters: false), Self.learned(new: mebibytes))
+        let host = Self.growing(by: 10_000)
+        #expect(resting.next(Self.sample(at: 1000), host, Self.settings, &learned) == .wait)
+        let next = resting.next(Self.sample(at: 1000 + waited), host, Self.settings, &learned)
+        #expect(next == (isWait ? .wait : .scan(.burst)))
     }
 
     @Test func `it waits for more while that pays more, with its eyes on guests that fill their memory`() {
@@ -162,6 +176,25 @@ import Testing
 
     private static func drift(_ learned: AdaptivePolicy.Learned, at seconds: Double) -> Int64 {
         learned.drift(at: sample(at: seconds).now, counters).count
+    }
+
+    @Test func `new memory that pays by itself comes before what has changed`() {
+        #expect(Self.outcome(at: 1010, Self.learned(new: 700, left: 1_000_000)) == Self.scan(.burst))
+        #expect(Self.outcome(at: 1010, Self.learned(new: 3, left: 1_000_000)) == Self.scan(.recheck))
+    }
+
+    @Test func `what is expected to have changed counts for what scans for it brought`() {
+        var learned = Self.learned()
+        #expect(learned.driftYield == learned.changedYield, "as long as no scan has shown it")
+        learned.learnDriftYield(gained: 100, of: 255)
+        #expect(learned.driftYield == learned.changedYield, "too few to say anything")
+        learned.learnDriftYield(gained: 1000, of: 12_000)
+        #expect(abs(learned.driftYield - (1.0 / 3 + 3.0 / 12) / 4) < 1e-9)
+        learned.learnDriftYield(gained: 10_000, of: 5000)
+        #expect(learned.driftYield <= 1)
+        for _ in 0..<20 { learned.learnDriftYield(gained: -10, of: 5000) }
+        #expect(learned.driftYield == 1.0 / 256)
+        #expect(learned.changedYield == 1.0 / 3)
     }
 
     @Test func `new memory helps to pay for a pass over what had changed`() {

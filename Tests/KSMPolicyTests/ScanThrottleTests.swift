@@ -45,8 +45,9 @@ import Testing
 
     @Test(
         arguments: [
-            // Two fifths were taken: the batch is to its rest as 2 to 3, and shall be as 1 to 1.
-            (400, 5625), (500, 3750),
+            // Two fifths were taken: the batch is to its rest as 2 to 3, and shall be as 1 to 1. The twentieth of the
+            // share that is made up for asks for 21 to 19.
+            (400, 6217), (500, 3750),
             // A third of what was asked for asks for a batch three times as long or longer; that is the most.
             (250, 11_250), (100, 11_250), (10, 11_250),
             // All of a CPU, more than there is, and none: a tenth is the least, and nothing says nothing.
@@ -62,16 +63,20 @@ import Testing
         var throttle = Self.begun()
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(400), waited: .zero)
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
-        // 0.7 s of 1.5 s is 7 to 8, so the batch of 5625 grows by an eighth of 8 to 7.
-        #expect(throttle.pace.pagesToScan == 6428)
+        // 0.7 s of 1.5 s is 7 to 8, so the batch of 6217 grows by 8 to 7, and by 21 to 19 as before.
+        #expect(throttle.pace.pagesToScan == 7853)
         // A scan that begins knows the batch, and nothing of the steps before.
         throttle.begin(share: 0.5)
-        #expect(throttle.pace.pagesToScan == 6428)
+        #expect(throttle.pace.pagesToScan == 7853)
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
-        #expect(throttle.pace.pagesToScan == 6428)
+        #expect(throttle.pace.pagesToScan == 8679)
+        throttle.begin(share: 0.5, most: 1000)
+        #expect(throttle.pace.pagesToScan == 1000)
+        throttle.begin(share: 0.5, most: 2000)
+        #expect(throttle.pace.pagesToScan == 1000)
     }
 
-    @Test(arguments: [(400, 5625), (490, 5625), (510, 3750), (600, 3750)] as [(Int, Int64)])
+    @Test(arguments: [(400, 6217), (490, 6217), (510, 3750), (600, 3750)] as [(Int, Int64)])
     func `one that is ready to run for nine tenths of a step gets no longer batch`(waited: Int, pages: Int64) {
         var throttle = Self.begun()
         throttle.adjust(
@@ -139,7 +144,7 @@ import Testing
         for taken in used.suffix(20) { #expect(abs(taken / 0.1 - share / 8) < share * 0.02) }
     }
 
-    @Test func `what was left over is no credit`() {
+    @Test func `what was left over is next to no credit`() {
         var throttle = Self.begun()
         for _ in 0..<20 { throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .zero, waited: .zero) }
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .seconds(1), waited: .zero)

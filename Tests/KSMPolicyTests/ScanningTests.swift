@@ -109,6 +109,20 @@ import Testing
         #expect(run.goesOn == goesOn)
     }
 
+    @Test func `the passes by which a scan was weighed are made, whatever more is coming`() {
+        for (new, goesOn) in [(Int64(120_000), true), (0, false)] {
+            var run = Run(.burst, seen: 1000, new: new, cpu: nil)
+            // 1 GiB/s on average: it would pay to wait.
+            var ledger = GuestLedger()
+            for (second, gibibytes) in [(999.0, Int64(1)), (1000, 32)] {
+                ledger.update([GuestMemory(id: 1, resident: KiB(gibibytes << 20))])
+                run.host.growth.observe(ledger, at: Self.moment(second), passSeconds: 1)
+            }
+            run.pass(fresh: 120_000, left: 120_000)
+            #expect(run.goesOn == goesOn)
+        }
+    }
+
     @Test func `changed pages count for the share of them that merges`() {
         for (left, goesOn) in [(Int64(228_000), false), (233_000, true)] {
             var run = Run(.burst, seen: 1000, cpu: nil)
@@ -177,7 +191,9 @@ import Testing
     // MARK: Looks
 
     // A third of what changed is to pay for 12 s, a second after the last pass: of 562 MiB 43 % of a million pages.
-    @Test(arguments: [(8191, 8191, true), (8192, 3500, false), (8192, 3600, true)] as [(Int64, Int64, Bool)])
+    @Test(
+        arguments: [(32_767, 32_767, true), (32_768, 14_000, false), (32_768, 14_400, true)]
+            as [(Int64, Int64, Bool)])
     func `a look is judged by the pages that ksmd came to, when they are enough`(
         visited: Int64, changed: Int64, goesOn: Bool
     ) {
@@ -188,13 +204,13 @@ import Testing
             $0.unshared -= Pages(changed)
         }
         #expect(run.goesOn == goesOn)
-        let isFound = visited == 8192 && goesOn
+        let isFound = visited == 32_768 && goesOn
         #expect(run.scan.reason == (isFound ? .settled : .probing))
         if isFound { #expect(run.scan.pause(run.settings, GuestLedger()) == .milliseconds(100)) }
     }
 
     @Test func `a look takes more pages where there are more`() {
-        for (visited, goesOn) in [(Int64(9_999), true), (10_000, false)] {
+        for (visited, goesOn) in [(Int64(39_999), true), (40_000, false)] {
             var run = Run(.look, seen: 1000, cpu: nil)
             run.counters.unshared = 1_280_000
             run.step { $0.scanned += Pages(visited) }
@@ -206,8 +222,31 @@ import Testing
     func `where much counts as changed already a look goes on to the end of the pass`(volatile: Int64, goesOn: Bool) {
         var run = Run(.look, seen: 1000, cpu: nil) { _ in }
         run = run.restarted(volatile: volatile)
-        run.step { $0.scanned += 10_000 }
+        run.step { $0.scanned += 40_000 }
         #expect(run.goesOn == goesOn)
+    }
+
+    @Test func `a look that began within a pass goes on where much had been passed over before`() {
+        for (looked, goesOn) in [(0.5, true), (1, false)] {
+            var run = Run(.look, seen: 1000, cpu: nil)
+            var pass = ScanPass(
+                cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: looked)
+            pass.visited = 1_000_000
+            run.learned.learn(
+                from: pass, isWhole: false, isFull: false, Run.sample(at: 1000, run.counters), run.settings)
+            run.learned.stoppedBefore = 700_000
+            run.scan = Scanning(.look, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+            run.step {
+                $0.passes = 1
+                $0.scanned = 300_000
+            }
+            #expect(run.goesOn == goesOn && (!goesOn || run.scan.reason == .probing))
+            run.step {
+                $0.passes = 2
+                $0.scanned = 1_300_000
+            }
+            #expect(!run.goesOn)
+        }
     }
 
     @Test func `new memory makes a look a burst, with smart_scan`() {
@@ -223,19 +262,81 @@ import Testing
         var run = Run(.look, seen: 1000)
         run.now = 1099
         run.step {
-            $0.scanned += 8192
-            $0.volatile += 82
-            $0.unshared -= 82
+            $0.scanned += 32_768
+            $0.volatile += 328
+            $0.unshared -= 328
         }
         #expect(!run.goesOn)
-        // A hundredth of a million pages in 100 s, by a look at 8192 of them: eight times that part of three.
+        // A hundredth of a million pages in 100 s, by a look at 32,768 of them: eight times that part of three.
         let drift = run.learned.drift(at: Self.moment(1100), run.counters)
-        let weight = 3 * 8 * 0.008192
+        let weight = 3 * 8 * 0.032768
         #expect(abs(Double(drift.count) - 10_000 * weight / (1 + weight)) < 30)
         // Half a second, of a fiftieth or of four thousandths of a CPU.
         for (isBusy, seconds) in [(true, 25.0), (false, 125)] {
             #expect(!run.learned.isLookDue(at: Self.moment(1100 + seconds - 0.1), isBusy: isBusy))
             #expect(run.learned.isLookDue(at: Self.moment(1100 + seconds), isBusy: isBusy))
+        }
+    }
+
+    // MARK: Forecasts
+
+    /// A scan without smart_scan of a million pages, of which 20,000 are expected to have changed in the 200 s before.
+    private func recheck(new: Int64 = 0) -> Run {
+        var run = Run(.recheck, seen: 1000, cpu: nil)
+        for (pages, second) in [(Int64(0), 1000.0), (13_333, 1100)] {
+            let pass = ScanPass(
+                cpu: nil, gained: 0, fresh: 0, left: Pages(pages), passedOverAtEnd: 0, looked: 1)
+            let sample = Run.sample(at: second, run.counters)
+            run.learned.learn(from: pass, isWhole: true, isFull: true, sample, run.settings)
+        }
+        // What was left is known, and no forecast.
+        run.learned.endPass(with: 13_333, at: Self.moment(1100))
+        run.learned.ledger.update([GuestMemory(id: 1, resident: KiB((1000 + new) * 4))])
+        run.now = 1300
+        run.scan = Scanning(.recheck, Run.sample(at: 1300, run.counters), run.host, run.settings, &run.learned)
+        return run
+    }
+
+    @Test(
+        arguments: [(1_000_000, 5000, 0.25), (500_000, 5000, 0.5), (1_000_000, 0, 0), (1_000_000, 90_000, 4.5)]
+            as [(Int64, Int64, Double)])
+    func `a scan for what is expected to have changed shows what of it merges`(
+        visited: Int64, merged: Int64, share: Double
+    ) {
+        var run = recheck()
+        run.step {
+            $0.passes = 1
+            $0.scanned += Pages(visited)
+            $0.sharing += Pages(merged)
+            $0.unshared -= Pages(merged)
+        }
+        run.scan.learn(run.counters, &run.learned)
+        #expect(abs(run.learned.driftYield - min((1.0 / 3 + 3 * share) / 4, 1)) < 0.002)
+    }
+
+    @Test func `where new memory comes as well it shows nothing`() {
+        var run = recheck(new: 4096)
+        run.pass(merged: 0)
+        run.scan.learn(run.counters, &run.learned)
+        #expect(run.learned.driftYield == run.learned.changedYield)
+        var burst = Run(.burst, seen: 1000, cpu: nil)
+        burst.pass(merged: 0)
+        burst.scan.learn(burst.counters, &burst.learned)
+        #expect(burst.learned.driftYield == burst.learned.changedYield)
+    }
+
+    @Test func `a part of a pass leaves the rest of a forecast to the next`() {
+        for (visited, goesOn) in [(Int64(1_000_000), false), (100_000, true)] {
+            var run = recheck()
+            // All of it merges, and much more is expected.
+            for _ in 0..<9 { run.learned.learnDriftYield(gained: 1_000_000, of: 1_000_000) }
+            run.now = 100_000
+            run.scan = Scanning(.recheck, Run.sample(at: 100_000, run.counters), run.host, run.settings, &run.learned)
+            run.step {
+                $0.passes = 1
+                $0.scanned += Pages(visited)
+            }
+            #expect(run.goesOn == goesOn)
         }
     }
 
@@ -345,10 +446,18 @@ import Testing
             return run.scan.pause(run.settings, ledger)
         }
         #expect(pause(.burst) == .milliseconds(100) && pause(.request) == .milliseconds(100))
-        #expect(pause(.look) == .milliseconds(500) && pause(.recheck) == .milliseconds(100))
-        #expect(pause(.look) { $0.idleStep = .milliseconds(300) } == .milliseconds(300))
-        #expect(pause(.look) { $0.idleStep = .seconds(9) } == .milliseconds(500))
-        #expect(pause(.look) { $0.burstStep = .milliseconds(800) } == .milliseconds(800))
+        #expect(pause(.look) == .milliseconds(100) && pause(.recheck) == .milliseconds(100))
+        for (idle, burst, pause) in [(500, 100, 500), (300, 100, 300), (9000, 100, 500), (500, 800, 800)] {
+            var look = Run(.look, seen: 1000, cpu: nil) {
+                $0.idleStep = .milliseconds(idle)
+                $0.burstStep = .milliseconds(burst)
+            }
+            look = look.restarted(volatile: 200_000)
+            #expect(look.scan.pause(look.settings, ledger) == .milliseconds(burst))
+            // It goes on to the end of the pass.
+            look.step { $0.scanned += 50_000 }
+            #expect(look.goesOn && look.scan.pause(look.settings, ledger) == .milliseconds(pause))
+        }
         var run = Run(.burst, seen: 1000, new: 100_000)
         for second in [1001.0, 1003] { run.look(at: second) }
         #expect(run.scan.pause(run.settings, ledger) == .milliseconds(500))

@@ -14,8 +14,8 @@
 /// |---|---|---|---|---|
 /// | threshold | any | `KSM_ADAPTIVE_START=threshold`, and the classic rule would stop | resting | `plenty` |
 /// | request | resting | the operator asked | scanning | `requested` |
-/// | settled | resting | a scan for memory that has changed pays | scanning, without smart_scan | `settled` |
 /// | new memory | resting | a scan for new memory pays | scanning | `new-memory` |
+/// | settled | resting | a scan for memory that has changed pays | scanning, without smart_scan | `settled` |
 /// | filling | resting | it would, and yet it pays more to wait for what is coming | resting | `filling` |
 /// | look | resting | guests did something, or smart_scan passed over much, and a look is due | scanning, by the share of a look | `probing` |
 /// | rest | resting | none of these | resting | `nothing-to-gain` |
@@ -93,7 +93,8 @@ package struct AdaptivePolicy: Sendable {
         guard let guests = sample.guests else { return }
         learned.ledger.update(guests)
         if host.growth.lastLook == nil { learned.assumeEarlierPasses(sample, settings) }
-        host.growth.observe(learned.ledger, at: sample.now)
+        let passSeconds = learned.passSeconds(isFull: false, sample.counters)
+        host.growth.observe(learned.ledger, at: sample.now, passSeconds: passSeconds)
     }
 
     // MARK: The edges
@@ -120,6 +121,7 @@ package struct AdaptivePolicy: Sendable {
                 phase = .scanning(scanning)
                 return (scanning.reason, ended)
             case .rest:
+                scanning.learn(sample.counters, &learned)
                 rest(after: scanning)
                 return (.nothingToGain, ended)
             }

@@ -14,6 +14,9 @@ extension AdaptivePolicy {
         var stoppedBefore = Pages.zero
         /// The share of changed pages that proved mergeable when they were compared.
         private(set) var changedYield = Parameters.firstChangedYield
+        /// The share of what was expected to have changed in place that scans for it merged.
+        var driftYield: Double { learnedDriftYield ?? changedYield }
+        private var learnedDriftYield: Double?
         private var cost = PassCost()
         /// Without smart_scan, which spares a pass many pages.
         private var costOfFullPass = PassCost()
@@ -110,6 +113,23 @@ extension AdaptivePolicy {
             let weight = Parameters.weightOfLastPass * min(part * Parameters.weightOfPart, 1)
             let rate = Double(changed.count) / (now - since).seconds
             driftRate = (driftRate + weight * rate) / (weight + 1)
+        }
+
+        /// A scan ended that was made for memory which was expected to have changed.
+        ///
+        /// The rate says how fast memory changes, in a straight line. Where guests write the same pages again and again
+        /// there is an end to that, and where they write what they held before, ksmd merges it without having counted
+        /// it as changed; so what such scans bring in the end is learnt by itself.
+        ///
+        /// - Parameters:
+        ///   - expected: Pages that were expected to have changed, apart from those that were known to.
+        ///   - gained: Pages that the scan merged, apart from those that others account for.
+        mutating func learnDriftYield(gained: Pages, of expected: Pages) {
+            guard expected >= Parameters.leastChangedSample else { return }
+            let weight = Parameters.weightOfLastPass
+            let yield = Double(gained.nonNegative.count) / Double(expected.count)
+            learnedDriftYield = min(
+                max((driftYield + weight * yield) / (weight + 1), Parameters.leastChangedYield), 1)
         }
 
         /// ksmd came to some pages, and found so many of them changed.

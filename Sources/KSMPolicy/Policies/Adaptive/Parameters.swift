@@ -8,8 +8,13 @@ extension AdaptivePolicy {
         /// All that merging saves on a host is worth the whole time of so many CPUs: so the worth of a CPU goes by the
         /// host's size, and a small loss on a small host is not avoided at all costs.
         static let processorsForAll = 10.0
-        /// The time over which the usual growth of guests is averaged.
+        /// The time over which the usual growth of guests is averaged, and the passes whose time it is where that is more.
         static let growthMemory = Duration.seconds(30)
+        static let growthPasses = 10.0
+        /// Guests that fill their memory faster than ksmd could go through it are waited for, for so long, or for this part
+        /// of the time that it takes to go through it: all of a large host's guests can take minutes.
+        static let longestFillWait = Duration.seconds(5)
+        static let longestFillWaitPart = 1.0 / 50
         /// Between two looks at guests that fill their memory: a small part of the time that a large guest takes for it.
         static let growthStep = Duration.milliseconds(200)
         /// A guest whose growth was never mergeable may yet load something that is, so its growth counts for this share.
@@ -50,8 +55,15 @@ extension AdaptivePolicy {
 
         /// Memory that changes in place, while guests hold as much as before, shows in no file until ksmd comes by. So it
         /// is sent to look, as long as guests do anything: at this many pages at least, or at this share of all.
-        static let leastLook = Pages(8192)
-        static let lookShare = 1.0 / 128
+        static let leastLook = Pages(32768)
+        static let lookShare = 1.0 / 32
+
+        /// The first batch of a look, at most: it stops soon behind the pages that it takes.
+        static let firstBatchOfLook = Pages(8192)
+
+        static func pagesOfLook(of known: Pages) -> Pages {
+            max(leastLook, Pages(rounding: Double(known.count) * lookShare))
+        }
         /// After a pass, and between two looks, at least: what guests are at should be done.
         static let leastLookPause = Duration.seconds(8)
         /// The share of a CPU that looks in vain may take on average, and while guests are busy.
@@ -135,6 +147,8 @@ extension AdaptivePolicy {
         static let leastMeasuredRest = 0.02
         /// The time in which CPU time above the share is paid back, in seconds.
         static let paybackSeconds = 1.0
+        /// What was taken too little is made up for as far as it is the share of so many seconds.
+        static let creditSeconds = 0.05
         /// The least part of the share while it is paid back: a pass has to go on.
         static let leastPaybackPart = 1.0 / 8
         /// The most by which a batch becomes shorter or longer in one step: the time for a page changes tenfold between

@@ -47,14 +47,19 @@ extension AdaptivePolicy {
         private let unscanned: Double
         /// Whether new memory comes faster than ksmd could go through it: then it will all be there soon.
         private let isOutpaced: Bool
-        /// Memory that has changed, or can be expected to have, in bytes.
+        /// What it takes ksmd to compare what has not been hashed, in seconds.
+        private let unscannedSeconds: Double
+        /// Memory that has changed, or can be expected to have, in bytes; and what of it can be expected to merge.
         private let changed: Double
+        private let changedGain: Double
+        /// That part of it which nobody has seen.
+        let drifted: Pages
         /// Whether most of it has not been hashed as it is now, so that two passes are needed.
         private let isUnhashed: Bool
         /// How fast there is more of either, in bytes per second.
         private let freshRate: Double
         private let changedRate: Double
-        private let changedYield: Double
+        private let driftYield: Double
         private let passCost: Double
         private let fullPassCost: Double
 
@@ -71,40 +76,48 @@ extension AdaptivePolicy {
             unscanned = learned.ledger.unscanned.byteCount
             fresh = unscanned + settings.bytes(hashed)
             freshRate = host.growth.rate
-            isOutpaced = host.growth.present > settings.share * learned.bytesPerSecond(settings)
+            let speed = settings.share * learned.bytesPerSecond(settings)
+            isOutpaced = host.growth.present > speed
+            unscannedSeconds = unscanned / speed
             let drift = learned.drift(at: sample.now, sample.counters)
             let known = settings.bytes((learned.lastPass?.changed ?? .zero) + (learned.lastPass?.hidden ?? .zero))
-            changedYield = learned.changedYield
-            changed = learned.changedYield * (known + settings.bytes(drift))
-            changedRate = learned.changedYield * settings.bytes(Pages(rounding: learned.driftRate))
+            driftYield = learned.driftYield
+            drifted = drift
+            changed = known + settings.bytes(drift)
+            changedGain = learned.changedYield * known + driftYield * settings.bytes(drift)
+            changedRate = driftYield * settings.bytes(Pages(rounding: learned.driftRate))
             isUnhashed = settings.bytes(drift) + fresh > known
             passCost = learned.passSeconds(isFull: false, sample.counters)
             fullPassCost = learned.passSeconds(isFull: true, sample.counters)
         }
 
         /// Of a scan for new memory: one pass hashes it, and another compares.
-        var ofNewMemory: Prospect.Verdict {
+        ///
+        /// - Parameter waited: How long guests that fill their memory have been waited for.
+        func ofNewMemory(waited: Duration = .zero) -> Prospect.Verdict {
             guard fresh >= Parameters.leastGrowth.byteCount else { return .no }
             let passes = unscanned * 2 > fresh ? Double(Parameters.passesToMerge) : 1
             let verdict = verdict(prospect(fresh, cost: passes * passCost, rate: freshRate))
-            return verdict == .pays && isOutpaced && !isUrgent ? .wait : verdict
+            let longestWait = max(Parameters.longestFillWait.seconds, Parameters.longestFillWaitPart * unscannedSeconds)
+            let awaitsMore = isOutpaced && !isUrgent && waited.seconds < longestWait
+            return verdict == .pays && awaitsMore ? .wait : verdict
         }
 
         /// Of a scan for memory that has changed, without smart_scan, which would pass over most of it. New memory is
         /// merged by it as well, and yet it has to be worth what it costs more by itself.
         var ofChangedMemory: Prospect.Verdict {
-            guard changed >= changedYield * Parameters.leastChange.byteCount else { return .no }
+            guard changed >= Parameters.leastChange.byteCount else { return .no }
             let passes = isUnhashed ? Double(Parameters.passesToMerge) : 1
-            let whole = prospect(changed + fresh, cost: passes * fullPassCost, rate: changedRate + freshRate)
+            let whole = prospect(changedGain + fresh, cost: passes * fullPassCost, rate: changedRate + freshRate)
             let verdict = verdict(whole)
             guard verdict == .pays else { return verdict }
-            let more = prospect(changed, cost: passes * max(fullPassCost - passCost, 0), rate: changedRate)
+            let more = prospect(changedGain, cost: passes * max(fullPassCost - passCost, 0), rate: changedRate)
             return self.verdict(more)
         }
 
         /// Of a scan for changed memory where this share of the known pages has changed.
         func ofChangedMemory(share: Double, of seen: Pages) -> Prospect.Verdict {
-            let changed = changedYield * settings.bytes(Pages(rounding: share * Double(seen.count)))
+            let changed = driftYield * settings.bytes(Pages(rounding: share * Double(seen.count)))
             guard changed >= Parameters.leastChange.byteCount else { return .no }
             return verdict(
                 prospect(changed, cost: Double(Parameters.passesToMerge) * fullPassCost, rate: changedRate))

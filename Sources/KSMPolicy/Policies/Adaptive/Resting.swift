@@ -12,8 +12,11 @@ extension AdaptivePolicy {
 
         /// Whether a scan waits for guests that fill their memory this very moment.
         private var isFilling = false
-        /// Whether a scan was to wait for more new memory at the last look.
-        private(set) var isWaiting = false
+        /// Since when a scan was to wait for more new memory at each look.
+        private var waitsSince: Instant?
+
+        /// Whether it was at the last look.
+        var isWaiting: Bool { waitsSince != nil }
 
         enum Next: Equatable {
             case rest
@@ -35,7 +38,7 @@ extension AdaptivePolicy {
             if sample.isCounted { needsCounters = false }
             if sample.activity != nil { needsActivityStart = false }
             isFilling = false
-            isWaiting = false
+            waitsSince = nil
         }
 
         mutating func next(
@@ -45,16 +48,20 @@ extension AdaptivePolicy {
             isFilling = false
             if host.isRequested { return .scan(.request) }
             let outlook = Outlook(sample, host, settings, learned)
+            let ofNewMemory = outlook.ofNewMemory(waited: waitsSince.map { sample.now - $0 } ?? .zero)
+            // It comes first: what has changed can wait for the end of its passes, and without smart_scan theirs would
+            // cost several times as much.
+            if ofNewMemory == .pays { return .scan(.burst) }
             let hasRested = sample.now - learned.lastPassEnd >= Parameters.leastDriftTime
             if hasRested, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
-            switch outlook.ofNewMemory {
+            switch ofNewMemory {
             case .pays: return .scan(.burst)
             case .wait:
-                isWaiting = true
+                waitsSince = waitsSince ?? sample.now
                 isFilling = host.growth.present >= Parameters.leastGrowth.byteCount
                 return .wait
             case .no:
-                isWaiting = false
+                waitsSince = nil
                 return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
             }
         }

@@ -39,6 +39,15 @@ extension ScanPass {
         left = max(left, min(leftAtMost, pages))
     }
 
+    /// It began in the midst of the list. Of what lies before, the pass before this one knows more.
+    mutating func complete(_ previous: ScanPass, start: ScanCounters, end: ScanCounters) {
+        // What the other has passed over there is still counted as changed.
+        let more = (end.volatile - start.volatile).nonNegative
+        left = min(left, max(previous.left + more, fresh))
+        let part = min(Double(visited.count) / Double(max(end.seen.count, 1)), 1)
+        looked = part * looked + (1 - part) * previous.looked
+    }
+
     /// - Parameters:
     ///   - unmatched: Pages that were new in the pass before and did not merge in this one.
     ///   - known: All pages that KSM knows.

@@ -21,16 +21,19 @@ package struct ScanThrottle: Sendable {
     /// What the last steps took, in seconds, the newest counting most: near the whole of a CPU a batch and its sleep
     /// are longer than a step, and a single step says little.
     private var recent = (used: 0.0, elapsed: 0.0)
-    /// CPU time taken above the share, in seconds.
+    /// CPU time taken above the share, in seconds; a little below 0 where less was taken.
     private var debt = 0.0
 
     package init() {}
 
     /// Sets the pace of a scan that begins.
     ///
-    /// - Parameter share: What ksmd may take, of one CPU, more than 0 and at most 1.
-    package mutating func begin(share: Double) {
+    /// - Parameters:
+    ///   - share: What ksmd may take, of one CPU, more than 0 and at most 1.
+    ///   - most: Pages of the first batch, at most.
+    package mutating func begin(share: Double, most: Pages = .greatest) {
         recent = (0, 0)
+        let batch = batch.map { min($0, Double(most.count)) }
         set(batch ?? Parameters.firstPagesPerMillisecond * (Parameters.batchMilliseconds * share), share)
     }
 
@@ -49,7 +52,9 @@ package struct ScanThrottle: Sendable {
         measured = min(max(used / elapsed, 0), 1)
         let weight = Parameters.weightOfEarlierSteps
         recent = (used + recent.used * weight, elapsed + recent.elapsed * weight)
-        debt = max(debt + used - share * elapsed, 0)
+        // Near the whole of a CPU batches and sleeps do not fit into steps: without a little credit the mean would stay
+        // below the share.
+        debt = max(debt + used - share * elapsed, -share * Parameters.creditSeconds)
         // ksmd that did nothing says nothing of its speed.
         guard used > 0 else { return set(batch, share) }
         let aim = max(share - debt / Parameters.paybackSeconds, share * Parameters.leastPaybackPart)

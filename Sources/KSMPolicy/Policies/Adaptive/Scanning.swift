@@ -19,11 +19,30 @@ extension AdaptivePolicy {
             var end: Pages
         }
 
+        /// What a scan for memory that nobody has seen to change goes by, to be held against what it brings.
+        private struct Forecast {
+            /// Pages that can be expected to have changed.
+            var drift: Pages
+            /// Pages that can be expected to merge for other reasons.
+            var others: Pages
+            var visited = Pages.zero
+            var gained = Pages.zero
+
+            /// The part of ``drift`` that ksmd has come to, of so many pages in all.
+            func seen(of known: Pages) -> Double { min(Double(visited.count) / Double(max(known.count, 1)), 1) }
+        }
+
         private var kind: Kind
+        private var forecast: Forecast?
+        /// The passes that it takes to merge what the scan is made for: that is what it was weighed by, and half of them
+        /// would merge nothing.
+        private var planned: Int
         /// Whether smart_scan is off, so that what it passes over is compared as well.
         private(set) var isFull: Bool
         /// Whether it began within a pass: what that pass had come to before, it comes to no more.
         private let beganWithinPass: Bool
+        /// How many pages from the beginning of a pass ksmd had come, at most, when what it is made for had come.
+        private var place: Pages
         /// Passes that have ended.
         private(set) var passes = 0
         /// Those whose memory the first pass did not come to. Hashed in the second, it is compared at the beginning of
@@ -48,13 +67,18 @@ extension AdaptivePolicy {
         ) {
             self.kind = kind
             isFull = kind == .recheck || kind == .look
+            planned = Self.plan(learned.ledger)
+            place = learned.stoppedBefore
             beganWithinPass = Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
             last = (sample.now, sample.counters)
             meter = PassMeter(sample.counters, after: learned.lastPass, visitedBefore: learned.stoppedBefore)
+            if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
             learned.ledger.beginPass()
-            learned.throttle.begin(share: share(at: sample.now, host, settings))
+            // After pages that were only passed over a batch is long, and these will be compared.
+            let most = kind == .look ? Parameters.firstBatchOfLook : .greatest
+            learned.throttle.begin(share: share(at: sample.now, host, settings), most: most)
         }
 
         // MARK: What it needs and says
@@ -80,8 +104,9 @@ extension AdaptivePolicy {
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
-            return isLook
-                ? max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) : settings.burstStep
+            // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
+            let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
+            return isShort ? settings.burstStep : max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -155,9 +180,13 @@ extension AdaptivePolicy {
             let ended = meter.observe(sample.counters, forgivingLosses: learned.ledger.hasEndedGuests)
             guard var pass = ended else { return nil }
             passes += 1
+            forecast?.visited += pass.visited
+            forecast?.gained += pass.gained
             pass.hide(unmatched: (learned.lastPass?.fresh ?? .zero) - pass.gained, of: sample.counters.seen)
             pass.expect(settings.pages(learned.ledger.likely))
             let isWhole = passes > 1 || !beganWithinPass
+            // What was passed over before it began, and not come to since, still counts as changed.
+            if !isWhole, let before = learned.lastPass { pass.complete(before, start: start, end: sample.counters) }
             learned.learn(from: pass, isWhole: isWhole, isFull: isFull, sample, settings)
             if !isWhole, isFull {
                 let changed = (pass.changed - start.volatile).nonNegative
@@ -168,9 +197,12 @@ extension AdaptivePolicy {
             let seen = settings.kibibytes(pass.fresh)
             let changed = settings.kibibytes((pass.left - pass.fresh).nonNegative)
             let expected = learned.ledger.expected
-            if passes == 1, seen.count < expected.count / 10 * Parameters.leastSeenTenths {
+            if passes == 1, expected >= Parameters.leastGrowth,
+                seen.count < expected.count / 10 * Parameters.leastSeenTenths
+            {
                 let pages = settings.pages(expected)
-                newcomers = Newcomers(pages: pages, end: learned.stoppedBefore + pages)
+                newcomers = Newcomers(pages: pages, end: place + pages)
+                planned += 1
                 learned.ledger.seeAhead(seen, changed: changed)
             } else if !isWhole {
                 learned.ledger.seeAhead(seen, changed: changed)
@@ -192,10 +224,15 @@ extension AdaptivePolicy {
             // says nothing of them.
             if passes < Parameters.passesToMerge, kind == .request || newcomers != nil { return true }
             let fresh = settings.bytes(pass.hashed) + learned.ledger.unscanned.byteCount
-            let changed = learned.changedYield * settings.bytes(pass.changed)
+            var changed = learned.changedYield * settings.bytes(pass.changed)
+            if let forecast {
+                let part = 1 - forecast.seen(of: sample.counters.seen)
+                changed += part * learned.driftYield * settings.bytes(forecast.drift)
+            }
             let saved = settings.bytes(sample.counters.saved)
             func pays(_ gain: Double, isFull: Bool) -> Bool {
                 let cost = learned.passSeconds(isFull: isFull, sample.counters)
+                if passes < planned, settings.pays(bytes: gain, cpuSeconds: cost) { return true }
                 let prospect = Prospect(gain: gain, cost: cost, wait: gain / max(host.growth.usual, 1))
                 return gain >= Parameters.leastChange.byteCount
                     && prospect.verdict(
@@ -203,7 +240,10 @@ extension AdaptivePolicy {
             }
             // What changed and is old smart_scan would pass over; without it newcomers cost several times as much.
             let staysFull = isFull && pays(changed, isFull: true)
-            guard staysFull || pays(fresh + changed, isFull: false) else { return false }
+            guard staysFull || pays(fresh + changed, isFull: false) else {
+                // A look that went on to the end of the pass was to come to all that had been passed over.
+                return isLook && passes < Parameters.passesToMerge && beganWithinPass && learned.isDoubtful
+            }
             isFull = staysFull
             if kind == .look { kind = .recheck }
             if !isFull, kind != .request { kind = .burst }
@@ -220,6 +260,27 @@ extension AdaptivePolicy {
                 && Double(meter.gained.count) >= Parameters.usualPart * usual * Double(newcomers.pages.count)
         }
 
+        private static func plan(_ ledger: GuestLedger) -> Int {
+            ledger.unscanned >= Parameters.leastGrowth ? Parameters.passesToMerge : 1
+        }
+
+        // MARK: A forecast
+
+        private mutating func forecastDrift(_ drift: Pages, _ learned: Learned) {
+            // Where new memory comes as well nobody knows later what merged for which.
+            guard learned.ledger.unscanned < Parameters.leastGrowth else { return }
+            let known = (learned.lastPass?.changed ?? .zero) + (learned.lastPass?.hidden ?? .zero)
+            let others = Pages(rounding: learned.changedYield * Double(known.count))
+            forecast = Forecast(drift: drift, others: others + (learned.lastPass?.hashed ?? .zero))
+        }
+
+        /// It has ended: learns from what became of its forecast.
+        func learn(_ counters: ScanCounters, _ learned: inout Learned) {
+            guard let forecast else { return }
+            let expected = Pages(rounding: forecast.seen(of: counters.seen) * Double(forecast.drift.count))
+            learned.learnDriftYield(gained: forecast.gained - forecast.others, of: expected)
+        }
+
         // MARK: A look
 
         /// Judges a look by the pages that ksmd has come to.
@@ -229,15 +290,18 @@ extension AdaptivePolicy {
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> Bool {
             let outlook = Outlook(sample, host, settings, learned)
-            if outlook.ofNewMemory == .pays {
+            if outlook.ofNewMemory() == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 (kind, isFull) = (.burst, false)
+                // What has come since the look began is linked where ksmd stands by now.
+                place = meter.visitedAtMost
+                learned.ledger.beginPass()
+                planned = Self.plan(learned.ledger)
                 return true
             }
             let seen = sample.counters.seen
-            let enough = max(Parameters.leastLook, Pages(rounding: Double(seen.count) * Parameters.lookShare))
             let visited = meter.visited
-            guard visited >= enough else { return true }
+            guard visited >= Parameters.pagesOfLook(of: seen) else { return true }
             // Among the pages that it came to were such as counted as changed before. Where these are many, nothing can
             // be said before the pass ends: smart_scan counts what it passes over among them.
             let before = Double(start.volatile.count) / Double(max(start.seen.count, 1))
@@ -246,6 +310,7 @@ extension AdaptivePolicy {
             if changed > before, outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 kind = .recheck
+                forecastDrift(Pages(rounding: (changed - before) * Double(seen.count)), learned)
                 return true
             }
             if before > Parameters.doubtfulShare { return true }
