@@ -561,6 +561,18 @@ extension DoctorFixture {
                 $0.ksm.fullScans = 1
             }),
         DoctorFixture("mergeable", .skip, "no guest", on: { $0.guests = [] }),
+        DoctorFixture(
+            "mergeable", .skip, "all hidden, whatever is saved",
+            on: {
+                for guest in $0.guests.indices {
+                    $0.guests[guest].isMergeable = nil
+                    $0.guests[guest].isHidden = true
+                }
+            },
+            off: {
+                $0.guests[0].isMergeable = nil
+                $0.guests[0].isHidden = true
+            }),
 
         DoctorFixture("balloon", .warn, "none", on: { $0.guests[0].balloon = GuestDetails.Balloon.none }),
         DoctorFixture(

@@ -77,6 +77,13 @@ extension Check {
             return check.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
         }
         let unknown = facts.guests.filter { $0.isMergeable == nil }
+        // What KSM saves may be other processes' memory.
+        guard excluded.count + unknown.count < facts.guests.count || !unknown.contains(where: { $0.isHidden }) else {
+            return check.skip(
+                "of \(Words.count(unknown.count, "guest")) only root can see whether they offer memory to KSM",
+                remedy: "run it as root"
+            ).seen(reasons)
+        }
         let offered =
             "\(facts.guests.count - excluded.count - unknown.count) of \(Words.count(facts.guests.count, "guest"))"
             + (unknown.isEmpty ? "" : " (of \(unknown.count) it is not known)")
