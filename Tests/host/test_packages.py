@@ -1,6 +1,6 @@
 """The packages of `make packages`: what is in them, what their tools say of them, and that they agree with each other.
 That they replace each other on a running host is for the cases of test_e2e.py, make check-e2e ARGS='-k packages'."""
-import json, os, pathlib, re, tarfile
+import json, os, pathlib, re, shutil, tarfile
 import pytest
 from shared.debs import BUILT, OLDER, built
 from shared.needs import need, need_programs, need_root
@@ -249,6 +249,11 @@ def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(b
     assert files_below(tmp_path) == {'etc/ksmtuned.conf'}
     status, printed = capture([bindist / 'install', '--delete'], env=environment)
     assert status == 64 and 'usage' in printed
+    (tmp_path / 'part').mkdir()
+    shutil.copy(bindist / 'install', tmp_path / 'part')
+    status, printed = capture([tmp_path / 'part/install'], env=environment)
+    assert status == 66 and 'unpack the whole archive' in printed
+    assert files_below(tmp_path) == {'etc/ksmtuned.conf', 'part/install'}
 
 
 # --- AppArmor --------------------------------------------------------------------------------------------------------
