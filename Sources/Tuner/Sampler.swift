@@ -35,7 +35,7 @@ struct Sampler: ~Copyable {
     private var measured: Instant?
     private var waited: (at: Instant, time: Duration)?
     private var broken: Pages?
-    private var activity: (at: Instant, times: [(identity: Int64, time: Duration)])?
+    private var activity: (at: Instant, guests: [(identity: Int64, work: GuestWork, resident: KiB)])?
 
     init(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) {
         memory = MemoryReader(paths)
@@ -242,22 +242,26 @@ struct Sampler: ~Copyable {
         at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> GuestActivity? {
         var seen = GuestActivity()
-        var times: [(identity: Int64, time: Duration)] = []
+        var present: [(identity: Int64, work: GuestWork, resident: KiB)] = []
         let before = activity
-        let failure = guests.activity { identity, time in
-            times.append((identity, time))
-            guard let before, now > before.at, let old = before.times.first(where: { $0.identity == identity }) else {
-                return
-            }
-            seen.busiest = max(seen.busiest, (time - old.time) / (now - before.at))
+        let failure = guests.activity { identity, work in
+            let resident = held.first { $0.id == identity }?.resident ?? .zero
+            present.append((identity, work, resident))
+            guard let before, now > before.at, let old = before.guests.first(where: { $0.identity == identity })
+            else { return }
+            seen.busiest = max(seen.busiest, (work.time - old.work.time) / (now - before.at))
+            // What it holds now and did not hold before it has touched as well.
+            let grown = Pages((resident - old.resident).nonNegative.count / max(Host.pageSize.count / 1024, 1))
+            seen.retaken += (work.faults - old.work.faults - grown).nonNegative
         }
         if let notice = activityCondition.settle(failure) { observer.report(notice) }
         guard failure == nil else { return nil }
-        activity = (now, times)
+        activity = (now, present)
         // One of two signs: where it cannot be read, the other counts.
         if let broken = (try? vmstat.brokenMerges()) ?? nil {
             seen.brokenMerges = broken - (self.broken ?? broken)
             self.broken = broken
+            seen.retaken = (seen.retaken - seen.brokenMerges).nonNegative
         }
         return seen
     }

@@ -64,7 +64,7 @@ import Testing
         },
         Case("proc/10/stat", 2048, "10 (kvm) S 1 2 3 4 5 6 7 8 9 10 0 0 13 14 20 0 9 0 777\n") {
             var times: [Duration] = []
-            let failure = try table($0).activity { times.append($1) }
+            let failure = try table($0).activity { times.append($1.time) }
             return failure == nil && times == [.zero]
         },
         Case("proc/10/smaps_rollup", 4096, "Pss: 5 kB\n") { try held($0, .pss) == KiB(5) },

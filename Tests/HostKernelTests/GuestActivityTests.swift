@@ -23,7 +23,7 @@ import Testing
 
     private func times(_ table: borrowing GuestTable) -> [Duration] {
         var times: [Duration] = []
-        let failure = table.activity { times.append($1) }
+        let failure = table.activity { times.append($1.time) }
         #expect(failure == nil)
         return times
     }
@@ -38,6 +38,14 @@ import Testing
         host.setProcess(10, comm: "kvm", resident: 1000)
         setStat(10, user: user * ticks, system: system * ticks)
         #expect(times(try table()) == [time])
+    }
+
+    @Test func `its minor faults are one field`() throws {
+        host.setProcess(10, comm: "kvm", resident: 1000)
+        setStat(10, user: 5, system: 6)
+        var faults: [Pages] = []
+        try table().activity { faults.append($1.faults) }
+        #expect(faults == [1007])
     }
 
     @Test(arguments: ["a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "((", ")", ""])

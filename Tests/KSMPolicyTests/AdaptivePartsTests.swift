@@ -204,10 +204,22 @@ import Testing
         var counters = ScanCounters()
         counters.unshared = 1_000_000
         var cost = PassCost()
-        for _ in 0..<20 { cost.learn(counters, cpu: .seconds(30)) }
+        for _ in 0..<20 { cost.learn(counters, cpu: .seconds(30), merged: 0, fresh: 0) }
         #expect(abs(cost.seconds(counters) - 30) < 0.1)
         counters.unshared = 500_000
         #expect(abs(cost.seconds(counters) - 15) < 0.1)
+    }
+
+    @Test func `what a pass does once is no cost of the next`() {
+        var counters = ScanCounters()
+        counters.unshared = 1_000_000
+        // 6 s for what is known, and as much again for a million that merged, or 0.7 s for one that was new.
+        for (merged, fresh, seconds) in [(Int64(1_000_000), Int64(0), 12.0), (0, 1_000_000, 6.7), (-5, -5, 6)] {
+            var cost = PassCost()
+            cost.learn(
+                counters, cpu: Duration(rounding: seconds), merged: Pages(merged), fresh: Pages(fresh))
+            #expect(abs(cost.seconds(counters) - 6) < 0.01)
+        }
     }
 
     // MARK: The kernel's advisor

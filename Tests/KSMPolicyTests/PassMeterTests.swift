@@ -74,14 +74,17 @@ import Testing
         #expect(second?.left == 70)
     }
 
-    @Test func `what the pass before left behind is taken over`() throws {
-        var before = ScanPass(
+    @Test(arguments: [(200, 75), (25, 75), (10, 90), (0, 100)] as [(Int64, Int64)])
+    func `what was passed over in the step of the end is not left, as far as the next pass had come`(
+        visitedBefore: Int64, left: Int64
+    ) throws {
+        let before = ScanPass(
             cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 25, looked: 1)
-        before.hidden = 3
-        var meter = PassMeter(Self.counters(unshared: 100, volatile: 100), after: before, visitedBefore: 0)
+        var meter = PassMeter(
+            Self.counters(unshared: 100, volatile: 100), after: before, visitedBefore: Pages(visitedBefore))
         let ended = meter.observe(
             Self.counters(passes: 1, unshared: 100, volatile: 100), forgivingLosses: false)
-        #expect(ended?.left == 75)
+        #expect(ended?.left == Pages(left))
     }
 
     @Test func `the next pass is measured from the end of the one before`() throws {
@@ -148,13 +151,13 @@ import Testing
     @Test func `the last pass counts for as much as all before it`() {
         let counters = Self.counters(unshared: 1_000_000)
         var cost = PassCost()
-        cost.learn(counters, cpu: .seconds(12))
+        cost.learn(counters, cpu: .seconds(12), merged: 0, fresh: 0)
         #expect(abs(cost.seconds(counters) - 9) < 0.001)
-        cost.learn(counters, cpu: .seconds(3))
+        cost.learn(counters, cpu: .seconds(3), merged: 0, fresh: 0)
         #expect(abs(cost.seconds(counters) - 6) < 0.001)
         // A pass over nothing does not make the next one cost for ever.
         var idle = PassCost()
-        idle.learn(ScanCounters(), cpu: .milliseconds(1))
+        idle.learn(ScanCounters(), cpu: .milliseconds(1), merged: 0, fresh: 0)
         #expect(abs(idle.seconds(counters) - 6) < 0.001)
     }
 }

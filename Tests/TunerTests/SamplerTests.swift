@@ -38,10 +38,10 @@ private struct Notices: StepObserver {
         return control
     }
 
-    private func setStat(_ pid: Int = 100, user: Double, system: Double) {
+    private func setStat(_ pid: Int = 100, user: Double, system: Double, faults: Int64 = 7) {
         let ticks = Double(Host.ticksPerSecond)
         host.write(
-            "\(pid) (qemu-kvm) S 1 2 3 4 5 6 7 8 9 10 \(Int64(user * ticks)) \(Int64(system * ticks)) 13 14 20 0 9 0 777\n",
+            "\(pid) (qemu-kvm) S 1 2 3 4 5 6 \(faults) 8 9 10 \(Int64(user * ticks)) \(Int64(system * ticks)) 13 14 20 0 9 0 777\n",
             to: "proc/\(pid)/stat")
     }
 
@@ -94,6 +94,27 @@ private struct Notices: StepObserver {
         #expect(busiest(at: 61, [100: 3, 101: 3]) == 0.05)
         #expect(busiest(at: 121, [100: 6, 101: 6]) == 0.05)
         #expect(busiest(at: 181, [101: 12]) == 0.1)
+    }
+
+    @Test func `what guests touched anew is what they did not grow by, and no write to a merged page`() throws {
+        host.setProcess(101, comm: "qemu-kvm", resident: 25_600)
+        var sampler = try Sampler(host.paths, Configuration())
+        let control = settled()
+        func retaken(at seconds: Double, _ faults: [Int: Int64], resident: Int64 = 25_600, broken: Int64) -> Pages? {
+            for (pid, count) in faults { setStat(pid, user: 0, system: 0, faults: count) }
+            host.setProcess(100, comm: "qemu-kvm", resident: resident)
+            setStat(100, user: 0, system: 0, faults: faults[100] ?? 0)
+            host.write("a 1\ncow_ksm \(broken)\n", to: "proc/vmstat")
+            var notices = Notices()
+            return sampler.take(
+                .adaptive([.guests, .activity]), total: KiB(Self.total), at: Self.moment(seconds), control, &notices)?
+                .adaptive?.activity?.retaken
+        }
+        #expect(retaken(at: 1, [100: 1000, 101: 50], broken: 500) == 0)
+        #expect(retaken(at: 6, [100: 4000, 101: 150], broken: 500) == 3100)
+        #expect(retaken(at: 11, [100: 7000, 101: 150], resident: 27_600, broken: 500) == 1000)
+        #expect(retaken(at: 16, [100: 10_000, 101: 150], resident: 27_600, broken: 900) == 2600)
+        #expect(retaken(at: 21, [100: 10_000, 101: 150], resident: 20_000, broken: 1900) == 0)
     }
 
     @Test func `what guests and tasks did is told of the time between two looks, and of none at the same moment`()

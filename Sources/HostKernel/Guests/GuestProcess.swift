@@ -109,16 +109,19 @@ struct GuestProcess {
                 detail: "it does not begin with two numbers"))
     }
 
-    // MARK: CPU time
+    // MARK: What it did
 
-    /// The CPU time of all its threads, in clock ticks: the 14th and 15th field of `stat`.
+    /// The CPU time of all its threads, in clock ticks, the 14th and 15th field of `stat`, and their minor faults, the
+    /// 10th.
     ///
     /// - Returns: `nil` where it has ended, or the text makes no sense.
-    func ticks(in folder: Folder) throws(KernelFileError) -> Int64? {
+    func work(in folder: Folder) throws(KernelFileError) -> GuestWork? {
         guard let stat = try ProcessFile.readIfThere(folder, pid, "stat", limit: 2048),
+            let faults = Self.number(stat.span, field: 10),
             let user = Self.number(stat.span, field: 14), let system = Self.number(stat.span, field: 15)
         else { return nil }
-        return user.addingSaturated(system)
+        let ticks = user.addingSaturated(system)
+        return GuestWork(time: .seconds(1) * ticks / Host.ticksPerSecond, faults: Pages(faults))
     }
 
     private static func stat(_ pid: Int32, in folder: Folder, field: Int) -> Int64? {

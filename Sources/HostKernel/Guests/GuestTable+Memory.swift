@@ -22,18 +22,18 @@ extension GuestTable {
         return failure
     }
 
-    /// Reads how much CPU time each guest has had, all its threads together.
+    /// Reads what each guest has done so far, all its threads together.
     ///
     /// - Parameter body: Called once for each guest that has not ended, with its identity as in ``residents(_:)``.
     /// - Returns: Why these are not all.
     @discardableResult package func activity(
-        _ body: (_ identity: Int64, _ time: Duration) -> Void
+        _ body: (_ identity: Int64, _ work: GuestWork) -> Void
     ) -> KernelFileError? {
         var failure: KernelFileError?
         for guest in guests {
             do throws(KernelFileError) {
-                guard let ticks = try guest.ticks(in: folder) else { continue }
-                body(guest.identity, .seconds(1) * ticks / Host.ticksPerSecond)
+                guard let work = try guest.work(in: folder) else { continue }
+                body(guest.identity, work)
             } catch {
                 failure = failure ?? error
             }

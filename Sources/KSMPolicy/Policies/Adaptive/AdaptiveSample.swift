@@ -32,9 +32,14 @@ package struct GuestActivity: Equatable, Sendable {
     /// Merged pages that were written to, and became a guest's own again.
     package var brokenMerges: Pages
 
-    package init(busiest: Double = 0, brokenMerges: Pages = .zero) {
+    /// Pages that guests touched anew though they hold no more than before: what they gave back and took again since,
+    /// at least. A huge page counts as one.
+    package var retaken: Pages
+
+    package init(busiest: Double = 0, brokenMerges: Pages = .zero, retaken: Pages = .zero) {
         self.busiest = busiest
         self.brokenMerges = brokenMerges
+        self.retaken = retaken
     }
 }
 

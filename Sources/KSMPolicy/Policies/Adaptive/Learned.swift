@@ -22,6 +22,8 @@ extension AdaptivePolicy {
         private var costOfFullPass = PassCost()
         /// How many pages change in place in a second.
         private(set) var driftRate = 0.0
+        /// Pages that guests are known to have given back and taken again since then.
+        private var retaken = Pages.zero
         /// When ksmd had last come to all pages.
         private var lastWholePassEnd = Instant(nanoseconds: 0)
         private var lastLook = Instant(nanoseconds: 0)
@@ -67,9 +69,9 @@ extension AdaptivePolicy {
         ) {
             if let cpu = pass.cpu, isWhole {
                 if isFull {
-                    costOfFullPass.learn(sample.counters, cpu: cpu)
+                    costOfFullPass.learn(sample.counters, cpu: cpu, merged: pass.gained, fresh: pass.fresh)
                 } else {
-                    cost.learn(sample.counters, cpu: cpu)
+                    cost.learn(sample.counters, cpu: cpu, merged: pass.gained, fresh: pass.fresh)
                 }
             }
             // What the pass before left and had not seen for the first time is what this one compared.
@@ -80,8 +82,9 @@ extension AdaptivePolicy {
                     max((changedYield + weight * yield) / (weight + 1), Parameters.leastChangedYield), 1)
             }
             if isWhole, pass.looked >= Parameters.wholeShare {
-                learnDrift(of: pass.changed, since: lastWholePassEnd, at: sample.now)
+                learnDrift(of: (pass.changed - retaken).nonNegative, since: lastWholePassEnd, at: sample.now)
                 lastWholePassEnd = sample.now
+                retaken = .zero
             }
             lastPass = pass
             lastPassEnd = sample.now
@@ -104,7 +107,7 @@ extension AdaptivePolicy {
         /// Pages that can be expected to have changed since ksmd last came to all of them.
         func drift(at now: Instant, _ counters: ScanCounters) -> Pages {
             let seconds = max(now - lastWholePassEnd, .zero).seconds
-            return min(Pages(rounding: driftRate * seconds), counters.unshared + counters.volatile)
+            return min(Pages(rounding: driftRate * seconds) + retaken, counters.unshared + counters.volatile)
         }
 
         /// - Parameter part: That of all pages which were come to. What changes lies together, so a small part says little.
@@ -149,8 +152,7 @@ extension AdaptivePolicy {
 
         /// Whether guests should be asked whether they did anything since the last time.
         func isActivityLookDue(at now: Instant) -> Bool {
-            ledger.guests > 0 && now - lastActivityLook >= Parameters.leastLookPause
-                && isLookDue(at: now, isBusy: true)
+            ledger.guests > 0 && now - lastActivityLook >= max(Parameters.activityPause, ledger.lookPause * 2)
         }
 
         /// Whether passes have passed over what may have changed.
@@ -163,8 +165,9 @@ extension AdaptivePolicy {
                 && now - lastLook >= Duration(rounding: lookCost / budget)
         }
 
-        mutating func noteActivityLook(at now: Instant) {
+        mutating func note(_ activity: GuestActivity, at now: Instant) {
             lastActivityLook = now
+            retaken += activity.retaken.nonNegative
         }
     }
 }

@@ -7,7 +7,7 @@ extension AdaptivePolicy {
         package static let leastGrowth = KiB(16 * 1024)
         /// All that merging saves on a host is worth the whole time of so many CPUs: so the worth of a CPU goes by the
         /// host's size, and a small loss on a small host is not avoided at all costs.
-        static let processorsForAll = 10.0
+        static let processorsForAll = 8.0
         /// The time over which the usual growth of guests is averaged, and the passes whose time it is where that is more.
         static let growthMemory = Duration.seconds(30)
         static let growthPasses = 10.0
@@ -64,6 +64,8 @@ extension AdaptivePolicy {
         static func pagesOfLook(of known: Pages) -> Pages {
             max(leastLook, Pages(rounding: Double(known.count) * lookShare))
         }
+        /// Between two looks at what guests do, at least.
+        static let activityPause = Duration.seconds(5)
         /// After a pass, and between two looks, at least: what guests are at should be done.
         static let leastLookPause = Duration.seconds(8)
         /// The share of a CPU that looks in vain may take on average, and while guests are busy.
@@ -125,6 +127,7 @@ extension AdaptivePolicy {
         /// are where ``PassCost`` begins; what a host's passes take is learnt.
         static let secondsPerMergedPage = 0.4e-6
         static let secondsPerComparedPage = 6e-6
+        static let secondsPerHashedPage = 0.7e-6
         /// The time of a pass over next to nothing, in seconds: as a divisor it is not 0.
         static let leastPassSeconds = 1e-3
 

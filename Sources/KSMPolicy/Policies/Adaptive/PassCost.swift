@@ -16,8 +16,17 @@ package struct PassCost: Sendable {
     package var secondsPerNewPage: Double { max(factor, 0.1) * Parameters.secondsPerComparedPage }
 
     /// Takes what a pass cost. The last pass counts as much as all before it together, since guests change.
-    package mutating func learn(_ counters: ScanCounters, cpu: Duration) {
-        let observed = cpu.seconds / max(Self.typicalSeconds(counters), Parameters.leastPassSeconds)
+    ///
+    /// What it merged, or saw for the first time, it had to do once, and the next pass will not.
+    ///
+    /// - Parameters:
+    ///   - merged: Pages that it merged.
+    ///   - fresh: Pages that it saw for the first time.
+    package mutating func learn(_ counters: ScanCounters, cpu: Duration, merged: Pages, fresh: Pages) {
+        let once =
+            Double(merged.nonNegative.count) * Parameters.secondsPerComparedPage
+            + Double(fresh.nonNegative.count) * Parameters.secondsPerHashedPage
+        let observed = cpu.seconds / max(Self.typicalSeconds(counters) + once, Parameters.leastPassSeconds)
         factor = (factor + observed) / 2
     }
 

@@ -17,7 +17,8 @@ package struct PassMeter: Sendable {
         self.visitedBefore = visitedBefore
         start = counters
         last = counters
-        passedOverBefore = previous?.passedOverAtEnd ?? .zero
+        // No more than the present pass has come to.
+        passedOverBefore = min(previous?.passedOverAtEnd ?? .zero, visitedBefore)
     }
 
     /// Pages that ksmd came to since the step in which the pass began.

@@ -46,6 +46,7 @@ extension AdaptivePolicy {
         ) -> Next {
             if sample.isCounted { needsCounters = false }
             isFilling = false
+            if let activity = sample.activity { learned.note(activity, at: sample.now) }
             if host.isRequested { return .scan(.request) }
             let outlook = Outlook(sample, host, settings, learned)
             let ofNewMemory = outlook.ofNewMemory(waited: waitsSince.map { sample.now - $0 } ?? .zero)
@@ -70,7 +71,6 @@ extension AdaptivePolicy {
         private mutating func next(
             after activity: GuestActivity, _ sample: AdaptiveSample, _ learned: inout Learned
         ) -> Next {
-            learned.noteActivityLook(at: sample.now)
             guard !needsActivityStart else {
                 needsActivityStart = false
                 return .rest

@@ -181,7 +181,8 @@ extension AdaptivePolicy {
             guard var pass = ended else { return nil }
             passes += 1
             forecast?.visited += pass.visited
-            forecast?.gained += pass.gained
+            // What it has lost was lost before: ksmd learns of it when it comes there.
+            forecast?.gained += pass.gained.nonNegative
             pass.hide(unmatched: (learned.lastPass?.fresh ?? .zero) - pass.gained, of: sample.counters.seen)
             pass.expect(settings.pages(learned.ledger.likely))
             let isWhole = passes > 1 || !beganWithinPass
@@ -189,7 +190,7 @@ extension AdaptivePolicy {
             if !isWhole, let before = learned.lastPass { pass.complete(before, start: start, end: sample.counters) }
             learned.learn(from: pass, isWhole: isWhole, isFull: isFull, sample, settings)
             if !isWhole, isFull {
-                let changed = (pass.changed - start.volatile).nonNegative
+                let changed = (sample.counters.volatile - start.volatile - pass.fresh).nonNegative
                 learned.learnDrift(changed: changed, of: pass.visited, sample)
             }
             // A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in
@@ -272,6 +273,7 @@ extension AdaptivePolicy {
             let known = (learned.lastPass?.changed ?? .zero) + (learned.lastPass?.hidden ?? .zero)
             let others = Pages(rounding: learned.changedYield * Double(known.count))
             forecast = Forecast(drift: drift, others: others + (learned.lastPass?.hashed ?? .zero))
+            planned = Parameters.passesToMerge
         }
 
         /// It has ended: learns from what became of its forecast.
