@@ -76,10 +76,7 @@ extension AdaptivePolicy {
             }
             // What the pass before left and had not seen for the first time is what this one compared.
             if let before = lastPass, before.changed > max(before.hashed, Parameters.leastChangedSample) {
-                let yield = Double(pass.gained.nonNegative.count) / Double(before.left.count)
-                let weight = Parameters.weightOfLastPass
-                changedYield = min(
-                    max((changedYield + weight * yield) / (weight + 1), Parameters.leastChangedYield), 1)
+                changedYield = Self.yield(changedYield, gained: pass.gained, of: before.left)
             }
             if isWhole, pass.looked >= Parameters.wholeShare {
                 learnDrift(of: (pass.changed - retaken).nonNegative, since: lastWholePassEnd, at: sample.now)
@@ -103,6 +100,9 @@ extension AdaptivePolicy {
         }
 
         // MARK: Memory that changes in place
+
+        /// Pages that had changed when the last pass came to them, or may merge with some that it passed over.
+        var knownChanged: Pages { (lastPass?.changed ?? .zero) + (lastPass?.hidden ?? .zero) }
 
         /// Pages that can be expected to have changed since ksmd last came to all of them.
         func drift(at now: Instant, _ counters: ScanCounters) -> Pages {
@@ -129,10 +129,14 @@ extension AdaptivePolicy {
         ///   - gained: Pages that the scan merged, apart from those that others account for.
         mutating func learnDriftYield(gained: Pages, of expected: Pages) {
             guard expected >= Parameters.leastChangedSample else { return }
+            learnedDriftYield = Self.yield(driftYield, gained: gained, of: expected)
+        }
+
+        /// A yield as it was known until now, and what it is seen to be.
+        private static func yield(_ known: Double, gained: Pages, of pages: Pages) -> Double {
             let weight = Parameters.weightOfLastPass
-            let yield = Double(gained.nonNegative.count) / Double(expected.count)
-            learnedDriftYield = min(
-                max((driftYield + weight * yield) / (weight + 1), Parameters.leastChangedYield), 1)
+            let seen = Double(gained.nonNegative.count) / Double(pages.count)
+            return min(max((known + weight * seen) / (weight + 1), Parameters.leastChangedYield), 1)
         }
 
         /// ksmd came to some pages, and found so many of them changed.

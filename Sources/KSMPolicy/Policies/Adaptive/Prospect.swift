@@ -52,8 +52,6 @@ extension AdaptivePolicy {
         /// Memory that has changed, or can be expected to have, in bytes; and what of it can be expected to merge.
         private let changed: Double
         private let changedGain: Double
-        /// That part of it which nobody has seen.
-        let drifted: Pages
         /// Whether most of it has not been hashed as it is now, so that two passes are needed.
         private let isUnhashed: Bool
         /// How fast there is more of either, in bytes per second.
@@ -80,9 +78,8 @@ extension AdaptivePolicy {
             isOutpaced = host.growth.present > speed
             unscannedSeconds = unscanned / speed
             let drift = learned.drift(at: sample.now, sample.counters)
-            let known = settings.bytes((learned.lastPass?.changed ?? .zero) + (learned.lastPass?.hidden ?? .zero))
+            let known = settings.bytes(learned.knownChanged)
             driftYield = learned.driftYield
-            drifted = drift
             changed = known + settings.bytes(drift)
             changedGain = learned.changedYield * known + driftYield * settings.bytes(drift)
             changedRate = driftYield * settings.bytes(Pages(rounding: learned.driftRate))

@@ -55,16 +55,13 @@ extension AdaptivePolicy {
             if ofNewMemory == .pays { return .scan(.burst) }
             let hasRested = sample.now - learned.lastPassEnd >= Parameters.leastDriftTime
             if hasRested, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
-            switch ofNewMemory {
-            case .pays: return .scan(.burst)
-            case .wait:
-                waitsSince = waitsSince ?? sample.now
-                isFilling = host.growth.present >= Parameters.leastGrowth.byteCount
-                return .wait
-            case .no:
+            guard ofNewMemory == .wait else {
                 waitsSince = nil
                 return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
             }
+            waitsSince = waitsSince ?? sample.now
+            isFilling = host.growth.present >= Parameters.leastGrowth.byteCount
+            return .wait
         }
 
         /// Whether ksmd should look for what no counter shows.

@@ -270,8 +270,7 @@ extension AdaptivePolicy {
         private mutating func forecastDrift(_ drift: Pages, _ learned: Learned) {
             // Where new memory comes as well nobody knows later what merged for which.
             guard learned.ledger.unscanned < Parameters.leastGrowth else { return }
-            let known = (learned.lastPass?.changed ?? .zero) + (learned.lastPass?.hidden ?? .zero)
-            let others = Pages(rounding: learned.changedYield * Double(known.count))
+            let others = Pages(rounding: learned.changedYield * Double(learned.knownChanged.count))
             forecast = Forecast(drift: drift, others: others + (learned.lastPass?.hashed ?? .zero))
             planned = Parameters.passesToMerge
         }
