@@ -35,7 +35,7 @@ struct Sampler: ~Copyable {
     private var measured: Instant?
     private var waited: (at: Instant, time: Duration)?
     private var broken: Pages?
-    private var activity: (at: Instant, guests: [(identity: Int64, work: GuestWork, resident: KiB)])?
+    private var activity: (at: Instant, guests: [(identity: Int64, work: GuestWork)])?
 
     init(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) {
         memory = MemoryReader(paths)
@@ -242,17 +242,23 @@ struct Sampler: ~Copyable {
         at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> GuestActivity? {
         var seen = GuestActivity()
-        var present: [(identity: Int64, work: GuestWork, resident: KiB)] = []
+        var present: [(identity: Int64, work: GuestWork)] = []
         let before = activity
+        var next = 0
         let failure = guests.activity { identity, work in
-            let resident = held.first { $0.id == identity }?.resident ?? .zero
-            present.append((identity, work, resident))
-            guard let before, now > before.at, let old = before.guests.first(where: { $0.identity == identity })
-            else { return }
-            seen.busiest = max(seen.busiest, (work.time - old.work.time) / (now - before.at))
+            present.append((identity, work))
+            guard let before, now > before.at else { return }
+            // They come in the same order each time, but for those that came or went.
+            if next >= before.guests.count || before.guests[next].identity != identity {
+                next = before.guests.firstIndex { $0.identity == identity } ?? before.guests.count
+            }
+            guard next < before.guests.count else { return }
+            let old = before.guests[next].work
+            next += 1
+            seen.busiest = max(seen.busiest, (work.time - old.time) / (now - before.at))
             // What it holds now and did not hold before it has touched as well.
-            let grown = Pages((resident - old.resident).nonNegative.count / max(Host.pageSize.count / 1024, 1))
-            seen.retaken += (work.faults - old.work.faults - grown).nonNegative
+            let grown = (work.resident - old.resident).nonNegative
+            seen.retaken += (work.faults - old.faults - grown).nonNegative
         }
         if let notice = activityCondition.settle(failure) { observer.report(notice) }
         guard failure == nil else { return nil }

@@ -62,7 +62,7 @@ import Testing
             $0.removeProcess(50)
             return try KSMThread($0.paths) == nil
         },
-        Case("proc/10/stat", 2048, "10 (kvm) S 1 2 3 4 5 6 7 8 9 10 0 0 13 14 20 0 9 0 777\n") {
+        Case("proc/10/stat", 2048, "10 (kvm) S 1 2 3 4 5 6 7 8 9 10 0 0 13 14 20 0 9 0 777 0 0\n") {
             var times: [Duration] = []
             let failure = try table($0).activity { times.append($1.time) }
             return failure == nil && times == [.zero]

@@ -8,10 +8,10 @@ import Testing
     private let host = FakeHost()
     private let ticks = Int64(Host.ticksPerSecond)
 
-    /// All fields of `stat` up to the 22nd, each another number, so that a neighbour is noticed.
+    /// All fields of `stat` up to the 25th, each another number, so that a neighbour is noticed.
     private func setStat(_ pid: Int, name: String = "kvm", user: Int64, system: Int64) {
         host.write(
-            "\(pid) (\(name)) S 1001 1002 1003 1004 1005 1006 1007 1008 1009 1010 \(user) \(system) 1013 1014 20 0 9 0 777 1 2\n",
+            "\(pid) (\(name)) S 1001 1002 1003 1004 1005 1006 1007 1008 1009 1010 \(user) \(system) 1013 1014 20 0 9 0 777 1023 1024 1025\n",
             to: "proc/\(pid)/stat")
     }
 
@@ -40,12 +40,13 @@ import Testing
         #expect(times(try table()) == [time])
     }
 
-    @Test func `its minor faults are one field`() throws {
+    @Test func `its minor faults are one field, and what it holds is another`() throws {
         host.setProcess(10, comm: "kvm", resident: 1000)
-        setStat(10, user: 5, system: 6)
-        var faults: [Pages] = []
-        try table().activity { faults.append($1.faults) }
-        #expect(faults == [1007])
+        setStat(10, user: 5 * ticks, system: 6 * ticks)
+        var work: [GuestWork] = []
+        try table().activity { work.append($1) }
+        #expect(work.map(\.faults) == [1007])
+        #expect(work.map(\.resident) == [1024])
     }
 
     @Test(arguments: ["a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "((", ")", ""])
@@ -57,6 +58,7 @@ import Testing
 
     @Test(arguments: [
         "", "10 (kvm) S 1 2 3\n", "10 (kvm S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15\n", "10 (kvm) S 1 1 1 1 1 1 1 1 1 1 7",
+        "10 (kvm) S 1 1 1 1 1 1 1 1 1 1 7 7 1 1 1 1 1 1 1 1\n",
     ])
     func `a text that ends too soon says nothing, and the other guests count`(text: String) throws {
         host.setProcess(10, comm: "kvm", resident: 1000)

@@ -106,7 +106,7 @@ import Testing
 
     @Test func `The CPU time is that of the user and of the system`() throws {
         host.setProcess(10, comm: "kvm", resident: 1000)
-        host.write("10 (a) b) S 1 2 3 4 5 6 7 8 9 10 100 20 0 0\n", to: "proc/10/stat")
+        host.write("10 (a) b) S 1 2 3 4 5 6 7 8 9 10 100 20 0 0 20 0 9 0 777 0 0\n", to: "proc/10/stat")
         var table = try table()
         try table.refresh()
         var times: [Duration] = []

@@ -34,7 +34,6 @@ import Testing
         var meter = PassMeter(
             Self.counters(shared: 10, sharing: 30, unshared: 60, skipped: 100, scanned: 1000), after: nil,
             visitedBefore: 7)
-        #expect(meter.savedShareAtStart == 0.3)
         #expect(meter.visited == 0)
         _ = meter.observe(
             Self.counters(shared: 10, sharing: 35, unshared: 60, zero: 2, skipped: 110, scanned: 1500),
@@ -42,7 +41,50 @@ import Testing
         #expect(meter.visited == 510)
         #expect(meter.visitedAtMost == 517)
         #expect(meter.gained == 7)
-        #expect(PassMeter(ScanCounters(), after: nil, visitedBefore: 0).savedShareAtStart == 0)
+    }
+
+    @Test func `a meter tells when what the pass before hashed has been compared`() {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 50)
+        func step(passes: Int64 = 0, unshared: Int64 = 1000, volatile: Int64, scanned: Int64) -> ScanPass? {
+            meter.observe(
+                Self.counters(passes: passes, unshared: unshared, volatile: volatile, scanned: scanned),
+                forgivingLosses: false)
+        }
+        // New memory at the visits 100 to 300; then a few pages here and there, and the pass ends 30 visits before a step.
+        #expect(step(volatile: 0, scanned: 100) == nil)
+        #expect(step(volatile: 150, scanned: 300) == nil)
+        #expect(step(volatile: 156, scanned: 684) == nil)
+        #expect(meter.fresh == 156)
+        #expect(step(passes: 1, volatile: 156, scanned: 1080)?.fresh == 156)
+        #expect(meter.fresh == 0)
+        #expect(!meter.hasComparedFresh)
+        #expect(step(passes: 1, unshared: 1100, volatile: 56, scanned: 1080 + 349) == nil)
+        #expect(!meter.hasComparedFresh, "by up to 50 pages nobody knows where the pass began")
+        #expect(step(passes: 1, unshared: 1156, volatile: 0, scanned: 1080 + 350) == nil)
+        #expect(meter.hasComparedFresh)
+    }
+
+    @Test func `what came in the step in which a pass ended may be of the next`() throws {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
+        func step(passes: Int64, unshared: Int64 = 1000, volatile: Int64, scanned: Int64) -> ScanPass? {
+            meter.observe(
+                Self.counters(passes: passes, unshared: unshared, volatile: volatile, scanned: scanned),
+                forgivingLosses: false)
+        }
+        #expect(step(passes: 0, volatile: 0, scanned: 900) == nil)
+        let first = try #require(step(passes: 1, volatile: 200, scanned: 1300))
+        #expect((first.fresh, first.carried, first.hashed) == (200, 0, 200))
+        #expect(step(passes: 1, volatile: 200, scanned: 2200) == nil)
+        #expect(!meter.hasComparedFresh, "had it been of the first pass, it would come last in the second")
+        // The third has compared 20 of them by now.
+        let second = try #require(step(passes: 2, unshared: 1020, volatile: 180, scanned: 2550))
+        #expect((second.fresh, second.carried, second.hashed, second.changed) == (0, 180, 180, 0))
+        #expect(step(passes: 2, unshared: 1020, volatile: 180, scanned: 2550 + 399) == nil)
+        #expect(!meter.hasComparedFresh)
+        #expect(step(passes: 2, unshared: 1200, volatile: 0, scanned: 2550 + 400) == nil)
+        #expect(meter.hasComparedFresh)
+        let third = try #require(step(passes: 3, unshared: 1200, volatile: 90, scanned: 3800))
+        #expect((third.fresh, third.carried, third.changed) == (90, 0, 0))
     }
 
     @Test func `several passes in one step are their mean, but for what came`() throws {

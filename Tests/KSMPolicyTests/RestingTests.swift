@@ -347,7 +347,7 @@ import Testing
     @Test(arguments: [true, false]) func `passes with smart_scan and without have costs of their own`(isFull: Bool) {
         var learned = Self.learned()
         var pass = Self.pass(left: 0)
-        pass.cpu = .seconds(12)
+        (pass.cpu, pass.looked) = (.seconds(12), 0.89)
         learned.learn(from: pass, isWhole: false, isFull: isFull, Self.sample(at: 1010), Self.settings)
         #expect(abs(learned.passSeconds(isFull: isFull, Self.counters) - 6) < 0.001, "a part says nothing of the cost")
         learned.learn(from: pass, isWhole: true, isFull: isFull, Self.sample(at: 1010), Self.settings)
@@ -355,13 +355,27 @@ import Testing
         #expect(abs(learned.passSeconds(isFull: !isFull, Self.counters) - 6) < 0.001)
     }
 
-    @Test func `newcomers that merged within a pass are not left`() {
-        var learned = Self.learned(left: 1000, hidden: 500)
-        learned.endPass(with: 300, at: Self.sample(at: 1100).now)
+    @Test(arguments: [true, false])
+    func `a pass that passed over nothing tells what one without smart_scan costs`(isFull: Bool) {
+        var learned = Self.learned()
+        var pass = Self.pass(left: 0)
+        (pass.cpu, pass.looked) = (.seconds(12), 0.9)
+        learned.learn(from: pass, isWhole: true, isFull: isFull, Self.sample(at: 1010), Self.settings)
+        #expect(abs(learned.passSeconds(isFull: true, Self.counters) - 9) < 0.001)
+        #expect(abs(learned.passSeconds(isFull: false, Self.counters) - (isFull ? 6 : 9)) < 0.001)
+    }
+
+    @Test func `new memory that merged within a pass is not left`() {
+        var pass = Self.pass(left: 1000)
+        (pass.fresh, pass.carried, pass.hidden) = (200, 100, 500)
+        var learned = Self.learned()
+        learned.learn(from: pass, isWhole: true, isFull: false, Self.sample(at: 1010), Self.settings)
+        #expect(learned.knownChanged == 1200)
+        learned.endWithinPass(at: Self.sample(at: 1100).now)
         #expect(learned.lastPass == Self.pass(left: 700))
         #expect(learned.lastPassEnd == Self.sample(at: 1100).now)
-        learned.endPass(with: 900, at: Self.sample(at: 1200).now)
-        #expect(learned.lastPass?.left == 0)
+        learned.endWithinPass(at: Self.sample(at: 1200).now)
+        #expect(learned.lastPass?.left == 700)
     }
 
     @Test func `what KSM knows already was the work of a daemon before`() {

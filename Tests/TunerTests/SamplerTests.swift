@@ -38,10 +38,11 @@ private struct Notices: StepObserver {
         return control
     }
 
-    private func setStat(_ pid: Int = 100, user: Double, system: Double, faults: Int64 = 7) {
+    private func setStat(_ pid: Int = 100, user: Double, system: Double, faults: Int64 = 7, resident: Int64 = 25_600) {
         let ticks = Double(Host.ticksPerSecond)
+        let time = "\(Int64(user * ticks)) \(Int64(system * ticks))"
         host.write(
-            "\(pid) (qemu-kvm) S 1 2 3 4 5 6 \(faults) 8 9 10 \(Int64(user * ticks)) \(Int64(system * ticks)) 13 14 20 0 9 0 777\n",
+            "\(pid) (qemu-kvm) S 1 2 3 4 5 6 \(faults) 8 9 10 \(time) 13 14 20 0 9 0 777 23 \(resident) 25\n",
             to: "proc/\(pid)/stat")
     }
 
@@ -102,8 +103,7 @@ private struct Notices: StepObserver {
         let control = settled()
         func retaken(at seconds: Double, _ faults: [Int: Int64], resident: Int64 = 25_600, broken: Int64) -> Pages? {
             for (pid, count) in faults { setStat(pid, user: 0, system: 0, faults: count) }
-            host.setProcess(100, comm: "qemu-kvm", resident: resident)
-            setStat(100, user: 0, system: 0, faults: faults[100] ?? 0)
+            setStat(100, user: 0, system: 0, faults: faults[100] ?? 0, resident: resident)
             host.write("a 1\ncow_ksm \(broken)\n", to: "proc/vmstat")
             var notices = Notices()
             return sampler.take(

@@ -111,17 +111,19 @@ struct GuestProcess {
 
     // MARK: What it did
 
-    /// The CPU time of all its threads, in clock ticks, the 14th and 15th field of `stat`, and their minor faults, the
-    /// 10th.
+    /// The CPU time of all its threads, in clock ticks, the 14th and 15th field of `stat`, their minor faults, the 10th,
+    /// and its resident pages, the 24th.
     ///
     /// - Returns: `nil` where it has ended, or the text makes no sense.
     func work(in folder: Folder) throws(KernelFileError) -> GuestWork? {
         guard let stat = try ProcessFile.readIfThere(folder, pid, "stat", limit: 2048),
             let faults = Self.number(stat.span, field: 10),
-            let user = Self.number(stat.span, field: 14), let system = Self.number(stat.span, field: 15)
+            let user = Self.number(stat.span, field: 14), let system = Self.number(stat.span, field: 15),
+            let resident = Self.number(stat.span, field: 24)
         else { return nil }
         let ticks = user.addingSaturated(system)
-        return GuestWork(time: .seconds(1) * ticks / Host.ticksPerSecond, faults: Pages(faults))
+        return GuestWork(
+            time: .seconds(1) * ticks / Host.ticksPerSecond, faults: Pages(faults), resident: Pages(resident))
     }
 
     private static func stat(_ pid: Int32, in folder: Folder, field: Int) -> Int64? {

@@ -27,7 +27,8 @@ extension FuzzTarget {
         for pid in [100, 101] {
             files.append(("proc/\(pid)/comm", "qemu-kvm\n"))
             files.append(("proc/\(pid)/statm", "2000000 1000000 1 1 0 1 0\n"))
-            files.append(("proc/\(pid)/stat", "\(pid) (qemu-kvm) S 1 2 3 4 5 6 7 8 9 10 100 50 0 0\n"))
+            let fields = "S 1 2 3 4 5 6 7 8 9 10 100 50 0 0 20 0 9 0 777 8000 4000"
+            files.append(("proc/\(pid)/stat", "\(pid) (qemu-kvm) \(fields)\n"))
             files.append(("proc/\(pid)/status", "Tgid:\t\(pid)\nVmSwap:\t0 kB\n"))
             files.append(("proc/\(pid)/cmdline", "qemu-kvm\0"))
         }

@@ -68,11 +68,12 @@ extension AdaptivePolicy {
             from pass: ScanPass, isWhole: Bool, isFull: Bool, _ sample: AdaptiveSample, _ settings: Settings
         ) {
             if let cpu = pass.cpu, isWhole {
-                if isFull {
-                    costOfFullPass.learn(sample.counters, cpu: cpu, merged: pass.gained, fresh: pass.fresh)
-                } else {
+                func learn(_ cost: inout PassCost) {
                     cost.learn(sample.counters, cpu: cpu, merged: pass.gained, fresh: pass.fresh)
                 }
+                if !isFull { learn(&cost) }
+                // One that passes over nothing costs what it costs without smart_scan.
+                if isFull || pass.looked >= Parameters.wholeShare { learn(&costOfFullPass) }
             }
             // What the pass before left and had not seen for the first time is what this one compared.
             if let before = lastPass, before.changed > max(before.hashed, Parameters.leastChangedSample) {
@@ -87,11 +88,12 @@ extension AdaptivePolicy {
             lastPassEnd = sample.now
         }
 
-        /// A scan ended within a pass, since all newcomers had merged in it.
-        mutating func endPass(with newcomers: Pages, at now: Instant) {
+        /// A scan ended within a pass, since all that the pass before had hashed had merged in it.
+        mutating func endWithinPass(at now: Instant) {
             if var pass = lastPass {
-                pass.left = (pass.left - newcomers).nonNegative
+                pass.left = pass.changed
                 pass.fresh = .zero
+                pass.carried = .zero
                 pass.expected = .zero
                 pass.hidden = .zero
                 lastPass = pass

@@ -29,6 +29,9 @@ extension AdaptivePolicy {
         static let leastUsualShare = 0.25
         /// They have when they merged by this part of the usual share: no two guests are the same.
         static let usualPart = 0.9
+        /// A step tells where new memory lies when at least this share of the pages that it came to was new: every guest
+        /// grows a little.
+        static let leastFreshShare = 1.0 / 64
 
         /// Whether ksmd has come so far in a pass that the rest of it says nothing of the whole.
         static func isPart(_ visited: Pages, of known: Pages) -> Bool {

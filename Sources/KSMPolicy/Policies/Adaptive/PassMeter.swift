@@ -1,5 +1,6 @@
 /// Adds up KSM's counters over a pass.
 package struct PassMeter: Sendable {
+    private static let leastFreshShare = AdaptivePolicy.Parameters.leastFreshShare
     private var start: ScanCounters
     private var last: ScanCounters
     /// Pages that may have been passed over in this pass before the first counters were taken.
@@ -9,6 +10,13 @@ package struct PassMeter: Sendable {
     /// Pages that were saved, and that KSM knew, for guests that ended.
     private var losses = Pages.zero
     private var vanished = Pages.zero
+    /// Pages that were seen for the first time in the step in which the pass before ended, so by either of the two.
+    private var freshBefore = Pages.zero
+    /// How far from the beginning of the pass pages are seen for the first time, at most. Where they come few and far
+    /// between they do not count.
+    private var freshEnd = Pages.zero
+    /// The same of the pass before: what that pass hashed, this one has compared when it is through with these pages.
+    private var freshEndBefore = Pages.zero
 
     /// - Parameters:
     ///   - previous: The pass before.
@@ -24,11 +32,14 @@ package struct PassMeter: Sendable {
     /// Pages that ksmd came to since the step in which the pass began.
     package var visited: Pages { (last.visited - start.visited).nonNegative }
 
-    /// Pages saved since the pass began.
-    package var gained: Pages { last.saved - start.saved }
+    /// Pages saved since the pass began, without what ended guests had shared.
+    package var gained: Pages { last.saved - start.saved + losses }
 
-    /// The share of all known pages that was saved when the pass began.
-    package var savedShareAtStart: Double { Double(start.saved.count) / Double(max(start.seen.count, 1)) }
+    /// Pages seen for the first time since the pass began.
+    package var fresh: Pages { (last.seen - start.seen + vanished).nonNegative }
+
+    /// Whether all that the pass before saw for the first time has been compared.
+    package var hasComparedFresh: Bool { visited >= freshEndBefore }
 
     /// Pages that ksmd may have come to since the pass began, at most.
     package var visitedAtMost: Pages { visited + visitedBefore }
@@ -45,14 +56,20 @@ package struct PassMeter: Sendable {
         }
         let passedOverAtEnd = (counters.skipped - last.skipped).nonNegative
         let visitedAtEnd = (counters.visited - last.visited).nonNegative
+        var freshAtEnd = (counters.seen - last.seen).nonNegative
         last = counters
+        if Double(freshAtEnd.count) > Self.leastFreshShare * Double(visitedAtEnd.count) {
+            freshEnd = visitedAtMost
+        } else {
+            freshAtEnd = .zero
+        }
         let ended = counters.passes.subtractingSaturated(start.passes)
         guard ended > 0 else { return nil }
         let skipped = Pages((counters.skipped - start.skipped).nonNegative.count / ended)
-        let fresh = (counters.seen - start.seen + vanished).nonNegative
+        let fresh = self.fresh
         var pass = ScanPass(
             cpu: Self.cpu(from: start, to: counters).map { $0 / ended },
-            gained: counters.saved - start.saved + losses,
+            gained: gained,
             fresh: fresh,
             // What was passed over is counted as changed. A page too many here would cost a pass for nothing, so what
             // may belong to either pass is taken off; but none is passed over that was seen for the first time.
@@ -61,7 +78,12 @@ package struct PassMeter: Sendable {
             looked: 1 - Double(min(skipped, counters.seen).count) / Double(max(counters.seen.count, 1)))
         pass.visited = visited
         pass.leftAtMost = max(counters.volatile - skipped, pass.left)
-        self = PassMeter(counters, after: pass, visitedBefore: visitedAtEnd)
+        pass.carried = min(freshBefore, (pass.left - fresh).nonNegative)
+        var next = PassMeter(counters, after: pass, visitedBefore: visitedAtEnd)
+        next.freshBefore = freshAtEnd
+        next.freshEnd = freshAtEnd > .zero ? visitedAtEnd : .zero
+        next.freshEndBefore = freshEnd
+        self = next
         return pass
     }
 

@@ -6,6 +6,9 @@ package struct ScanPass: Equatable, Sendable {
     package var gained: Pages
     /// Pages that KSM saw for the first time. It has hashed them, and compares them in the next pass.
     package var fresh: Pages
+    /// Pages that count as ``fresh`` in the pass before, but were seen by this one: a step comes to the end of one pass
+    /// and the beginning of the next.
+    package var carried = Pages.zero
     /// Pages that were not compared since they had changed: what a further pass could still merge, ``fresh`` among
     /// them. Those that smart_scan passed over are not counted.
     package var left: Pages
@@ -28,7 +31,7 @@ package struct ScanPass: Equatable, Sendable {
 
 extension ScanPass {
     /// Pages of new memory that it has hashed, and that the next pass compares.
-    package var hashed: Pages { min(max(fresh, expected), left) }
+    package var hashed: Pages { min(max(fresh + carried, expected), left) }
 
     /// Pages that changed in place.
     package var changed: Pages { (left - hashed).nonNegative }

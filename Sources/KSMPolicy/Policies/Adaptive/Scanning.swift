@@ -12,13 +12,6 @@ extension AdaptivePolicy {
             case request
         }
 
-        /// Guests that began after ksmd had passed the place where they are linked.
-        private struct Newcomers {
-            var pages: Pages
-            /// How many pages from the beginning of a pass they end, at most.
-            var end: Pages
-        }
-
         /// What a scan for memory that nobody has seen to change goes by, to be held against what it brings.
         private struct Forecast {
             /// Pages that can be expected to have changed.
@@ -41,13 +34,14 @@ extension AdaptivePolicy {
         private(set) var isFull: Bool
         /// Whether it began within a pass: what that pass had come to before, it comes to no more.
         private let beganWithinPass: Bool
-        /// How many pages from the beginning of a pass ksmd had come, at most, when what it is made for had come.
-        private var place: Pages
         /// Passes that have ended.
         private(set) var passes = 0
-        /// Those whose memory the first pass did not come to. Hashed in the second, it is compared at the beginning of
-        /// the third, and the rest of that pass has nothing to compare.
-        private var newcomers: Newcomers?
+        /// Whether the first pass did not come to the guests that it was made for, since they began after ksmd had passed
+        /// the place where they are linked. Hashed in the second, their memory is compared in the third.
+        private var hasMissedNewcomers = false
+        /// Of all passes that have ended.
+        private var fresh = Pages.zero
+        private var gained = Pages.zero
         /// Whether ksmd sleeps, since no process has offered it memory. It wakes by itself when one does.
         private(set) var isStalled = false
         private var lastProgress: Instant
@@ -68,7 +62,6 @@ extension AdaptivePolicy {
             self.kind = kind
             isFull = kind == .recheck || kind == .look
             planned = Self.plan(learned.ledger)
-            place = learned.stoppedBefore
             beganWithinPass = Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
@@ -87,8 +80,9 @@ extension AdaptivePolicy {
             let pause = max(Parameters.guestStep, ledger.lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             var wants: Wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
-            // What ended guests shared leaves the counters in one step, which must see it for itself.
-            if ledger.hasEndedGuests || newcomers != nil || isLook { wants.insert(.allCounters) }
+            // What ended guests shared leaves the counters in one step, which must see it for itself; and a step of a burst
+            // tells where new memory lies.
+            if ledger.hasEndedGuests || kind == .burst || isLook { wants.insert(.allCounters) }
             return wants
         }
 
@@ -134,8 +128,8 @@ extension AdaptivePolicy {
             } else if isLook {
                 if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
-                if let newcomers, haveMerged(newcomers) {
-                    learned.endPass(with: newcomers.pages, at: sample.now)
+                if hasMergedNewMemory(settings) {
+                    learned.endWithinPass(at: sample.now)
                     return (.rest, nil)
                 }
                 if isStalled { return (.rest, nil) }
@@ -183,7 +177,10 @@ extension AdaptivePolicy {
             forecast?.visited += pass.visited
             // What it has lost was lost before: ksmd learns of it when it comes there.
             forecast?.gained += pass.gained.nonNegative
-            pass.hide(unmatched: (learned.lastPass?.fresh ?? .zero) - pass.gained, of: sample.counters.seen)
+            fresh += pass.fresh
+            gained += pass.gained
+            let compared = (learned.lastPass?.fresh ?? .zero) - pass.carried
+            pass.hide(unmatched: compared - pass.gained, of: sample.counters.seen)
             pass.expect(settings.pages(learned.ledger.likely))
             let isWhole = passes > 1 || !beganWithinPass
             // What was passed over before it began, and not come to since, still counts as changed.
@@ -196,13 +193,12 @@ extension AdaptivePolicy {
             // A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in
             // may end without having come to it; then what it saw says nothing, and the next pass counts.
             let seen = settings.kibibytes(pass.fresh)
-            let changed = settings.kibibytes((pass.left - pass.fresh).nonNegative)
+            let changed = settings.kibibytes((pass.left - pass.fresh - pass.carried).nonNegative)
             let expected = learned.ledger.expected
             if passes == 1, expected >= Parameters.leastGrowth,
                 seen.count < expected.count / 10 * Parameters.leastSeenTenths
             {
-                let pages = settings.pages(expected)
-                newcomers = Newcomers(pages: pages, end: place + pages)
+                hasMissedNewcomers = true
                 planned += 1
                 learned.ledger.seeAhead(seen, changed: changed)
             } else if !isWhole {
@@ -210,6 +206,8 @@ extension AdaptivePolicy {
             } else {
                 learned.ledger.endPass(seen: seen, changed: changed)
             }
+            // What this pass hashed instead of the one before it is compared at the beginning of a further one.
+            if settings.kibibytes(pass.carried) >= Parameters.leastGrowth { planned = max(planned, passes + 1) }
             learned.ledger.beginPass()
             learned.ledger.forgetEnded()
             return pass
@@ -223,7 +221,7 @@ extension AdaptivePolicy {
             if passes >= Parameters.mostPasses { return false }
             // What the operator asked for has to be hashed and compared; and a pass that has not come to the newcomers
             // says nothing of them.
-            if passes < Parameters.passesToMerge, kind == .request || newcomers != nil { return true }
+            if passes < Parameters.passesToMerge, kind == .request || hasMissedNewcomers { return true }
             let fresh = settings.bytes(pass.hashed) + learned.ledger.unscanned.byteCount
             var changed = learned.changedYield * settings.bytes(pass.changed)
             if let forecast {
@@ -251,14 +249,19 @@ extension AdaptivePolicy {
             return true
         }
 
-        /// Whether ksmd has come to all newcomers with the pass that compares them, and they merged with what was
-        /// shared before them as well as memory here does. If they did not, pages like theirs may be among those that
-        /// were alone until now, which come later in the pass.
-        private func haveMerged(_ newcomers: Newcomers) -> Bool {
-            guard passes >= Parameters.passesToMerge, meter.visited >= newcomers.end else { return false }
-            let usual = meter.savedShareAtStart
+        /// Whether ksmd has compared all new memory, and it merged with what was shared before as well as memory here
+        /// does: then the rest of the pass has nothing to compare. If it did not, pages like these may be among those
+        /// that were alone until now, which come later in the pass.
+        private func hasMergedNewMemory(_ settings: Settings) -> Bool {
+            guard kind == .burst, !isFull, passes >= (hasMissedNewcomers ? Parameters.passesToMerge : 1) else {
+                return false
+            }
+            guard meter.hasComparedFresh, settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
+                settings.kibibytes(fresh) >= Parameters.leastGrowth
+            else { return false }
+            let usual = Double(start.saved.count) / Double(max(start.seen.count, 1))
             return usual >= Parameters.leastUsualShare
-                && Double(meter.gained.count) >= Parameters.usualPart * usual * Double(newcomers.pages.count)
+                && Double((gained + meter.gained).count) >= Parameters.usualPart * usual * Double(fresh.count)
         }
 
         private static func plan(_ ledger: GuestLedger) -> Int {
@@ -294,8 +297,6 @@ extension AdaptivePolicy {
             if outlook.ofNewMemory() == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 (kind, isFull) = (.burst, false)
-                // What has come since the look began is linked where ksmd stands by now.
-                place = meter.visitedAtMost
                 learned.ledger.beginPass()
                 planned = Self.plan(learned.ledger)
                 return true
