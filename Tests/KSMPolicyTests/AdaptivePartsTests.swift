@@ -36,6 +36,37 @@ import Testing
         #expect(ledger.unscanned == Self.mebibytes(60))
     }
 
+    @Test(arguments: [true, false])
+    func `what comes while a pass is under way, and it comes to, is no news`(isLookedAtBefore: Bool) {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 300), Self.guest(2, 100)])
+        ledger.beginPass()
+        ledger.endPass(seen: Self.mebibytes(400), changed: .zero)
+        ledger.update([Self.guest(1, 300), Self.guest(2, 150)])
+        ledger.beginPass()
+        // Of the 100 MiB that come meanwhile, the pass sees 60. The last look at the guests may have been before.
+        let grown = [Self.guest(1, 320), Self.guest(2, 230)]
+        if isLookedAtBefore { ledger.update(grown) }
+        ledger.endPass(seen: Self.mebibytes(50 + 60), changed: .zero)
+        ledger.update(grown)
+        #expect(ledger.unscanned == Self.mebibytes(40))
+        // What comes later is new.
+        ledger.update([Self.guest(1, 320), Self.guest(2, 330)])
+        #expect(ledger.unscanned == Self.mebibytes(140))
+        ledger.beginPass()
+        #expect(ledger.expected == Self.mebibytes(140))
+    }
+
+    @Test func `what KSM finds beyond what guests grew by is not set against what they grow by later`() {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100)])
+        ledger.beginPass()
+        ledger.endPass(seen: Self.mebibytes(500), changed: .zero)
+        ledger.update([Self.guest(1, 100)])
+        ledger.update([Self.guest(1, 200)])
+        #expect(ledger.unscanned == Self.mebibytes(100))
+    }
+
     @Test func `what was given back and comes again is new`() {
         var ledger = GuestLedger()
         ledger.update([Self.guest(1, 100)])

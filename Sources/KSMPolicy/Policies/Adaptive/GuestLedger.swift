@@ -25,12 +25,20 @@ package struct GuestLedger: Sendable {
         /// That part of it which was there when the pass under way began.
         var newAtPassStart: KiB { (atPassStart - edge).nonNegative }
         var refilledAtPassStart: KiB { (min(atPassStart, edge) - scanned).nonNegative }
+
+        /// So much of what is new has been seen.
+        mutating func see(_ amount: KiB) {
+            summit = edge + amount
+            scanned += amount
+        }
     }
 
     private var entries: [Entry] = []
-    /// What passes saw of growth that came while they were under way. The next pass expects it, and sees it no more.
+    /// What parts of passes saw of what a whole one expects to see.
     private var seenAhead = KiB.zero
     private var changedAhead = KiB.zero
+    /// What the last pass saw of growth that came while it was under way, until the next look at the guests tells of it.
+    private var seenUnexpectedly = KiB.zero
     /// What came in the last update, of all guests that grew, as far as it is likely to be mergeable.
     package private(set) var lastGrowth = KiB.zero
     /// Whether guests ended since ``forgetEnded()``: what they shared is counted until the next pass.
@@ -103,6 +111,8 @@ package struct GuestLedger: Sendable {
             next += 1
         }
         lastGrowth = KiB(ofBytes: growth * 1024)
+        takeUnexpected()
+        seenUnexpectedly = .zero
         let count = entries.count
         entries.removeAll { !$0.isPresent }
         if entries.count < count { hasEndedGuests = true }
@@ -131,7 +141,8 @@ package struct GuestLedger: Sendable {
         let found = (seen + seenAhead).nonNegative
         // What a pass came by while it was given back KSM has forgotten: taken again, it is seen for the first time.
         let again = min((found - new).nonNegative, refilled)
-        seenAhead = (found - new).nonNegative - again
+        seenUnexpectedly = (found - new).nonNegative - again
+        seenAhead = .zero
         let rates = (
             new: Self.share(found, of: new), refilled: Self.share(again + changed + changedAhead, of: refilled)
         )
@@ -141,6 +152,17 @@ package struct GuestLedger: Sendable {
             if entries[index].refilledAtPassStart > .zero { Self.learn(&entries[index].refillRate, rates.refilled) }
             entries[index].summit = max(entries[index].summit, entries[index].atPassStart)
             entries[index].scanned = max(entries[index].scanned, entries[index].atPassStart)
+        }
+        takeUnexpected()
+    }
+
+    /// A pass sees what comes while it is under way as far as it comes to it. Expected again by the next pass, it would
+    /// be new for ever.
+    private mutating func takeUnexpected() {
+        for index in entries.indices where seenUnexpectedly > .zero {
+            let seen = min(entries[index].new, seenUnexpectedly)
+            entries[index].see(seen)
+            seenUnexpectedly = seenUnexpectedly - seen
         }
     }
 
