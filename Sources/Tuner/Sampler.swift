@@ -34,7 +34,7 @@ struct Sampler: ~Copyable {
     /// When the guests were last counted by the configured metric.
     private var measured: Instant?
     private var waited: (at: Instant, time: Duration)?
-    private var broken: Pages?
+    private var faults: FaultCounts?
     private var activity: (at: Instant, guests: [(identity: Int64, work: GuestWork)])?
 
     init(_ paths: HostPaths, _ configuration: Configuration) throws(KernelFileError) {
@@ -132,6 +132,7 @@ struct Sampler: ~Copyable {
             self.sample.free = info.free(by: configuration.freeMetric)
             sample.memory = self.sample
             sample.available = info.available.map { Double($0.count) / Double(max(total.count, 1)) }
+            sample.anonymous = info.anonymous
         }
         if wants.contains(.cpuPressure) { sample.cpuPressure = readCPUPressure(at: now) }
         if wants.contains(.activity) {
@@ -263,12 +264,15 @@ struct Sampler: ~Copyable {
         if let notice = activityCondition.settle(failure) { observer.report(notice) }
         guard failure == nil else { return nil }
         activity = (now, present)
-        // One of two signs: where it cannot be read, the other counts.
-        if let broken = (try? vmstat.brokenMerges()) ?? nil {
-            seen.brokenMerges = broken - (self.broken ?? broken)
-            self.broken = broken
-            seen.retaken = (seen.retaken - seen.brokenMerges).nonNegative
+        guard let faults = (try? vmstat.faults()) ?? nil, let broken = faults.brokenMerges else {
+            // Writes to merged pages cannot be told from memory taken again. What guests had of the CPUs still counts.
+            seen.retaken = .zero
+            return seen
         }
+        let past = self.faults ?? faults
+        self.faults = faults
+        seen.brokenMerges = broken - (past.brokenMerges ?? broken)
+        seen.retaken = (seen.retaken - seen.brokenMerges - (faults.hints - past.hints)).nonNegative
         return seen
     }
 

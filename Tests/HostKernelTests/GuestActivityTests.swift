@@ -89,13 +89,17 @@ import Testing
         #expect(Set(before).intersection(after).count == 1)
     }
 
-    @Test func `broken merges are one line of vmstat`() throws {
+    @Test func `broken merges are one line of vmstat, and hint faults another`() throws {
         let counters = MemoryCounters(host.paths)
-        #expect(try counters.brokenMerges() == nil)
-        host.write("nr_free_pages 5\nksm_swpin_copy 7\ncow_ksm 123\nzswpin 9\n", to: "proc/vmstat")
-        #expect(try counters.brokenMerges() == 123)
-        host.write("nr_free_pages 5\nnot_cow_ksm 123\n", to: "proc/vmstat")
-        #expect(try counters.brokenMerges() == nil)
+        #expect(try counters.faults() == nil)
+        host.write(
+            "nr_free_pages 5\nnuma_hint_faults 77\nnuma_hint_faults_local 7\nksm_swpin_copy 7\ncow_ksm 123\nzswpin 9\n",
+            to: "proc/vmstat")
+        #expect(try counters.faults()?.brokenMerges == 123)
+        #expect(try counters.faults()?.hints == 77)
+        host.write("nr_free_pages 5\nnot_cow_ksm 123\nnuma_hint_faults_local 7\n", to: "proc/vmstat")
+        #expect(try counters.faults()?.brokenMerges == .some(nil))
+        #expect(try counters.faults()?.hints == 0)
     }
 
     @Test func `the wait for a CPU is the total of tasks of which some waited`() throws {

@@ -48,8 +48,8 @@ import Testing
     @Test func `a number may follow its name at once, and is that of no other line`() {
         let lines: [(name: String, value: KeyPath<MemoryInfo, KiB?>)] = [
             ("MemTotal", \.total), ("MemFree", \.free), ("MemAvailable", \.available), ("Buffers", \.buffers),
-            ("Cached", \.cached), ("SwapFree", \.swapFree), ("SwapTotal", \.swapTotal), ("Zswap", \.zswap),
-            ("Zswapped", \.zswapped),
+            ("Cached", \.cached), ("AnonPages", \.anonymous), ("SwapFree", \.swapFree),
+            ("SwapTotal", \.swapTotal), ("Zswap", \.zswap), ("Zswapped", \.zswapped),
         ]
         for line in lines {
             let info = parse("\(line.name):5 kB\n")

@@ -314,6 +314,50 @@ import Testing
         #expect(abs(run.learned.driftYield - min((1.0 / 3 + 3 * share) / 4, 1)) < 0.002)
     }
 
+    @Test(
+        arguments: [
+            // Merged again, it is no gain to KSM, which counted it all the time; but there is less of it.
+            (10_000, 0, 0.25), (19_900, 0, 0.4975),
+            // What other processes gave back is none of KSM's, and what they took does not hide what KSM counts.
+            (30_000, 0, 0.5), (0, 10_000, 0.25), (-50_000, 10_000, 0.25), (15_000, 10_000, 0.375), (-50_000, 0, 0),
+        ] as [(Int64, Int64, Double)])
+    func `what merges of memory that was taken again is told by what there is of all memory`(
+        less: Int64, counted: Int64, share: Double
+    ) {
+        var run = recheck()
+        let wants = run.scan.wants(at: Self.moment(1300.1), Self.moment(1300), run.learned.ledger)
+        #expect(wants == .counters)
+        run.learned.note(GuestActivity(retaken: 20_000), at: Self.moment(1300))
+        run.scan = Scanning(.recheck, Run.sample(at: 1300, run.counters), run.host, run.settings, &run.learned)
+        let more = run.scan.wants(at: Self.moment(1300.1), Self.moment(1300), run.learned.ledger)
+        #expect(more == [.counters, .guests, .cpuPressure, .memory])
+        for (second, pages) in [(1301.0, Int64(500_000)), (1302, 500_000 - less)] {
+            if second == 1302 {
+                run.counters.passes = 1
+                run.counters.scanned += 1_000_000
+                run.counters.sharing += Pages(counted)
+                run.counters.unshared -= Pages(counted)
+            }
+            var sample = Run.sample(at: second, run.counters)
+            (sample.guests, sample.anonymous) = ([], KiB(pages * 4))
+            _ = run.scan.next(sample, run.host, run.settings, &run.learned)
+        }
+        run.scan.learn(run.counters, &run.learned)
+        #expect(abs(run.learned.driftYield - (1.0 / 3 + 3 * share) / 4) < 0.002)
+    }
+
+    @Test func `the zero page stands for memory that guests hold no more`() {
+        var learned = AdaptivePolicy.Learned()
+        var forecast = AdaptivePolicy.Forecast(drift: 20_000, retaken: 20_000, learned)
+        forecast.note(resident: 100_000, anonymous: 70_000, zero: 0)
+        forecast.note(resident: 95_000, anonymous: 65_000, zero: 5000)
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 1)
+        pass.visited = 100_000
+        forecast.take(pass)
+        forecast.teach(&learned, of: 100_000)
+        #expect(abs(learned.driftYield - (1.0 / 3 + 3 * 0.25) / 4) < 1e-9)
+    }
+
     @Test func `where new memory comes as well it shows nothing`() {
         var run = recheck(new: 4096)
         run.pass(merged: 0)

@@ -1,5 +1,14 @@
 package import KSMPolicy
 
+/// Page faults by their cause, counted since boot.
+package struct FaultCounts: Equatable, Sendable {
+    /// Merged pages that were written to, and became a guest's own again: `cow_ksm`, since Linux 5.18; `nil` where this
+    /// kernel does not count them.
+    package var brokenMerges: Pages?
+    /// Pages that were there, and were only hidden to see which node uses them: `numa_hint_faults`.
+    package var hints: Pages
+}
+
 /// Counters of the kernel's memory management, in `/proc/vmstat`.
 package struct MemoryCounters {
     private let file: KernelFile
@@ -8,13 +17,12 @@ package struct MemoryCounters {
         file = KernelFile(paths.vmstat, isHeld: !paths.isStandIn)
     }
 
-    /// Merged pages that were written to since boot, and became a guest's own again: `cow_ksm`, since Linux 5.18.
-    ///
-    /// - Returns: `nil` where this kernel does not count them.
-    package func brokenMerges() throws(KernelFileError) -> Pages? {
+    /// - Returns: `nil` where there is no such file.
+    package func faults() throws(KernelFileError) -> FaultCounts? {
         try KernelFileError.unlessMissing { () throws(KernelFileError) in
             let text = try file.read(limit: 32768)
-            return NamedNumber.find("\ncow_ksm ", in: text.span).map { Pages($0) }
+            func number(_ name: StaticString) -> Pages? { NamedNumber.find(name, in: text.span).map { Pages($0) } }
+            return FaultCounts(brokenMerges: number("\ncow_ksm "), hints: number("\nnuma_hint_faults ") ?? .zero)
         }
     }
 }

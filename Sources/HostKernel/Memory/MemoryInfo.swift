@@ -8,6 +8,8 @@ package struct MemoryInfo: Equatable, Sendable {
     package var buffers: KiB?
     package var cached: KiB?
     package var available: KiB?
+    /// What processes hold that is no file's, each page once however many share it.
+    package var anonymous: KiB?
     package var swapFree: KiB?
     package var swapTotal: KiB?
     /// What zswap's compressed pages take, and what they were before. 5.19
@@ -38,6 +40,8 @@ package struct MemoryInfo: Equatable, Sendable {
             if line.hasPrefix("MemTotal:") { total = Self.amount(line, from: 9) }
             if line.hasPrefix("MemFree:") { free = Self.amount(line, from: 8) }
             if line.hasPrefix("MemAvailable:") { available = Self.amount(line, from: 13) }
+        case UInt8(ascii: "A"):
+            if line.hasPrefix("AnonPages:") { anonymous = Self.amount(line, from: 10) }
         case UInt8(ascii: "B"):
             if line.hasPrefix("Buffers:") { buffers = Self.amount(line, from: 8) }
         case UInt8(ascii: "C"):

@@ -114,7 +114,7 @@ extension FuzzTarget {
                         try require(counters.sharing >= .zero && counters.passes >= 0, "a counter is negative")
                         _ = counters.saved.kibibytes(of: Bytes(4096))
                     }
-                    _ = try? MemoryCounters(tree.paths).brokenMerges()
+                    _ = try? MemoryCounters(tree.paths).faults()
                 }
             })
         targets.append(

@@ -9,6 +9,8 @@ package struct AdaptiveSample: Sendable {
     package var guests: [GuestMemory]?
     /// The share of the host's memory that can be had without swapping, by the kernel's estimate.
     package var available: Double?
+    /// What processes hold that is no file's, each page once however many share it: `AnonPages` of `/proc/meminfo`.
+    package var anonymous: KiB?
     /// The share of time in which some task waited for a CPU, since the last sample that had it.
     package var cpuPressure: Double?
     /// Whether the kernel announced memory pressure since the last sample.
@@ -71,7 +73,7 @@ extension AdaptivePolicy {
         /// Those of ``AdaptiveSample/counters`` that show how far a pass has come: passes, pages visited, and times; all
         /// where a pass has ended.
         package static let counters = Wants(rawValue: 16)
-        /// The host's memory: ``AdaptiveSample/memory`` and ``AdaptiveSample/available``.
+        /// The host's memory: ``AdaptiveSample/memory``, ``AdaptiveSample/available`` and ``AdaptiveSample/anonymous``.
         package static let memory = Wants(rawValue: 32)
     }
 }

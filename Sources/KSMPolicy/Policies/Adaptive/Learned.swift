@@ -23,7 +23,7 @@ extension AdaptivePolicy {
         /// How many pages change in place in a second.
         private(set) var driftRate = 0.0
         /// Pages that guests are known to have given back and taken again since then.
-        private var retaken = Pages.zero
+        private(set) var retaken = Pages.zero
         /// When ksmd had last come to all pages.
         private var lastWholePassEnd = Instant(nanoseconds: 0)
         private var lastLook = Instant(nanoseconds: 0)

@@ -12,19 +12,6 @@ extension AdaptivePolicy {
             case request
         }
 
-        /// What a scan for memory that nobody has seen to change goes by, to be held against what it brings.
-        private struct Forecast {
-            /// Pages that can be expected to have changed.
-            var drift: Pages
-            /// Pages that can be expected to merge for other reasons.
-            var others: Pages
-            var visited = Pages.zero
-            var gained = Pages.zero
-
-            /// The part of ``drift`` that ksmd has come to, of so many pages in all.
-            func seen(of known: Pages) -> Double { min(Double(visited.count) / Double(max(known.count, 1)), 1) }
-        }
-
         private var kind: Kind
         private var forecast: Forecast?
         /// The passes that it takes to merge what the scan is made for: that is what it was weighed by, and half of them
@@ -67,7 +54,9 @@ extension AdaptivePolicy {
             lastProgress = sample.now
             last = (sample.now, sample.counters)
             meter = PassMeter(sample.counters, after: learned.lastPass, visitedBefore: learned.stoppedBefore)
-            if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
+            if kind == .recheck {
+                forecastDrift(learned.drift(at: sample.now, sample.counters), retaken: learned.retaken, learned)
+            }
             learned.ledger.beginPass()
             // After pages that were only passed over a batch is long, and these will be compared.
             let most = kind == .look ? Parameters.firstBatchOfLook : .greatest
@@ -77,9 +66,11 @@ extension AdaptivePolicy {
         // MARK: What it needs and says
 
         func wants(at now: Instant, _ lastGuestLook: Instant?, _ ledger: GuestLedger) -> Wants {
-            let pause = max(Parameters.guestStep, ledger.lookPause)
+            let needsMemory = forecast?.needsMemory ?? false
+            let pause = needsMemory ? ledger.lookPause : max(Parameters.guestStep, ledger.lookPause)
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             var wants: Wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
+            if isDue, needsMemory { wants.insert(.memory) }
             // What ended guests shared leaves the counters in one step, which must see it for itself; and a step of a burst
             // tells where new memory lies.
             if ledger.hasEndedGuests || kind == .burst || isLook { wants.insert(.allCounters) }
@@ -121,6 +112,7 @@ extension AdaptivePolicy {
         ) -> (Next, ended: ScanPass?) {
             if host.isRequested { kind = .request }
             noteProgress(sample)
+            noteMemory(sample, settings, learned.ledger)
             let pass = endPass(sample, settings, &learned)
             if let pass {
                 if kind == .look { learned.endLook(cpu: cpu(sample), at: sample.now) }
@@ -151,6 +143,14 @@ extension AdaptivePolicy {
             isStalled = sample.now - lastProgress >= Parameters.stalledAfter
         }
 
+        /// What a scan for memory that was given back and taken again merges shows in the memory alone.
+        private mutating func noteMemory(_ sample: AdaptiveSample, _ settings: Settings, _ ledger: GuestLedger) {
+            guard sample.guests != nil, let anonymous = sample.anonymous else { return }
+            forecast?.note(
+                resident: settings.pages(ledger.resident), anonymous: settings.pages(anonymous),
+                zero: sample.counters.zero)
+        }
+
         private func setPace(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) {
@@ -174,9 +174,7 @@ extension AdaptivePolicy {
             let ended = meter.observe(sample.counters, forgivingLosses: learned.ledger.hasEndedGuests)
             guard var pass = ended else { return nil }
             passes += 1
-            forecast?.visited += pass.visited
-            // What it has lost was lost before: ksmd learns of it when it comes there.
-            forecast?.gained += pass.gained.nonNegative
+            forecast?.take(pass)
             fresh += pass.fresh
             gained += pass.gained
             let compared = (learned.lastPass?.fresh ?? .zero) - pass.carried
@@ -190,27 +188,35 @@ extension AdaptivePolicy {
                 let changed = (sample.counters.volatile - start.volatile - pass.fresh).nonNegative
                 learned.learnDrift(changed: changed, of: pass.visited, sample)
             }
-            // A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in
-            // may end without having come to it; then what it saw says nothing, and the next pass counts.
+            account(for: pass, isWhole: isWhole, settings, &learned.ledger)
+            // What this pass hashed instead of the one before it is compared at the beginning of a further one.
+            if settings.kibibytes(pass.carried) >= Parameters.leastGrowth { planned = max(planned, passes + 1) }
+            return pass
+        }
+
+        /// Tells the ledger what a pass saw.
+        ///
+        /// A new guest's memory comes right behind the place where ksmd stands, so the pass that a scan begins in may end
+        /// without having come to it; then what it saw says nothing, and the next pass counts.
+        private mutating func account(
+            for pass: ScanPass, isWhole: Bool, _ settings: Settings, _ ledger: inout GuestLedger
+        ) {
             let seen = settings.kibibytes(pass.fresh)
             let changed = settings.kibibytes((pass.left - pass.fresh - pass.carried).nonNegative)
-            let expected = learned.ledger.expected
+            let expected = ledger.expected
             if passes == 1, expected >= Parameters.leastGrowth,
                 seen.count < expected.count / 10 * Parameters.leastSeenTenths
             {
                 hasMissedNewcomers = true
                 planned += 1
-                learned.ledger.seeAhead(seen, changed: changed)
-            } else if !isWhole {
-                learned.ledger.seeAhead(seen, changed: changed)
-            } else {
-                learned.ledger.endPass(seen: seen, changed: changed)
             }
-            // What this pass hashed instead of the one before it is compared at the beginning of a further one.
-            if settings.kibibytes(pass.carried) >= Parameters.leastGrowth { planned = max(planned, passes + 1) }
-            learned.ledger.beginPass()
-            learned.ledger.forgetEnded()
-            return pass
+            if isWhole, !(passes == 1 && hasMissedNewcomers) {
+                ledger.endPass(seen: seen, changed: changed)
+            } else {
+                ledger.seeAhead(seen, changed: changed)
+            }
+            ledger.beginPass()
+            ledger.forgetEnded()
         }
 
         /// Whether what a further pass can be expected to merge is worth its CPU time, and if so, which kind of pass.
@@ -270,19 +276,16 @@ extension AdaptivePolicy {
 
         // MARK: A forecast
 
-        private mutating func forecastDrift(_ drift: Pages, _ learned: Learned) {
+        private mutating func forecastDrift(_ drift: Pages, retaken: Pages = .zero, _ learned: Learned) {
             // Where new memory comes as well nobody knows later what merged for which.
             guard learned.ledger.unscanned < Parameters.leastGrowth else { return }
-            let others = Pages(rounding: learned.changedYield * Double(learned.knownChanged.count))
-            forecast = Forecast(drift: drift, others: others + (learned.lastPass?.hashed ?? .zero))
+            forecast = Forecast(drift: drift, retaken: retaken, learned)
             planned = Parameters.passesToMerge
         }
 
         /// It has ended: learns from what became of its forecast.
         func learn(_ counters: ScanCounters, _ learned: inout Learned) {
-            guard let forecast else { return }
-            let expected = Pages(rounding: forecast.seen(of: counters.seen) * Double(forecast.drift.count))
-            learned.learnDriftYield(gained: forecast.gained - forecast.others, of: expected)
+            forecast?.teach(&learned, of: counters.seen)
         }
 
         // MARK: A look

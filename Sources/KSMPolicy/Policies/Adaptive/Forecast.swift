@@ -1,0 +1,57 @@
+extension AdaptivePolicy {
+    /// What a scan for memory that nobody has seen to change goes by, to be held against what it brings.
+    struct Forecast: Sendable {
+        /// Pages that can be expected to have changed.
+        let drift: Pages
+        /// Pages that can be expected to merge for other reasons.
+        private let others: Pages
+        /// Those of ``drift`` that guests are known to have given back and taken again. KSM counts them as saved until ksmd
+        /// comes there, so that by its counters nothing is gained where they merge again.
+        private let retaken: Pages
+        private var visited = Pages.zero
+        private var gained = Pages.zero
+        /// What guests hold beyond what there is of it, when the scan began and when that was last known.
+        private var shared: (first: Pages, last: Pages)?
+
+        init(drift: Pages, retaken: Pages = .zero, _ learned: Learned) {
+            self.drift = drift
+            self.retaken = retaken
+            let others = Pages(rounding: learned.changedYield * Double(learned.knownChanged.count))
+            self.others = others + (learned.lastPass?.hashed ?? .zero)
+        }
+
+        /// Whether memory must be looked at to know what comes of it.
+        var needsMemory: Bool { retaken > .zero }
+
+        /// The part of ``drift`` that ksmd has come to, of so many pages in all.
+        func seen(of known: Pages) -> Double { min(Double(visited.count) / Double(max(known.count, 1)), 1) }
+
+        /// A pass has ended.
+        mutating func take(_ pass: ScanPass) {
+            visited += pass.visited
+            // What it has lost was lost before: ksmd learns of it when it comes there.
+            gained += pass.gained.nonNegative
+        }
+
+        /// - Parameters:
+        ///   - resident: What all guests hold.
+        ///   - anonymous: What all processes hold, each page once.
+        ///   - zero: What guests hold no more, since the kernel's zero page stands for it.
+        mutating func note(resident: Pages, anonymous: Pages, zero: Pages) {
+            let present = resident - anonymous + zero
+            shared = (shared?.first ?? present, present)
+        }
+
+        /// The scan has ended, where KSM knows of so many pages.
+        func teach(_ learned: inout Learned, of known: Pages) {
+            let seen = seen(of: known)
+            var gained = gained
+            if let shared {
+                // Other processes come and go as well; what KSM cannot have miscounted is not believed of it.
+                let most = gained + Pages(rounding: seen * Double(retaken.count))
+                gained = min(max(shared.last - shared.first, gained), most)
+            }
+            learned.learnDriftYield(gained: gained - others, of: Pages(rounding: seen * Double(drift.count)))
+        }
+    }
+}
