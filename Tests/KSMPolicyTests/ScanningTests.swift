@@ -348,7 +348,8 @@ import Testing
 
     @Test func `the zero page stands for memory that guests hold no more`() {
         var learned = AdaptivePolicy.Learned()
-        var forecast = AdaptivePolicy.Forecast(drift: 20_000, retaken: 20_000, learned)
+        learned.note(GuestActivity(retaken: 20_000), at: Self.moment(1))
+        var forecast = AdaptivePolicy.Forecast(drift: 20_000, learned)
         forecast.note(resident: 100_000, anonymous: 70_000, zero: 0)
         forecast.note(resident: 95_000, anonymous: 65_000, zero: 5000)
         var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 1)

@@ -13,9 +13,9 @@ extension AdaptivePolicy {
         /// What guests hold beyond what there is of it, when the scan began and when that was last known.
         private var shared: (first: Pages, last: Pages)?
 
-        init(drift: Pages, retaken: Pages = .zero, _ learned: Learned) {
+        init(drift: Pages, _ learned: Learned) {
             self.drift = drift
-            self.retaken = retaken
+            retaken = min(learned.retaken, drift)
             let others = Pages(rounding: learned.changedYield * Double(learned.knownChanged.count))
             self.others = others + (learned.lastPass?.hashed ?? .zero)
         }

@@ -54,9 +54,7 @@ extension AdaptivePolicy {
             lastProgress = sample.now
             last = (sample.now, sample.counters)
             meter = PassMeter(sample.counters, after: learned.lastPass, visitedBefore: learned.stoppedBefore)
-            if kind == .recheck {
-                forecastDrift(learned.drift(at: sample.now, sample.counters), retaken: learned.retaken, learned)
-            }
+            if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
             learned.ledger.beginPass()
             // After pages that were only passed over a batch is long, and these will be compared.
             let most = kind == .look ? Parameters.firstBatchOfLook : .greatest
@@ -276,10 +274,10 @@ extension AdaptivePolicy {
 
         // MARK: A forecast
 
-        private mutating func forecastDrift(_ drift: Pages, retaken: Pages = .zero, _ learned: Learned) {
+        private mutating func forecastDrift(_ drift: Pages, _ learned: Learned) {
             // Where new memory comes as well nobody knows later what merged for which.
             guard learned.ledger.unscanned < Parameters.leastGrowth else { return }
-            forecast = Forecast(drift: drift, retaken: retaken, learned)
+            forecast = Forecast(drift: drift, learned)
             planned = Parameters.passesToMerge
         }
 
@@ -315,7 +313,8 @@ extension AdaptivePolicy {
             if changed > before, outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 kind = .recheck
-                forecastDrift(Pages(rounding: (changed - before) * Double(seen.count)), learned)
+                let found = Pages(rounding: (changed - before) * Double(seen.count))
+                forecastDrift(found + learned.retaken, learned)
                 return true
             }
             if before > Parameters.doubtfulShare { return true }
