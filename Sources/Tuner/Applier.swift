@@ -159,18 +159,22 @@ struct Applier<Control: KSMControl> {
             }
             return
         }
-        let isKept =
-            foreign.expected.pagesToScan == decision.pagesToScan
-            && foreign.expected.sleepMilliseconds == decision.sleepMilliseconds
-        if isKept, decision.policy.traits.writesOnlyChanges { return }
-        if foreign.expected.pagesToScan == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
-        foreign.expected.pagesToScan = nil
-        foreign.expected.sleepMilliseconds = nil
-        written.insert(.pagesToScan)
-        written.insert(.sleepMilliseconds)
-        // It may have to be switched off for that.
-        written.insert(.advisorMode)
-        if try control.setPace(decision) { observer.report(.displacedAdvisor) }
+        let onlyChanges = decision.policy.traits.writesOnlyChanges
+        func due(_ value: Int64, _ expected: Int64?) -> Int64? { onlyChanges && value == expected ? nil : value }
+        let pages = due(decision.pagesToScan, foreign.expected.pagesToScan)
+        let sleep = due(decision.sleepMilliseconds, foreign.expected.sleepMilliseconds)
+        if pages != nil {
+            if foreign.expected.pagesToScan == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
+            foreign.expected.pagesToScan = nil
+            written.insert(.pagesToScan)
+            // It may have to be switched off for that.
+            written.insert(.advisorMode)
+        }
+        if sleep != nil {
+            foreign.expected.sleepMilliseconds = nil
+            written.insert(.sleepMilliseconds)
+        }
+        if try control.setPace(pages: pages, sleep: sleep) { observer.report(.displacedAdvisor) }
         guard control.takesEffect else { return }
         note(batch: decision.pagesToScan)
         foreign.expected.pagesToScan = decision.pagesToScan

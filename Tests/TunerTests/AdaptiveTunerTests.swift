@@ -47,6 +47,32 @@ private struct Notices: StepObserver {
         #expect(notices.all.isEmpty)
     }
 
+    @Test func `of a pace only what changes is written, since each write to the sleep wakes ksmd`() throws {
+        startGuest()
+        host.setProcess(40, comm: "ksmd", resident: 0)
+        var tuner = try tuner()
+        var notices = Notices()
+        func steps(_ range: Range<Int64>) -> (pages: Int, sleeps: Int) {
+            tuner.control.forget()
+            for step in range {
+                // A twentieth of a CPU, so that the batches become longer.
+                host.write("\(step * Self.second / 200) 0 1\n", to: "proc/40/schedstat")
+                _ = tuner.step(at: Instant(nanoseconds: (10 + step) * Self.second / 10), &notices)
+            }
+            let writes = tuner.control.writes
+            return (
+                writes.count { $0.hasPrefix("pages_to_scan=") }, writes.count { $0.hasPrefix("sleep_millisecs=") }
+            )
+        }
+        #expect(steps(0..<3) == (3, 1))
+        #expect(steps(3..<6) == (2, 0), "the longest batch stays")
+        let sleep = try #require(tuner.control.values[.sleepMilliseconds])
+        tuner.control.values[.sleepMilliseconds] = 99
+        #expect(steps(6..<17) == (1, 1), "what is not expected is written again")
+        #expect(tuner.control.values[.sleepMilliseconds] == sleep)
+        #expect(notices.all == [.foreignWrite(.sleepMilliseconds, expected: sleep, found: 99)])
+    }
+
     @Test func `an idle host is written to once`() throws {
         var tuner = try tuner()
         var notices = Notices()

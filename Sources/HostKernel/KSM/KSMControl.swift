@@ -31,27 +31,34 @@ package protocol KSMControl {
 }
 
 extension KSMControl {
-    /// Sets the pace: pages per scan, then the sleep between two scans.
+    /// Sets the pace: pages per scan, then the sleep between two scans, which also wakes ksmd.
     ///
     /// While the kernel's advisor sets the pace it refuses `pages_to_scan` with EINVAL; then the advisor is switched
     /// off first. Asking for it only after a refusal saves the question on every tick.
     ///
+    /// - Parameters:
+    ///   - pages: `nil` to leave them.
+    ///   - milliseconds: `nil` to leave them.
     /// - Returns: Whether the advisor had to be switched off.
     /// - Throws: ``KernelFileError`` for the first file that could not be written. Files before it keep their new
     ///   value; files after it are untouched.
-    package mutating func setPace(_ decision: Decision) throws(KernelFileError) -> Bool {
-        let pages = String(decision.pagesToScan)
+    package mutating func setPace(pages: Int64?, sleep milliseconds: Int64?) throws(KernelFileError) -> Bool {
         var displacedAdvisor = false
+        if let pages { displacedAdvisor = try set(pagesToScan: pages) }
+        if let milliseconds { try write(String(milliseconds), to: .sleepMilliseconds) }
+        return displacedAdvisor
+    }
+
+    private mutating func set(pagesToScan pages: Int64) throws(KernelFileError) -> Bool {
         do throws(KernelFileError) {
-            try write(pages, to: .pagesToScan)
+            try write(String(pages), to: .pagesToScan)
+            return false
         } catch {
             guard error.errno == EINVAL, try readAdvisorMode() == .scanTime else { throw error }
             try write(AdvisorMode.none.word, to: .advisorMode)
-            displacedAdvisor = true
-            try write(pages, to: .pagesToScan)
+            try write(String(pages), to: .pagesToScan)
+            return true
         }
-        try write(String(decision.sleepMilliseconds), to: .sleepMilliseconds)
-        return displacedAdvisor
     }
 
     /// What merging saves now: each page counted in `pages_sharing`, and each that became the kernel's zero page.
