@@ -310,7 +310,7 @@ import Testing
             $0.sharing += Pages(merged)
             $0.unshared -= Pages(merged)
         }
-        run.scan.learn(run.counters, &run.learned)
+        run.scan.learn(run.counters, run.settings, &run.learned)
         #expect(abs(run.learned.driftYield - min((1.0 / 3 + 3 * share) / 4, 1)) < 0.002)
     }
 
@@ -342,8 +342,26 @@ import Testing
             (sample.guests, sample.anonymous) = ([], KiB(pages * 4))
             _ = run.scan.next(sample, run.host, run.settings, &run.learned)
         }
-        run.scan.learn(run.counters, &run.learned)
+        run.scan.learn(run.counters, run.settings, &run.learned)
         #expect(abs(run.learned.driftYield - (1.0 / 3 + 3 * share) / 4) < 0.002)
+        // It came of one pass, where anything did.
+        #expect(run.learned.driftPasses == (share > 0 ? 1.25 : 2))
+    }
+
+    @Test(arguments: [(1023, 1, 2), (1024, 1, 1.25), (1024, 2, 2), (1024, 7, 2)] as [(Int64, Int, Double)])
+    func `how many passes memory that changed takes is learnt where something merged`(
+        merged: Int64, passes: Int, expected: Double
+    ) {
+        var run = recheck()
+        for pass in 1...passes {
+            run.step {
+                $0.passes = Int64(pass)
+                $0.scanned += 1_000_000
+                $0.sharing += pass == passes ? Pages(merged) : 0
+            }
+        }
+        run.scan.learn(run.counters, run.settings, &run.learned)
+        #expect(run.learned.driftPasses == expected)
     }
 
     @Test func `the zero page stands for memory that guests hold no more`() {
@@ -355,18 +373,18 @@ import Testing
         var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 1)
         pass.visited = 100_000
         forecast.take(pass)
-        forecast.teach(&learned, of: 100_000)
+        forecast.teach(&learned, passes: 2, of: 100_000, Run(.recheck).settings)
         #expect(abs(learned.driftYield - (1.0 / 3 + 3 * 0.25) / 4) < 1e-9)
     }
 
     @Test func `where new memory comes as well it shows nothing`() {
         var run = recheck(new: 4096)
         run.pass(merged: 0)
-        run.scan.learn(run.counters, &run.learned)
+        run.scan.learn(run.counters, run.settings, &run.learned)
         #expect(run.learned.driftYield == run.learned.changedYield)
         var burst = Run(.burst, seen: 1000, cpu: nil)
         burst.pass(merged: 0)
-        burst.scan.learn(burst.counters, &burst.learned)
+        burst.scan.learn(burst.counters, burst.settings, &burst.learned)
         #expect(burst.learned.driftYield == burst.learned.changedYield)
     }
 

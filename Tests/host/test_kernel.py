@@ -5,9 +5,9 @@ its own in a temporary folder; only /sys/kernel/mm/ksm and /run/ksmtuned are the
 
 They need root, a C compiler, about 1 GiB of memory, and a host on which neither KSM nor another ksmtuned is in use.
 """
-import contextlib, os, re, signal, socket, subprocess, time
+import contextlib, mmap, os, re, signal, socket, subprocess, time
 import pytest
-from shared.kernel import (KSM, PAGE, as_after_boot, free_memory, has, knobs, ksm, meminfo, need_memory, read,
+from shared.kernel import (KSM, MIB, PAGE, as_after_boot, free_memory, has, knobs, ksm, meminfo, need_memory, read,
                            schedule_ksmd, scheduling_of_ksmd, set_ksm, write)
 from shared.needs import Missing, compiler, need
 from shared.processes import LIBC, LIMIT, wait_for
@@ -403,6 +403,31 @@ def test_the_adaptive_policy_merges_at_once_and_comes_to_rest(stage):
     assert ksm('full_scans') > passes, 'no pass for the third guest'
     assert 'pass ended' in d.said(), 'it does not tell of its passes'
     d.end()
+
+
+def test_what_merges_again_shows_in_AnonPages_and_in_no_counter_of_KSM(stage):
+    """A fact of the kernel that the adaptive policy goes by."""
+    size = 64 * MIB
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        memory.madvise(mmap.MADV_MERGEABLE)
+        memory[:] = b'k' * size
+        set_ksm(pages_to_scan=20000, sleep_millisecs=2, run=1)
+        wait_for('all of it merged', lambda: ksm('pages_sharing') > pages_of(64))
+        set_ksm(run=0)
+        merged, counted = meminfo('AnonPages'), ksm('pages_sharing')
+        memory.madvise(mmap.MADV_DONTNEED)
+        memory[:] = b'k' * size
+        assert ksm('pages_sharing') == counted, 'pages_sharing after the memory was given back and taken again'
+        apart = meminfo('AnonPages') - merged
+        assert apart > size * .8 / 1024, f'AnonPages rose by {apart} KiB of 64 MiB'
+        passes = ksm('full_scans')
+        set_ksm(run=1)
+        wait_for('two passes', lambda: ksm('full_scans') >= passes + 2)
+        set_ksm(run=0)
+        assert ksm('pages_sharing') > pages_of(64)
+        apart = meminfo('AnonPages') - merged
+        assert apart < size * .2 / 1024, f'AnonPages is {apart} KiB above what it was'
 
 
 def test_the_adaptive_policy_overwrites_another_hand_and_scans_on_request(stage):

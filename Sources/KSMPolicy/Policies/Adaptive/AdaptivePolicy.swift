@@ -121,7 +121,7 @@ package struct AdaptivePolicy: Sendable {
                 phase = .scanning(scanning)
                 return (scanning.reason, ended)
             case .rest:
-                scanning.learn(sample.counters, &learned)
+                scanning.learn(sample.counters, settings, &learned)
                 rest(after: scanning)
                 return (.nothingToGain, ended)
             }

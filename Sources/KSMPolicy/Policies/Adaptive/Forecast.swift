@@ -42,16 +42,20 @@ extension AdaptivePolicy {
             shared = (shared?.first ?? present, present)
         }
 
-        /// The scan has ended, where KSM knows of so many pages.
-        func teach(_ learned: inout Learned, of known: Pages) {
+        /// The scan has ended after so many passes, where KSM knows of so many pages.
+        func teach(_ learned: inout Learned, passes: Int, of known: Pages, _ settings: Settings) {
             let seen = seen(of: known)
-            var gained = gained
-            if let shared {
-                // Other processes come and go as well; what KSM cannot have miscounted is not believed of it.
-                let most = gained + Pages(rounding: seen * Double(retaken.count))
-                gained = min(max(shared.last - shared.first, gained), most)
-            }
-            learned.learnDriftYield(gained: gained - others, of: Pages(rounding: seen * Double(drift.count)))
+            let merged = merged(seen) - others
+            learned.learnDriftYield(gained: merged, of: Pages(rounding: seen * Double(drift.count)))
+            // What ended since it brought nothing does not show what more passes would have brought.
+            if settings.kibibytes(merged) >= Parameters.leastChange { learned.learnDriftPasses(passes) }
+        }
+
+        private func merged(_ seen: Double) -> Pages {
+            guard let shared else { return gained }
+            // Other processes come and go as well; what KSM cannot have miscounted is not believed of it.
+            let most = gained + Pages(rounding: seen * Double(retaken.count))
+            return min(max(shared.last - shared.first, gained), most)
         }
     }
 }

@@ -17,6 +17,9 @@ extension AdaptivePolicy {
         /// The share of what was expected to have changed in place that scans for it merged.
         var driftYield: Double { learnedDriftYield ?? changedYield }
         private var learnedDriftYield: Double?
+        /// The passes that scans for it took: one to hash and one to compare, but what is written with what was there
+        /// before merges in the first.
+        private(set) var driftPasses = Double(Parameters.passesToMerge)
         private var cost = PassCost()
         /// Without smart_scan, which spares a pass many pages.
         private var costOfFullPass = PassCost()
@@ -132,6 +135,12 @@ extension AdaptivePolicy {
         mutating func learnDriftYield(gained: Pages, of expected: Pages) {
             guard expected >= Parameters.leastChangedSample else { return }
             learnedDriftYield = Self.yield(driftYield, gained: gained, of: expected)
+        }
+
+        /// A scan ended that was made for it, after so many passes.
+        mutating func learnDriftPasses(_ passes: Int) {
+            let weight = Parameters.weightOfLastPass
+            driftPasses = (driftPasses + weight * Double(min(passes, Parameters.passesToMerge))) / (weight + 1)
         }
 
         /// A yield as it was known until now, and what it is seen to be.

@@ -58,6 +58,7 @@ extension AdaptivePolicy {
         private let freshRate: Double
         private let changedRate: Double
         private let driftYield: Double
+        private let driftPasses: Double
         private let passCost: Double
         private let fullPassCost: Double
 
@@ -80,6 +81,7 @@ extension AdaptivePolicy {
             let drift = learned.drift(at: sample.now, sample.counters)
             let known = settings.bytes(learned.knownChanged)
             driftYield = learned.driftYield
+            driftPasses = learned.driftPasses
             changed = known + settings.bytes(drift)
             changedGain = learned.changedYield * known + driftYield * settings.bytes(drift)
             changedRate = driftYield * settings.bytes(Pages(rounding: learned.driftRate))
@@ -104,7 +106,7 @@ extension AdaptivePolicy {
         /// merged by it as well, and yet it has to be worth what it costs more by itself.
         var ofChangedMemory: Prospect.Verdict {
             guard changed >= Parameters.leastChange.byteCount else { return .no }
-            let passes = isUnhashed ? Double(Parameters.passesToMerge) : 1
+            let passes = isUnhashed ? driftPasses : 1
             let whole = prospect(changedGain + fresh, cost: passes * fullPassCost, rate: changedRate + freshRate)
             let verdict = verdict(whole)
             guard verdict == .pays else { return verdict }
@@ -117,7 +119,7 @@ extension AdaptivePolicy {
             let changed = driftYield * settings.bytes(Pages(rounding: share * Double(seen.count)))
             guard changed >= Parameters.leastChange.byteCount else { return .no }
             return verdict(
-                prospect(changed, cost: Double(Parameters.passesToMerge) * fullPassCost, rate: changedRate))
+                prospect(changed, cost: driftPasses * fullPassCost, rate: changedRate))
         }
 
         private func prospect(_ gain: Double, cost: Double, rate: Double) -> Prospect {

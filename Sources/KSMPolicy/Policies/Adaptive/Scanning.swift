@@ -282,8 +282,8 @@ extension AdaptivePolicy {
         }
 
         /// It has ended: learns from what became of its forecast.
-        func learn(_ counters: ScanCounters, _ learned: inout Learned) {
-            forecast?.teach(&learned, of: counters.seen)
+        func learn(_ counters: ScanCounters, _ settings: Settings, _ learned: inout Learned) {
+            forecast?.teach(&learned, passes: passes, of: counters.seen, settings)
         }
 
         // MARK: A look
