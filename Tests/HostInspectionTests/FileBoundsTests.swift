@@ -114,6 +114,9 @@ import Testing
             $0.setGuest(10, comm: "kvm", "kvm -id 7 -machine type=pc+pve0")
             return try guest($0)?.owners == [GuestOwner(.pool, "blue")]
         },
+        Case("proc/10/attr/current", 4096, "u:r:svirt_t:s0\n") {
+            try guest($0)?.owners.contains { $0.kind == .label } ?? false
+        },
         Case("run/libvirt/qemu/web.xml", 1 << 20, "<nova:project uuid=\"5d2c\">x</nova:project>\n") {
             $0.setGuest(10, "qemu-system-x86_64 -name guest=web")
             return try guest($0)?.owners == [GuestOwner(.project, "5d2c")]

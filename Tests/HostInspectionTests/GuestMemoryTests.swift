@@ -71,6 +71,10 @@ import Testing
         let guest = try guest(Self.qemu + "-m 4G", resident: 4.5)
         #expect(guest.needed == Self.gib(4.5))
         #expect(!guest.hasGrown)
+        // Half a GiB, and a sixteenth of what it was started with.
+        for (resident, hasGrown) in [(68.5, false), (68.51, true)] {
+            #expect(try self.guest(Self.qemu + "-m 64G", resident: resident).hasGrown == hasGrown)
+        }
     }
 
     @Test(arguments: [
@@ -310,6 +314,7 @@ import Testing
             ("/usr/bin/kvm -id 101 -name a -machine type=q35+pve0", .proxmox(101)),
             ("/usr/bin/kvm -id 102 -name a -pidfile /var/run/qemu-server/102.pid", .proxmox(102)),
             ("/usr/bin/kvm -machine type=pc+pve1 -id", .proxmox(nil)),
+            ("/usr/bin/kvm -machine type=pc+pve1 -id 103", .proxmox(103)),
             ("/usr/libexec/qemu-kvm -name guest=a,debug-threads=on", .libvirt),
             ("qemu-system-x86_64 -name a -chardev socket,path=/var/lib/libvirt/qemu/domain-1-a/monitor.sock", .libvirt),
             ("qemu-system-x86_64 -name a -readconfig /run/incus/a/qemu.conf", .incus),

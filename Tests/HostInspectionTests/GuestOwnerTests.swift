@@ -40,9 +40,12 @@ import Testing
         host.setGuest(10, "qemu-system-x86_64 -name guest=instance-1,debug-threads=on")
         host.setGuest(11, "qemu-system-x86_64 -name guest=../qemu/instance-1")
         host.setGuest(12, "qemu-system-x86_64 -name guest=instance-2")
+        // Of the same name, and none of libvirt's.
+        host.setGuest(13, "qemu-system-x86_64 -name instance-1")
         #expect(try owners(host, 10) == [GuestOwner(.project, "5d2c")])
         #expect(try owners(host, 11) == [])
         #expect(try owners(host, 12) == [])
+        #expect(try owners(host, 13) == [])
     }
 
     @Test func `A description without a project, or with a torn one`() {

@@ -41,6 +41,12 @@ import Testing
                 == HugePagePool(size: KiB(512 * 2048 + 8 * 1_048_576), idle: KiB(60 * 2048)))
     }
 
+    @Test func `a pool whose number is missing holds nothing`() throws {
+        let host = FakeHost()
+        host.write("5\n", to: "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+        #expect(try HugePagePool.read(host.paths) == HugePagePool(size: .zero, idle: KiB(5 * 2048)))
+    }
+
     // MARK: ZFS
 
     @Test func `ZFS's cache and its bounds`() throws {

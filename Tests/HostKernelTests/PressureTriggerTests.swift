@@ -5,6 +5,11 @@ import KSMPolicy
 import Testing
 
 @Suite struct PressureThresholdWindowTests {
+    @Test(arguments: ["some 150ms/1s", "full 1us/500ms", "some 1500ms/2s", "some 1500us/2500ms", "some 1s/10s"])
+    func `a threshold is written as it is read`(_ text: String) throws {
+        #expect(try PressureThreshold(parsing: text).word == text)
+    }
+
     @Test(arguments: [
         ("some 150ms/1s", "some 300ms/2s"), ("full 1us/500ms", "full 4us/2s"), ("some 1s/1s", "some 2s/2s"),
         ("some 150ms/3s", "some 200ms/4s"), ("some 1500ms/9s", "some 1666666us/10s"),

@@ -95,6 +95,20 @@ import Testing
         #expect(last < Self.mebibytes(100))
     }
 
+    @Test func `growth that KSM finds a part of counts for that part`() {
+        var ledger = GuestLedger()
+        ledger.update([Self.guest(1, 100)])
+        ledger.beginPass()
+        // Half: once 1, and three times as much as that a half.
+        ledger.endPass(seen: Self.mebibytes(50), changed: .zero)
+        ledger.update([Self.guest(1, 180)])
+        #expect(ledger.unscanned == Self.mebibytes(50))
+        var refilled = Self.refilled(seen: 0, changed: 30)
+        refilled.update([Self.guest(1, 20)])
+        refilled.update([Self.guest(1, 100)])
+        #expect(refilled.unscanned == Self.mebibytes(50))
+    }
+
     /// A guest that gave back 60 of 100 MiB and has taken them again, and what a pass over it found.
     private static func refilled(seen: Int64, changed: Int64, again: Int64 = 100) -> GuestLedger {
         var ledger = GuestLedger()
@@ -265,7 +279,7 @@ import Testing
 
     /// Looks at the advisor every ``AdvisorPolicy/step``, at `pages` and with this share of a CPU taken by ksmd.
     private static func orders(
-        _ looks: Int, pages: Int64, known: Int64, share: Double, isOn: Bool = true
+        _ looks: Int, pages: Int64, known: Int64, share: Double, isOn: Bool = true, sleep: Int64 = 20
     ) -> [AdvisorPolicy.Order?] {
         var policy = advisor()
         return (0..<looks).map { look in
@@ -274,7 +288,7 @@ import Testing
             counters.cpu = Duration(rounding: Double(look) * AdvisorPolicy.step.seconds * share)
             let sample = AdvisorPolicy.Sample(
                 now: 0 + AdvisorPolicy.step * look, counters: counters, isOn: isOn, pagesToScan: pages,
-                sleepMilliseconds: 20)
+                sleepMilliseconds: sleep)
             return policy.decide(short, sample).advisor
         }
     }
@@ -293,6 +307,14 @@ import Testing
         let restarts = orders.map { $0?.restarts ?? false }
         let once = Array(repeating: false, count: AdvisorPolicy.mostSlowLooks - 1) + [true]
         #expect(restarts == once + once)
+    }
+
+    @Test(arguments: [(0, 5_000), (1, 5_000), (2, 10_000), (20, 100_000)] as [(Int64, Int64)])
+    func `the pages needed go by the sleep between two scans`(sleep: Int64, pages: Int64) throws {
+        // A pass in 200 s, over a thousand million pages.
+        let order = try #require(Self.orders(1, pages: 500, known: 1_000_000_000, share: 0, sleep: sleep)[0])
+        let least = try #require(Self.orders(1, pages: 500, known: pages * 200_000, share: 0, sleep: 1)[0])
+        #expect(order.pagesMinimum == least.pagesMinimum && order.pagesMaximum == least.pagesMaximum)
     }
 
     @Test func `one at its CPU maximum, one that is off and one that is fast enough are left alone`() {

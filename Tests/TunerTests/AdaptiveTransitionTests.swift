@@ -376,6 +376,21 @@ import Testing
         #expect(decide(at: 1, isCounted: true).reason == .requested)
     }
 
+    @Test(arguments: [AdaptiveStart.always, .threshold])
+    func `a threshold is crossed at any time, so memory is looked at with the guests`(start: AdaptiveStart) {
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.adaptiveStart = start
+        var policy = PolicyRun(SimulatedKSM(), configuration).policy
+        var sample = AdaptiveSample(
+            now: 0, memory: MemorySample(free: .zero, committed: policy.classic.total), counters: ScanCounters())
+        (sample.guests, sample.available) = ([], 0.5)
+        #expect(policy.decide(sample).pagesToScan == 0, "no scan has a pace yet")
+        let wants = policy.wants(at: Instant(nanoseconds: 1))
+        #expect(wants.contains(.guests))
+        #expect(wants.contains(.memory) == (start == .threshold))
+    }
+
     @Test func `every row of the table has a test`() throws {
         let file = URL(filePath: #filePath)
         let root = file.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

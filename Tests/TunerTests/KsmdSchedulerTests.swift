@@ -384,6 +384,9 @@ private struct Listener: StepObserver {
         var listener = Listener()
         #expect(!decide(&tuner, &listener, at: 0))
         #expect(ksmdWrites(tuner) == ["run=1", "ksmd=SCHED_IDLE"])
+        // ksmd has not what it would have been given; that is nobody's doing.
+        decide(&tuner, &listener, at: 60)
+        decide(&tuner, &listener, at: 120)
         _ = tuner.leave(found: KnobValues(), &listener)
         #expect(scheduled(tuner) == Self.own)
         #expect(listener.notices.isEmpty)

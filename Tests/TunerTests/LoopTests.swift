@@ -14,8 +14,15 @@ private struct ScriptedWaiter: Waiting {
     var notices: [SourceNotice] = []
     /// Each machine is created by the next number.
     var creators: Int32 = 0
+    /// How long each wait was to be, at most.
+    let waits = Waits()
+
+    final class Waits {
+        var all: [Duration] = []
+    }
 
     mutating func wait(until deadline: Instant, or write: ChildWrite?) -> Wakeup {
+        waits.all.append(deadline - now)
         guard !script.isEmpty else { return .terminate }
         let (wakeup, after) = script.removeFirst()
         now = max(now, after.map { now + .nanoseconds($0) } ?? deadline)
@@ -309,9 +316,11 @@ private struct RecordingHost: LoopHost {
         let write = try ChildWrite("x", to: "/dev/null")
         defer { try? write.finish() }
         var host = RecordingHost()
-        var loop = Loop(ScriptedWaiter(script: [([], nil), ([], nil), (.written, 1)]))
+        let waiter = ScriptedWaiter(script: [([], nil), ([], nil), (.written, 1)])
+        var loop = Loop(waiter)
         #expect(loop.runToEnd(of: write, &host))
         #expect(host.events == ["alive", "alive"])
+        #expect(waiter.waits.all == [.seconds(1), .seconds(1), .seconds(1)])
         loop = Loop(ScriptedWaiter(script: [([], nil), (.terminate, 1)]))
         #expect(!loop.runToEnd(of: write, &host))
     }

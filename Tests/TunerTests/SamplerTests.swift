@@ -97,6 +97,26 @@ private struct Notices: StepObserver {
         #expect(busiest(at: 181, [101: 12]) == 0.1)
     }
 
+    @Test(arguments: [(0, 500), (1, 500), (2, 250), (1000, 0.5)] as [(Int64, Double)])
+    func `the share of memory that is available is finite, however much there is`(total: Int64, share: Double) throws {
+        host.write(
+            """
+            MemTotal: 1000 kB
+            MemFree: 1 kB
+            MemAvailable: 500 kB
+            Buffers: 0 kB
+            Cached: 0 kB
+            AnonPages: 77 kB
+
+            """, to: "proc/meminfo")
+        var sampler = try Sampler(host.paths, Configuration())
+        var notices = Notices()
+        let sample = sampler.take(
+            .adaptive([.guests, .memory]), total: KiB(total), at: Self.moment(1), settled(), &notices)?.adaptive
+        #expect(sample?.available == share)
+        #expect(sample?.anonymous == KiB(77))
+    }
+
     @Test func `what guests touched anew is what they did not grow by, and no write to a merged page`() throws {
         host.setProcess(101, comm: "qemu-kvm", resident: 25_600)
         var sampler = try Sampler(host.paths, Configuration())
