@@ -32,15 +32,25 @@ struct Ksmctl: ParsableCommand {
     static func main() {
         // A reader that has gone is an error of the write.
         signal(SIGPIPE, SIG_IGN)
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let (name, arguments) = commandLine()
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
-            let name = CommandLine.arguments.first ?? "ksmctl"
             try? StandardStream.error.write(
                 "Usage: \(name) {start|stop}\n       \(name) {\(otherCommands)}\n       See ksmctl(8), or \(name) --help.\n"
             )
             Glibc.exit(1)
         }
         run(arguments)
+    }
+
+    /// The program's name, and its arguments.
+    private static func commandLine() -> (String, [String]) {
+        do {
+            let words = try ProgramArguments.read()
+            return (words[0], Array(words.dropFirst()))
+        } catch {
+            Output.warn("\(error); see ksmctl --help")
+            Glibc.exit(ExitCode.validationFailure.rawValue)
+        }
     }
 
     /// As ArgumentParser's own, but help and versions that cannot be written are an error too.

@@ -50,22 +50,35 @@ import Testing
 
     /// The runtime looks for the arguments in /proc. A daemon that took none for an empty command line would act on the
     /// real host, whatever it was told; so the host's KSM is hidden, too.
-    @Test(.enabled(if: geteuid() == 0, "only root may hide /proc"))
-    func `No option is lost where /proc is empty`() async throws {
+    @Test(
+        .enabled(if: geteuid() == 0, "only root may hide /proc"),
+        arguments: [
+            (Program.ksmtuned, "ksmtuned \(SourceTree.version)\n"), (Program.ksmctl, "\(SourceTree.version)\n"),
+        ])
+    func `No option is lost where /proc is empty`(_ program: Program, _ version: String) async throws {
         let hidden =
             "/bin/mount -t tmpfs none /sys/kernel/mm/ksm 2> /dev/null; /bin/mount -t tmpfs none /proc && exec \"$0\" --version"
         let outcome = try await Program(path: "/usr/bin/unshare")
-            .run(["--mount", "/bin/sh", "-c", hidden, Program.ksmtuned.url.path])
+            .run(["--mount", "/bin/sh", "-c", hidden, program.url.path])
         #expect(outcome.status == 0)
-        #expect(outcome.output == "ksmtuned \(SourceTree.version)\n")
+        #expect(outcome.output == version)
     }
 
-    @Test func `Where not even the program's name is there, nothing is done`() async throws {
-        let outcome = try await Program(path: "/bin/bash")
-            .run(["-c", "exec -a '' \"$0\" --version", Program.ksmtuned.url.path])
+    @Test(arguments: [(Program.ksmtuned, "ksmtuned: "), (Program.ksmctl, "ksmctl: ")])
+    func `Where not even the program's name is there, nothing is done`(_ program: Program, _ name: String) async throws
+    {
+        let outcome = try await Program(path: "/bin/bash").run(["-c", "exec -a '' \"$0\" --version", program.url.path])
         #expect(outcome.status == 64)
         #expect(outcome.output == "")
-        #expect(outcome.error.contains("the command line is empty"))
+        #expect(outcome.error.hasPrefix(name + "the command line is empty"))
+    }
+
+    @Test(arguments: [(Program.ksmtuned, "ksmtuned"), (Program.ksmctl, "ksmctl")])
+    func `An argument that is no text is refused`(_ program: Program, _ name: String) async throws {
+        let outcome = try await Program(path: "/bin/bash").run(["-c", "\"$0\" --version $'--\\xFF'", program.url.path])
+        #expect(outcome.status == 64)
+        #expect(outcome.output == "")
+        #expect(outcome.error == "\(name): argument 2 is not UTF-8; see \(name) --help\n")
     }
 
     @Test(arguments: ["--help", "-h"])

@@ -2,8 +2,8 @@ internal import CLinux
 
 /// The command line, as the kernel gave it to this process.
 ///
-/// The standard library's own way to it can fail in silence, and then says that there are no arguments: a daemon that was
-/// told `--root` or `--dry-run` would act on the real host.
+/// The standard library's own way to it can fail in silence, as where /proc is not mounted, and then says that there are no
+/// arguments: a daemon that was told `--root` or `--dry-run` would act on the real host.
 package enum ProgramArguments {
     package enum Failure: Error, Equatable, Sendable {
         /// Not even the program's name is there.
