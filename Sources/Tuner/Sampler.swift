@@ -264,16 +264,21 @@ struct Sampler: ~Copyable {
         if let notice = activityCondition.settle(failure) { observer.report(notice) }
         guard failure == nil else { return nil }
         activity = (now, present)
+        explainFaults(&seen)
+        return seen
+    }
+
+    /// Takes from the guests' faults those that are no memory taken again.
+    private mutating func explainFaults(_ seen: inout GuestActivity) {
         guard let faults = (try? vmstat.faults()) ?? nil, let broken = faults.brokenMerges else {
-            // Writes to merged pages cannot be told from memory taken again. What guests had of the CPUs still counts.
+            // Writes to merged pages cannot be told from it. What guests had of the CPUs still counts.
             seen.retaken = .zero
-            return seen
+            return
         }
         let past = self.faults ?? faults
         self.faults = faults
         seen.brokenMerges = broken - (past.brokenMerges ?? broken)
         seen.retaken = (seen.retaken - seen.brokenMerges - (faults.hints - past.hints)).nonNegative
-        return seen
     }
 
     // MARK: KSM and the CPUs

@@ -1,6 +1,7 @@
 /// Adds up KSM's counters over a pass.
 package struct PassMeter: Sendable {
-    private static let leastFreshShare = AdaptivePolicy.Parameters.leastFreshShare
+    private typealias Parameters = AdaptivePolicy.Parameters
+
     private var start: ScanCounters
     private var last: ScanCounters
     /// Pages that may have been passed over in this pass before the first counters were taken.
@@ -58,7 +59,7 @@ package struct PassMeter: Sendable {
         let visitedAtEnd = (counters.visited - last.visited).nonNegative
         var freshAtEnd = (counters.seen - last.seen).nonNegative
         last = counters
-        if Double(freshAtEnd.count) > Self.leastFreshShare * Double(visitedAtEnd.count) {
+        if Double(freshAtEnd.count) > Parameters.leastFreshShare * Double(visitedAtEnd.count) {
             freshEnd = visitedAtMost
         } else {
             freshAtEnd = .zero
