@@ -164,10 +164,12 @@ def test_no_path_of_the_build_is_in_the_programs(deb, name):
 
 def test_lintian_finds_nothing():
     need_programs('lintian')
-    found = run('lintian', '--allow-root', '--show-overrides', '--tag-display-limit', '0', built())
+    # It is judged by what it prints: with overrides shown, it fails by one of an error.
+    options = '--allow-root', '--show-overrides', '--fail-on', 'none', '--tag-display-limit', '0'
+    found = run('lintian', *options, built())
     assert re.findall(r'(?m)^[EW]: .*', found) == []
     # An override for what is not there any more would hide the next one.
-    assert re.findall(r'(?m)^O: \S+: (\S+)', found) == ['hardening-no-pie']
+    assert sorted(re.findall(r'(?m)^O: \S+: (\S+)', found)) == ['diversion-for-unknown-file', 'hardening-no-pie']
 
 
 def test_rpmlint_finds_nothing():

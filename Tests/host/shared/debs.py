@@ -23,11 +23,17 @@ def built():
     return found[-1]
 
 
-def repacked(original, path, **fields):
-    """The same package with other fields in its control file."""
+def repacked(original, path, units=None, **fields):
+    """The same package with other fields in its control file, and with its units in that folder."""
     with tempfile.TemporaryDirectory(prefix='ksmtuned-deb.') as folder:
         subprocess.run(['dpkg-deb', '-R', original, f'{folder}/tree'], check=True)
         control = pathlib.Path(f'{folder}/tree/DEBIAN/control')
+        if units:
+            (there,) = pathlib.Path(f'{folder}/tree').glob('**/systemd/system')
+            kept = shutil.move(there, f'{folder}/units')
+            place = pathlib.Path(f'{folder}/tree/{units}')
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(kept, place)
         text = control.read_text()
         for name, value in fields.items():
             text, count = re.subn(fr'(?m)^{name}: .*$', f'{name}: {value}', text)
@@ -48,7 +54,9 @@ def stage(folder, image):
     repacked(ours, packages / 'ours.deb')
     repacked(ours, packages / 'older.deb', Version=OLDER)
     # Proxmox VE has the same script, units and configuration under this name.
-    repacked(packages / 'debian.deb', packages / 'proxmox.deb', Package='ksm-control-daemon', Version='1.5-1')
+    # The units lie in either of the two folders that are one.
+    for name, units in ('proxmox', 'lib/systemd/system'), ('proxmox-usr', 'usr/lib/systemd/system'):
+        repacked(packages / 'debian.deb', packages / f'{name}.deb', units, Package='ksm-control-daemon', Version='1.5-1')
     # What autopkgtest runs on an installed package.
     for name in 'units', 'root-tree':
         shutil.copy(TOP / 'packaging/debian/tests' / name, packages)
