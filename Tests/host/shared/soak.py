@@ -47,13 +47,18 @@ def look(pid, folders, folder=KSM):
                 children=len(read(f'/proc/{pid}/task/{pid}/children').split()))
 
 
+# Files of the kernel that the daemon opens when it first needs them, and keeps open: each once.
+HELD = '/sys/kernel/mm/ksm/', '/proc/meminfo', '/proc/vmstat', '/proc/pressure/'
+
+
 def grown(first, last, more=0):
     """What is not as it was, as lines. Memory may have grown by the slack, and by so many kilobytes more."""
     lines = [f'{name} {first["memory"][name]} KiB, then {last["memory"][name]}' for name, slack in SLACK.items()
              if last['memory'][name] > first['memory'][name] + slack + more]
     for what in ('descriptors', 'files'):
         before, after = collections.Counter(first[what]), collections.Counter(last[what])
-        lines += [f'{what}: {count} more of {name}' for name, count in (after - before).items()]
+        lines += [f'{what}: {count} more of {name}' for name, count in (after - before).items()
+                  if not (name.startswith(HELD) and after[name] == 1)]
         lines += [f'{what}: {count} less of {name}' for name, count in (before - after).items()]
     lines += [f'{what} {first[what]}, then {last[what]}' for what in ('ksm', 'threads', 'children')
               if first[what] != last[what]]
