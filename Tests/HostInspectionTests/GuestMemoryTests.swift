@@ -138,6 +138,13 @@ import Testing
         #expect(guest.needed == Self.gib(2))
     }
 
+    @Test(arguments: [(512, true), (513, false)])
+    func `what is longer than the path of a mount is none`(length: Int, isOnHugePages: Bool) throws {
+        let path = "/huge/" + String(repeating: "x", count: length - 6)
+        let guest = try guest(Self.qemu + "-m 1G -mem-path \(path)", resident: 1)
+        #expect(guest.obstacles.contains(.hugePages) == isOnHugePages)
+    }
+
     @Test func `huge pages of a mount by any name, as the kernel tells`() throws {
         let line =
             Self.qemu + "-m 4G -machine memory-backend=m -object memory-backend-file,id=m,mem-path=/mnt/big,size=4G"

@@ -66,6 +66,14 @@ import Testing
         #expect(Self.outcome(at: second, Self.learned(new: mebibytes)) == (isScanned ? Self.scan(.burst) : Self.rest))
     }
 
+    @Test(arguments: [(160, 160, true), (161, 159, false), (159, 161, true)] as [(Int64, Int64, Bool)])
+    func `where half of it was hashed by the last pass, one more will do`(new: Int64, hashed: Int64, isScanned: Bool) {
+        var learned = Self.learned(new: new)
+        let pass = Self.pass(fresh: hashed * 256, left: hashed * 256)
+        learned.learn(from: pass, isWhole: false, isFull: false, Self.sample(at: 1000), Self.settings)
+        #expect(Self.outcome(at: 1000, learned) == (isScanned ? Self.scan(.burst) : Self.rest))
+    }
+
     @Test func `patience has an end`() {
         // A guest that has not grown by enough is never scanned for itself, and a pass over more pages not sooner.
         var counters = ScanCounters()
@@ -363,6 +371,15 @@ import Testing
         learned.learn(from: pass, isWhole: true, isFull: isFull, Self.sample(at: 1010), Self.settings)
         #expect(abs(learned.passSeconds(isFull: true, Self.counters) - 9) < 0.001)
         #expect(abs(learned.passSeconds(isFull: false, Self.counters) - (isFull ? 6 : 9)) < 0.001)
+    }
+
+    @Test(arguments: [(0.89, false), (0.9, true)])
+    func `a pass that passed over much says nothing of how fast memory changes`(looked: Double, isLearnt: Bool) {
+        var learned = Self.learned()
+        var pass = Self.pass(left: 1000)
+        pass.looked = looked
+        learned.learn(from: pass, isWhole: true, isFull: false, Self.sample(at: 1010), Self.settings)
+        #expect((learned.drift(at: Self.sample(at: 1020).now, Self.counters) > .zero) == isLearnt)
     }
 
     @Test func `new memory that merged within a pass is not left`() {

@@ -15,6 +15,12 @@ import Testing
         String(decoding: state.text, as: UTF8.self).split(separator: "\n").map { String($0) }
     }
 
+    @Test func `decisions are counted by what they do`() {
+        var tally = Tally()
+        for action in [Decision.Action.stop, .scan, .stop] { tally.count(action) }
+        #expect((tally.scanDecisions, tally.stopDecisions) == (1, 2))
+    }
+
     @Test func `The file holds the decision, and what was found`() {
         var state = StateRecord(
             pid: 17, found: KnobValues(run: 2, pagesToScan: 100, sleepMilliseconds: 20, advisorMode: .scanTime))
