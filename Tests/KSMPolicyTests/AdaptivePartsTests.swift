@@ -13,6 +13,15 @@ import Testing
 
     // MARK: The ledger
 
+    /// A guest of 100 MiB, and a pass that saw so many new ones of it.
+    private static func scanned(seen: Int64 = 100) -> GuestLedger {
+        var ledger = GuestLedger()
+        ledger.update([guest(1, 100)])
+        ledger.beginPass()
+        ledger.endPass(seen: mebibytes(seen), changed: .zero)
+        return ledger
+    }
+
     @Test func `one guest out and one in is new memory, though the sum stays`() {
         var ledger = GuestLedger()
         ledger.update([Self.guest(1, 100), Self.guest(2, 100)])
@@ -58,20 +67,14 @@ import Testing
     }
 
     @Test func `what KSM finds beyond what guests grew by is not set against what they grow by later`() {
-        var ledger = GuestLedger()
-        ledger.update([Self.guest(1, 100)])
-        ledger.beginPass()
-        ledger.endPass(seen: Self.mebibytes(500), changed: .zero)
+        var ledger = Self.scanned(seen: 500)
         ledger.update([Self.guest(1, 100)])
         ledger.update([Self.guest(1, 200)])
         #expect(ledger.unscanned == Self.mebibytes(100))
     }
 
     @Test func `what was given back and comes again is new`() {
-        var ledger = GuestLedger()
-        ledger.update([Self.guest(1, 100)])
-        ledger.beginPass()
-        ledger.endPass(seen: Self.mebibytes(100), changed: .zero)
+        var ledger = Self.scanned()
         ledger.update([Self.guest(1, 40)])
         #expect(ledger.unscanned == .zero)
         ledger.update([Self.guest(1, 100)])
@@ -96,11 +99,8 @@ import Testing
     }
 
     @Test func `growth that KSM finds a part of counts for that part`() {
-        var ledger = GuestLedger()
-        ledger.update([Self.guest(1, 100)])
-        ledger.beginPass()
         // Half: once 1, and three times as much as that a half.
-        ledger.endPass(seen: Self.mebibytes(50), changed: .zero)
+        var ledger = Self.scanned(seen: 50)
         ledger.update([Self.guest(1, 180)])
         #expect(ledger.unscanned == Self.mebibytes(50))
         var refilled = Self.refilled(seen: 0, changed: 30)
@@ -111,10 +111,7 @@ import Testing
 
     /// A guest that gave back 60 of 100 MiB and has taken them again, and what a pass over it found.
     private static func refilled(seen: Int64, changed: Int64, again: Int64 = 100) -> GuestLedger {
-        var ledger = GuestLedger()
-        ledger.update([guest(1, 100)])
-        ledger.beginPass()
-        ledger.endPass(seen: mebibytes(100), changed: .zero)
+        var ledger = scanned()
         ledger.update([guest(1, 40)])
         ledger.update([guest(1, again)])
         ledger.beginPass()
@@ -144,10 +141,7 @@ import Testing
     }
 
     @Test func `what a part of a pass found counts for the next whole one`() {
-        var ledger = GuestLedger()
-        ledger.update([Self.guest(1, 100)])
-        ledger.beginPass()
-        ledger.endPass(seen: Self.mebibytes(100), changed: .zero)
+        var ledger = Self.scanned()
         ledger.update([Self.guest(1, 40)])
         ledger.update([Self.guest(1, 100)])
         ledger.beginPass()

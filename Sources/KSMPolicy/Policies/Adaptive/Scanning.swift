@@ -257,10 +257,9 @@ extension AdaptivePolicy {
         /// does: then the rest of the pass has nothing to compare. If it did not, pages like these may be among those
         /// that were alone until now, which come later in the pass.
         private func hasMergedNewMemory(_ settings: Settings) -> Bool {
-            guard kind == .burst, !isFull, passes >= (hasMissedNewcomers ? Parameters.passesToMerge : 1) else {
-                return false
-            }
-            guard meter.hasComparedFresh, settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
+            guard kind == .burst, passes >= (hasMissedNewcomers ? Parameters.passesToMerge : 1),
+                meter.hasComparedFresh,
+                settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
                 settings.kibibytes(fresh) >= Parameters.leastGrowth
             else { return false }
             let usual = Double(start.saved.count) / Double(max(start.seen.count, 1))
