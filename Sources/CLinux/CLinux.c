@@ -181,6 +181,24 @@ int linux_set_nice(pid_t thread, int nice) {
     return setpriority(PRIO_PROCESS, (id_t)thread, nice);
 }
 
+static cpu_set_t processors;
+
+int linux_move_to(int processor) {
+    cpu_set_t one;
+    if (processor < 0 || processor >= CPU_SETSIZE) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (sched_getaffinity(0, sizeof processors, &processors) < 0) return -1;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    return sched_setaffinity(0, sizeof one, &one);
+}
+
+void linux_move_back(void) {
+    sched_setaffinity(0, sizeof processors, &processors);
+}
+
 int linux_has_capability(int number) {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { 0 };

@@ -249,13 +249,11 @@ struct Sampler: ~Copyable {
         let failure = guests.activity { identity, work in
             present.append((identity, work))
             guard let before, now > before.at else { return }
-            // They come in the same order each time, but for those that came or went.
-            if next >= before.guests.count || before.guests[next].identity != identity {
-                next = before.guests.firstIndex { $0.identity == identity } ?? before.guests.count
+            guard let place = before.guests.firstIndex(expectedAt: next, where: { $0.identity == identity }) else {
+                return
             }
-            guard next < before.guests.count else { return }
-            let old = before.guests[next].work
-            next += 1
+            let old = before.guests[place].work
+            next = place + 1
             seen.busiest = max(seen.busiest, (work.time - old.time) / (now - before.at))
             // What it holds now and did not hold before it has touched as well.
             let grown = (work.resident - old.resident).nonNegative

@@ -266,6 +266,14 @@ import Testing
         #expect(shortages.allSatisfy { $0.limit == Self.gib(limit) && $0.needed == needed && $0.guests == [guest] })
     }
 
+    @Test(arguments: [("-smp 4", 4), ("-smp 1", 1), ("", 1)])
+    func `a monitor is allowed for each CPU, of which there is one where none is named`(line: String, cpus: Int64)
+        throws
+    {
+        let guest = try guest(Self.qemu + "-m 10G " + line, resident: 7)
+        #expect(guest.monitorOverhead == KiB((70 + 8 * cpus + 20) * 1024))
+    }
+
     @Test func `a group that several guests share is too small for their sum`() throws {
         let host = FakeHost()
         host.mountUnifiedCgroups()

@@ -100,6 +100,12 @@ import Testing
         host.write("nr_free_pages 5\nnot_cow_ksm 123\nnuma_hint_faults_local 7\n", to: "proc/vmstat")
         #expect(try counters.faults()?.brokenMerges == .some(nil))
         #expect(try counters.faults()?.hints == 0)
+        // In a tree that stands for a host the file may be another by now.
+        host.remove("proc/vmstat")
+        host.write("cow_ksm 5\nx 1\ncow_ksm 9\n", to: "proc/vmstat")
+        #expect(try counters.faults()?.brokenMerges == 9)
+        host.remove("proc/vmstat")
+        #expect(try counters.faults() == nil)
     }
 
     @Test func `the wait for a CPU is the total of tasks of which some waited`() throws {
@@ -125,6 +131,17 @@ import Testing
         #expect(times.waited == .milliseconds(3))
         host.write("7000000\n", to: "proc/50/schedstat")
         #expect(try thread.times() == nil)
+    }
+
+    @Test(arguments: [Scheduling(.other, nice: 7), Scheduling(.idle, nice: 0)])
+    func `a scheduling that the kernel refuses is told with the process`(wanted: Scheduling) throws {
+        // No kernel gives out this number.
+        host.setProcess(1 << 23, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/\(1 << 23)/statm")
+        let thread = try #require(try KSMThread(host.paths))
+        let failure = KernelFileError(.schedule, "ksmd (pid \(1 << 23))", errno: 3)
+        #expect(throws: failure) { try thread.schedule(wanted, over: Scheduling(.other, nice: 0)) }
+        #expect(throws: Never.self) { try thread.schedule(wanted, over: wanted) }
     }
 
     @Test func `a process that only has ksmd's name is not taken for it`() throws {

@@ -42,6 +42,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [("R", "3", 3), ("S", "3", nil), ("D", "3", nil), ("R", "x", nil), ("R", "99999999999", nil)])
+    func `A thread has a processor while it runs or waits for one`(state: String, processor: String, expected: Int32?)
+        throws
+    {
+        let host = FakeHost()
+        host.setProcess(45, comm: "ksmd", resident: 0)
+        let thread = try #require(try KSMThread(host.paths))
+        #expect(try thread.processorWhileReady() == nil)
+        // Between the name and the processor, the 39th, lie 36 fields, and behind it comes the priority of real time.
+        let fields = [state] + [String](repeating: "7", count: 35) + [processor, "9", "0"]
+        host.write("45 (ksmd) \(fields.joined(separator: " "))\n", to: "proc/45/stat")
+        #expect(try thread.processorWhileReady() == expected)
+        host.write("45 (ksmd) \(fields.prefix(36).joined(separator: " "))\n", to: "proc/45/stat")
+        #expect(try thread.processorWhileReady() == nil)
+    }
+
     @Test func `a value is written with a line break`() throws {
         let host = FakeHost()
         let kernel = KSMDirectory(host.paths)

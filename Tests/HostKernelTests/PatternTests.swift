@@ -29,6 +29,13 @@ import Testing
         #expect(try Self.matches("x{2}", "xx"))
     }
 
+    @Test func `What regcomp(3) refuses is told in its words`() {
+        for (text, reason) in [("(kvm", "Unmatched ( or \\("), ("[[:vm:]]", "Invalid character class name")] {
+            #expect(Self.refusal(text)?.reason == reason)
+            #expect(Self.refusal(text)?.isTooCostly == false)
+        }
+    }
+
     /// Each has 2000 characters with its repeats written out, as a group and each of its branches count one, or a few less.
     @Test(arguments: [
         "a{2000}", "a{1999}b", "a{1999}$", "^a{1999}", "a{1999}[xyz]", "a{1999}\\.", "a{1999}\\b", "(ab){666}",

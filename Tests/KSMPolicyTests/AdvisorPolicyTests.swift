@@ -74,6 +74,11 @@ import Testing
         #expect(last.contains(true) == restarts)
     }
 
+    @Test func `two looks at one moment say nothing of its share`() throws {
+        let restarts = try Self.restarts { Self.sample(known: 10_000_000, pages: 10, cpu: 100 + Double($0)) }
+        #expect(restarts == [false, false, true])
+    }
+
     @Test func `looks that are not in a row do not add up`() throws {
         var policy = try Self.policy()
         var restarted: [Bool] = []

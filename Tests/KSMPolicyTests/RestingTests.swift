@@ -286,10 +286,17 @@ import Testing
         _ = resting.next(sample, HostConditions(), Self.settings, &learned)
         #expect(resting.wants(at: Self.sample(at: 1005.9).now, learned) == .guests)
         #expect(resting.wants(at: Self.sample(at: 1006).now, learned) == [.guests, .activity, .allCounters])
-        // More seldom where there are many: a look at a thousand takes 5 ms.
+        // More seldom where there are many, also after a scan: a look at a thousand takes 30 ms.
         learned.ledger.update((0..<1000).map { GuestMemory(id: $0, resident: 1024) })
-        #expect(resting.wants(at: Self.sample(at: 1010.9).now, learned) == .guests)
-        #expect(resting.wants(at: Self.sample(at: 1011).now, learned) == [.guests, .activity, .allCounters])
+        for resting in [resting, Resting(needsCounters: false)] {
+            #expect(resting.wants(at: Self.sample(at: 1100.9).now, learned) == .guests)
+            #expect(resting.wants(at: Self.sample(at: 1101).now, learned) == [.guests, .activity, .allCounters])
+        }
+        // After a scan two are asked after a fifth of a second, as often as that is.
+        learned.ledger.update((0..<2).map { GuestMemory(id: $0, resident: 1024) })
+        let rested = Resting(needsCounters: false)
+        #expect(rested.wants(at: Self.sample(at: 1001.19).now, learned) == .guests)
+        #expect(rested.wants(at: Self.sample(at: 1001.2).now, learned) == [.guests, .activity, .allCounters])
         // Nobody is asked where there is nobody.
         learned.ledger.update([])
         #expect(resting.wants(at: Self.sample(at: 5000).now, learned) == .guests)

@@ -428,6 +428,42 @@ private struct Listener: StepObserver {
         #expect(tuner.isCleared == false)
     }
 
+    @Test(arguments: [true, false])
+    func `A reload that had to wait is made up for once, and unmerges nothing later`(isClearing: Bool) throws {
+        var control = kernel(merged: isClearing ? 1000 : 0)
+        control.childFile = host.path("run/child")
+        host.write("", to: "run/child")
+        control.values[.pagesToScan] = 100_001
+        var tuner = try tuner(control) {
+            $0.maxPageSharing = 512
+            $0.allowsUnmerge = true
+        }
+        var listener = Listener()
+        apply(&tuner, &listener)
+        if !isClearing { _ = tuner.step(at: 0, &listener) }
+        #expect(tuner.control.begun == [isClearing ? 2 : 0])
+        try adopt(&tuner) {
+            $0.maxPageSharing = 512
+            $0.smartScan = .no
+            $0.allowsUnmerge = true
+        }
+        apply(&tuner, &listener)
+        #expect(tuner.control.values[.smartScan] == 1)
+        tuner.finishPending(&listener)
+        #expect(tuner.control.values[.smartScan] == 0)
+        // Another hand changes one, and pages merge: for that hand nothing is unmerged.
+        tuner.control.values[.maxPageSharing] = 256
+        tuner.control.values[.pagesShared] = 1000
+        tuner.control.values[.pagesToScan] = 100_001
+        let begun = tuner.control.begun.count
+        for time in 1...4 {
+            _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener)
+            if tuner.pending != nil { tuner.finishPending(&listener) }
+        }
+        #expect(tuner.control.begun.count > begun)
+        #expect(!tuner.control.begun[begun...].contains(2))
+    }
+
     // MARK: Other hands
 
     @Test func `Another hand at a knob is told once, and the configured value counts again`() throws {

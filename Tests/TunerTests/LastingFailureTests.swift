@@ -135,6 +135,54 @@ private struct Notices: StepObserver {
         #expect(!recovered.contains { if case .failed = $0 { true } else { false } })
     }
 
+    @Test func `A stop in a child does not show that a refused pace can be written`() throws {
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.write("", to: "run/takes")
+        var control = control()
+        control.values[.pagesToScan] = 4_000_000
+        control.childFile = host.path("run/takes")
+        control.refusals = [.sleepMilliseconds: 5]
+        var tuner = try tuner(control)
+        host.setMemory(total: Self.total, free: 1000)
+        let refused = decide(&tuner, 1)
+        #expect(refused == [.failed(.knobs, KernelFileError(.write, "sleep_millisecs", errno: 5))])
+        host.setMemory(total: Self.total, free: Self.total)
+        #expect(decide(&tuner, 1, from: 1) == [])
+        #expect(tuner.control.begun == [0])
+        tuner.control.refusals = [:]
+        host.setMemory(total: Self.total, free: 1000)
+        #expect(decide(&tuner, 1, from: 2) == [.recovered(.knobs)])
+    }
+
+    @Test func `A child that clears the way for a knob does not show that a decision can be made true`() throws {
+        host.setMemory(total: Self.total, free: 1000)
+        host.createFolder("run/refuses")
+        host.write("", to: "run/takes")
+        var control = control()
+        control.values[.pagesToScan] = 4_000_000
+        control.values[.maxPageSharing] = 256
+        control.childFile = host.path("run/refuses")
+        var tuner = try tuner(control)
+        var notices = Notices()
+        _ = tuner.step(at: Instant(nanoseconds: 0), &notices)
+        #expect(tuner.pending != nil)
+        // The reload has to wait for that child, and then for one of its own.
+        var configuration = Configuration()
+        configuration.maxPageSharing = 512
+        configuration.allowsUnmerge = true
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        tuner.control.values[.pagesShared] = 1000
+        tuner.applyKnobs(&notices)
+        tuner.control.childFile = host.path("run/takes")
+        tuner.finishPending(&notices)
+        #expect(tuner.control.begun.last == 2)
+        tuner.finishPending(&notices)
+        #expect(tuner.control.values[.maxPageSharing] == 512)
+        #expect(notices.all.contains(.failed(.knobs, KernelFileError(.write, host.path("run/refuses"), errno: 21))))
+        #expect(!notices.all.contains(.recovered(.knobs)))
+        #expect(decide(&tuner, 2, from: 1).filter { $0 == .recovered(.knobs) }.count == 1)
+    }
+
     // MARK: Failures that take turns
 
     @Test func `Two failures that take turns are each reported once`() throws {

@@ -5,10 +5,10 @@ its own in a temporary folder; only /sys/kernel/mm/ksm and /run/ksmtuned are the
 
 They need root, a C compiler, about 1 GiB of memory, and a host on which neither KSM nor another ksmtuned is in use.
 """
-import contextlib, mmap, os, re, signal, socket, subprocess, time
+import contextlib, mmap, os, re, resource, signal, socket, subprocess, time
 import pytest
-from shared.kernel import (KSM, MIB, PAGE, as_after_boot, free_memory, has, knobs, ksm, meminfo, need_memory, read,
-                           schedule_ksmd, scheduling_of_ksmd, set_ksm, write)
+from shared.kernel import (KSM, MIB, PAGE, as_after_boot, children_cpu_time, cpu_time, free_memory, has, knobs, ksm,
+                           meminfo, need_memory, pid_of_ksmd, read, schedule_ksmd, scheduling_of_ksmd, set_ksm, write)
 from shared.needs import Missing, compiler, need
 from shared.processes import LIBC, LIMIT, wait_for
 from shared.tested import QUIET, STATE, TestStage, expected_sleep, need_namespaces, state
@@ -49,6 +49,12 @@ def merged(stage, mib=100):
     wanted = pages_of(2 * mib)
     wait_for(f'{wanted} pages sharing', lambda: ksm('pages_sharing') > wanted)
     return guests
+
+
+def children_times():
+    """CPU seconds of all children that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def end_ways():
@@ -347,6 +353,25 @@ def test_a_write_that_waits_for_ksmd_does_not_hold_it_up(stage):
     wait_for('run=0', stopped)
     d.end()
     assert ksm('run') == 0, 'run at the end'
+
+
+def test_it_sleeps_while_it_waits_for_ksmd(stage):
+    """The kernel has who waits for ksmd's lock spin on another processor, for as long as a batch lasts."""
+    need(os.cpu_count() > 1, 'one processor, on which nothing can spin while ksmd runs')
+    stage.guest(700, '--unique', '90')
+    d = stage.daemon(QUIET, ALWAYS_SHORT, 'KSM_NPAGES_BOOST=4000000\nKSM_NPAGES_MAX=4000000\nKSM_ON_EXIT=stop\n')
+    if has('smart_scan'):
+        set_ksm(smart_scan=0)
+    wait_for('two passes', lambda: ksm('full_scans') > 2)
+    passes, ksmd = ksm('full_scans'), f'/proc/{pid_of_ksmd()}/stat'
+    wait_for('the end of a pass', lambda: ksm('full_scans') > passes, pause=.001)
+    wait_for('the next batch', lambda: read(ksmd).rpartition(')')[2].split()[0] == 'R', pause=.001)
+    before, lived = children_times(), (cpu_time(d.pid) + children_cpu_time(d.pid)) / 1e9
+    began = time.monotonic()
+    d.end()
+    waited, spent = time.monotonic() - began, children_times() - before - lived
+    need(waited > .1, f'ksmd ended its batch within {waited:.3f} s')
+    assert spent < waited / 2, f'{spent:.3f} s of CPU time in {waited:.3f} s'
 
 
 # --- The kernel's advisor ------------------------------------------------------------------------------------------

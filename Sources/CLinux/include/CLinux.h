@@ -58,6 +58,13 @@ int linux_set_policy(pid_t thread, int policy);
 /* Gives a thread a nice value: setpriority(2). Returns 0, or -1. */
 int linux_set_nice(pid_t thread, int nice);
 
+/* Moves this thread to one processor, and with it children that it starts there, until linux_move_back. Returns 0, or -1
+ * where it may not run there: then it stays. */
+int linux_move_to(int processor);
+
+/* Lets this thread run where it might before linux_move_to. */
+void linux_move_back(void);
+
 /* Whether this thread may use a capability now: 1 or 0. */
 int linux_has_capability(int number);
 

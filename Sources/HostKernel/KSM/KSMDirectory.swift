@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import KSMPolicy
 
@@ -50,11 +51,29 @@ package struct KSMDirectory: KSMControl {
     }
 
     package func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
-        try HostFile.write(text + "\n", to: path(file))
+        let write = { [path = path(file)] () throws(KernelFileError) in try HostFile.write(text + "\n", to: path) }
+        // What begins a scan finds ksmd asleep, and most other files have no lock.
+        guard file == .run, text != "1" else { return try write() }
+        try beside(write)
     }
 
     package func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
-        try ChildWrite("\(value)\n", to: path(.run))
+        try beside { [path = path(.run)] () throws(KernelFileError) in try ChildWrite("\(value)\n", to: path) }
+    }
+
+    /// Writes what has to wait for ksmd's batch, from the processor that ksmd runs on.
+    ///
+    /// ksmd holds a lock for as long as a batch lasts. The kernel has whoever waits for a lock spin while its owner runs,
+    /// in the hope that it is soon done (`mutex_spin_on_owner` in kernel/locking/mutex.c), so each stop would take
+    /// another processor for the rest of a batch. On the same one the owner does not run while the waiter does, so the
+    /// waiter sleeps.
+    private func beside<Result>(
+        _ write: () throws(KernelFileError) -> Result
+    ) throws(KernelFileError) -> Result {
+        guard let processor = try? thread?.find(at: Waiter.now)?.processorWhileReady(), linux_move_to(processor) == 0
+        else { return try write() }
+        defer { linux_move_back() }
+        return try write()
     }
 
     package func readKsmd() throws(KernelFileError) -> KsmdState? {

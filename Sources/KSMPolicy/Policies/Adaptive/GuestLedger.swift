@@ -90,10 +90,7 @@ package struct GuestLedger: Sendable {
         var growth = 0.0
         var next = 0
         for guest in guests {
-            // They come in the same order each time, but for those that came or went.
-            if next >= entries.count || entries[next].id != guest.id {
-                next = entries.firstIndex { $0.id == guest.id } ?? entries.count
-            }
+            next = entries.firstIndex(expectedAt: next) { $0.id == guest.id } ?? entries.count
             if next == entries.count {
                 entries.append(
                     Entry(
@@ -184,5 +181,13 @@ package struct GuestLedger: Sendable {
     /// A pass has taken what ended guests shared from the counters.
     package mutating func forgetEnded() {
         hasEndedGuests = false
+    }
+}
+
+extension Array {
+    /// The first that fits, looked for where it is expected before anywhere else: what is told of guests comes in the same
+    /// order each time, but for those that came or went.
+    package func firstIndex(expectedAt index: Int, where fits: (Element) -> Bool) -> Int? {
+        indices.contains(index) && fits(self[index]) ? index : firstIndex(where: fits)
     }
 }

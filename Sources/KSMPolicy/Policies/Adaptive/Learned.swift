@@ -166,8 +166,12 @@ extension AdaptivePolicy {
         }
 
         /// Whether guests should be asked whether they did anything since the last time.
-        func isActivityLookDue(at now: Instant) -> Bool {
-            ledger.guests > 0 && now - lastActivityLook >= max(Parameters.activityPause, ledger.lookPause * 2)
+        ///
+        /// - Parameter isFirst: Whether nothing was asked since the last scan, so that the answer is a beginning.
+        func isActivityLookDue(at now: Instant, isFirst: Bool) -> Bool {
+            let pause = Parameters.activityPausePerGuest * ledger.guests
+            if isFirst { return now - lastActivityLook >= pause }
+            return ledger.guests > 0 && now - lastActivityLook >= max(Parameters.activityPause, pause)
         }
 
         /// Whether passes have passed over what may have changed.

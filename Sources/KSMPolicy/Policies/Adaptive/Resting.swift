@@ -27,7 +27,7 @@ extension AdaptivePolicy {
 
         func wants(at now: Instant, _ learned: Learned) -> Wants {
             var wants = Wants.guests
-            if needsActivityStart || learned.isActivityLookDue(at: now) { wants.insert(.activity) }
+            if learned.isActivityLookDue(at: now, isFirst: needsActivityStart) { wants.insert(.activity) }
             // What guests did is counted from one look to the next, so a look must be able to begin with this one.
             if needsCounters || wants.contains(.activity) { wants.insert(.allCounters) }
             return wants
