@@ -134,14 +134,14 @@ package struct SimulatedKSM: Sendable {
 
     // MARK: Time
 
-    /// As a write to `run`.
+    /// As a write to `run`. It waits for the end of the batch under way, so ``now`` is later where there is one.
     package mutating func setRun(_ value: Int64) {
-        if value == 2 { unmerge() }
-        // The batch under way goes to its end in the kernel; here what it has left is too little to matter.
-        if value != 1, let left = batch {
-            counters.scanned += Pages(batchSize - left)
-            batch = nil
+        if value != run, batch != nil {
+            while scan(until: now + 1) {}
+            fallAsleep()
+            counters.cpu = Duration(rounding: cpu)
         }
+        if value == 2 { unmerge() }
         if value == 1, run != 1 { asleepUntil = now }
         run = value
     }

@@ -76,6 +76,22 @@ import Testing
         #expect(throttle.pace.pagesToScan == 1000)
     }
 
+    @Test(
+        arguments: [
+            (.milliseconds(400), 5000, 5000), (nil, 3000, 3000), (.zero, 3000, 3000), (.milliseconds(400), 3, 16),
+        ]
+            as [(Duration?, Int64, Int64)])
+    func `a batch has no more pages than it may, and as many as it takes to go on`(
+        used: Duration?, most: Int64, pages: Int64
+    ) {
+        var throttle = Self.begun()
+        throttle.adjust(share: 0.5, elapsed: .seconds(1), used: used, waited: .zero, most: Pages(most))
+        #expect(throttle.pace.pagesToScan == pages)
+        var first = ScanThrottle()
+        first.adjust(share: 0.5, elapsed: .seconds(1), used: used, waited: .zero, most: Pages(most))
+        #expect(first.pace.pagesToScan == min(pages, 3750))
+    }
+
     @Test(arguments: [(400, 6217), (490, 6217), (510, 3750), (600, 3750)] as [(Int, Int64)])
     func `one that is ready to run for nine tenths of a step gets no longer batch`(waited: Int, pages: Int64) {
         var throttle = Self.begun()

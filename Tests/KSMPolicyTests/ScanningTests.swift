@@ -552,6 +552,29 @@ import Testing
         #expect(run.scan.wants(at: Self.moment(5), Self.moment(5), ledger) == [.counters, .allCounters])
     }
 
+    @Test(
+        arguments: [
+            // Of a million pages, in a second; what is left at that speed takes a tenth of a second or more, less, and next to
+            // nothing.
+            (900_000, 100), (950_000, 53), (960_000, 42), (990_000, 20), (1_000_000, 20), (1_200_000, 20), (0, 100),
+        ] as [(Int64, Int)])
+    func `a step comes when the pass is expected to end`(visited: Int64, milliseconds: Int) {
+        var run = Run(.burst, seen: 1000)
+        #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
+        run.step { $0.scanned += Pages(visited) }
+        let pause = run.scan.pause(run.settings, run.learned.ledger)
+        #expect(abs(pause / .milliseconds(1) - Double(milliseconds)) < 1)
+    }
+
+    @Test(arguments: [(8000, 0, 1000), (8000, 8000, 2000), (1_000_000, 0, 21_375)] as [(Int64, Int64, Int64)])
+    func `a batch is an eighth of all pages at most`(seen: Int64, new: Int64, pages: Int64) {
+        var run = Run(.burst, seen: 1000, new: new)
+        #expect(run.learned.throttle.pace.pagesToScan == 7125)
+        run.counters.unshared = Pages(seen)
+        run.step { $0.scanned += 100 }
+        #expect(run.learned.throttle.pace.pagesToScan == pages)
+    }
+
     @Test func `a look takes the share that it may have`() {
         #expect(Run(.burst, seen: 1000).learned.throttle.pace.sleepMilliseconds == 2)
         #expect(Run(.request, seen: 1000).learned.throttle.pace.sleepMilliseconds == 2)

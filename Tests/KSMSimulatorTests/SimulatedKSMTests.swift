@@ -78,6 +78,26 @@ import Testing
         #expect(ksm.counters.saved.count == 500)
     }
 
+    @Test func `a stop waits for the end of the batch, and nothing comes after it`() {
+        var ksm = SimulatedKSM()
+        ksm.start(0, [.init(.unique, pages: 100_000)])
+        ksm.advance(to: 1)
+        ksm.setPace(pagesToScan: 50_000, sleepMilliseconds: 20)
+        ksm.setRun(1)
+        ksm.advance(to: 1.001)
+        ksm.setRun(0)
+        #expect(ksm.counters.scanned == 50_000 && ksm.counters.seen == 50_000)
+        #expect(abs(ksm.now - 1 - 50_000 / 1.5e6) < 0.001 && ksm.counters.cpu == Duration(rounding: ksm.cpu))
+        let stopped = ksm.counters
+        ksm.setRun(0)
+        ksm.advance(to: 5)
+        #expect(ksm.counters == stopped)
+        // The pass goes on where it was.
+        ksm.setRun(1)
+        ksm.advance(to: 5.2)
+        #expect(ksm.counters.passes == 1)
+    }
+
     @Test func `unmerging begins anew, but for what counts since boot`() {
         var ksm = SimulatedKSM()
         for guest: Int64 in 0..<3 { ksm.start(guest, Self.regions) }

@@ -48,7 +48,8 @@ private struct Notices: StepObserver {
     }
 
     @Test func `of a pace only what changes is written, since each write to the sleep wakes ksmd`() throws {
-        startGuest()
+        // So large that an eighth of its pages is no bound.
+        startGuest(mebibytes: 8192)
         host.setProcess(40, comm: "ksmd", resident: 0)
         var tuner = try tuner()
         var notices = Notices()

@@ -7,7 +7,7 @@ extension AdaptivePolicy {
         package static let leastGrowth = KiB(16 * 1024)
         /// All that merging saves on a host is worth the whole time of so many CPUs: so the worth of a CPU goes by the
         /// host's size, and a small loss on a small host is not avoided at all costs.
-        static let processorsForAll = 8.0
+        static let processorsForAll = 7.0
         /// The time over which the usual growth of guests is averaged, and the passes whose time it is where that is more.
         static let growthMemory = Duration.seconds(30)
         static let growthPasses = 10.0
@@ -115,6 +115,9 @@ extension AdaptivePolicy {
 
         // MARK: Looks
 
+        /// Between two steps of a scan, at least, where a pass ends within the usual time of one: what ksmd comes to behind
+        /// its end may be in vain.
+        static let leastStep = Duration.milliseconds(20)
         /// Between two looks at the guests while ksmd scans: what a pass is worth is asked at its end.
         static let guestStep = Duration.seconds(1)
         /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and a thousandth of a CPU is
@@ -146,6 +149,8 @@ extension AdaptivePolicy {
         /// Bounds of a batch. The lower one keeps a pass going. The upper one keeps a write to `run` from waiting for
         /// longer than a second where a batch that was to be hashed is compared.
         static let batchPages = 16.0...200_000
+        /// A scan ends with a batch, and what is left of it then is in vain: it is at most this part of all pages.
+        static let batchesOfPass: Int64 = 8
         /// The shortest sleep behind a batch, in milliseconds: without one ksmd would never let go of its CPU.
         static let leastSleepMilliseconds = 1.0
         /// What all steps before count for, against the last one, in what ksmd was seen to take.

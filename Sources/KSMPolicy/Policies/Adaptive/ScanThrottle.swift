@@ -30,11 +30,10 @@ package struct ScanThrottle: Sendable {
     ///
     /// - Parameters:
     ///   - share: What ksmd may take, of one CPU, more than 0 and at most 1.
-    ///   - most: Pages of the first batch, at most.
+    ///   - most: Pages of a batch, at most.
     package mutating func begin(share: Double, most: Pages = .greatest) {
         recent = (0, 0)
-        let batch = batch.map { min($0, Double(most.count)) }
-        set(batch ?? Parameters.firstPagesPerMillisecond * (Parameters.batchMilliseconds * share), share)
+        set(batch ?? Parameters.firstPagesPerMillisecond * (Parameters.batchMilliseconds * share), share, most)
     }
 
     /// Sets the pace by what a step took.
@@ -45,9 +44,12 @@ package struct ScanThrottle: Sendable {
     ///   - used: CPU time that ksmd took in it; `nil` where it cannot be known. Then the batch stays the first one,
     ///     which is slow rather than too much.
     ///   - waited: The time that it was ready and had no CPU. Longer batches would not get it one sooner.
-    package mutating func adjust(share: Double, elapsed: Duration, used: Duration?, waited: Duration) {
-        guard elapsed > .zero, let batch else { return begin(share: share) }
-        guard let used = used?.seconds else { return set(batch, share) }
+    ///   - most: Pages of a batch, at most.
+    package mutating func adjust(
+        share: Double, elapsed: Duration, used: Duration?, waited: Duration, most: Pages = .greatest
+    ) {
+        guard elapsed > .zero, let batch else { return begin(share: share, most: most) }
+        guard let used = used?.seconds else { return set(batch, share, most) }
         let (elapsed, waited) = (elapsed.seconds, waited.seconds)
         measured = min(max(used / elapsed, 0), 1)
         let weight = Parameters.weightOfEarlierSteps
@@ -56,7 +58,7 @@ package struct ScanThrottle: Sendable {
         // below the share.
         debt = max(debt + used - share * elapsed, -share * Parameters.creditSeconds)
         // ksmd that did nothing says nothing of its speed.
-        guard used > 0 else { return set(batch, share) }
+        guard used > 0 else { return set(batch, share, most) }
         let aim = max(share - debt / Parameters.paybackSeconds, share * Parameters.leastPaybackPart)
         // A batch and its sleep are as the share to the rest. Near the whole of a CPU the rest is lost in the noise,
         // and a batch may even be longer than the step.
@@ -66,11 +68,12 @@ package struct ScanThrottle: Sendable {
         let change = aim / (1 - min(aim, 1 - leastRest)) / present
         let isStarved = (used + waited) / elapsed > Parameters.starvedShare
         let greatest = isStarved ? 1 : Parameters.batchChange.upperBound
-        set(batch * min(max(change, Parameters.batchChange.lowerBound), greatest), share)
+        set(batch * min(max(change, Parameters.batchChange.lowerBound), greatest), share, most)
     }
 
-    private mutating func set(_ pages: Double, _ share: Double) {
-        let pages = min(max(pages, Parameters.batchPages.lowerBound), Parameters.batchPages.upperBound)
+    private mutating func set(_ pages: Double, _ share: Double, _ most: Pages) {
+        let greatest = min(Parameters.batchPages.upperBound, Double(most.count))
+        let pages = max(min(pages, greatest), Parameters.batchPages.lowerBound)
         batch = pages
         let sleep = max(Parameters.batchMilliseconds * (1 - share), Parameters.leastSleepMilliseconds)
         pace = Pace(pagesToScan: Int64(pages), sleepMilliseconds: Int64(sleep))

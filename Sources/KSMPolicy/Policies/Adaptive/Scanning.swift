@@ -33,6 +33,8 @@ extension AdaptivePolicy {
         private(set) var isStalled = false
         private var lastProgress: Instant
         private var meter: PassMeter
+        /// How fast ksmd came to pages in the last step.
+        private var pagesPerSecond = 0.0
         private let start: ScanCounters
         private var last: (now: Instant, counters: ScanCounters)
 
@@ -57,8 +59,10 @@ extension AdaptivePolicy {
             if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
             learned.ledger.beginPass()
             // After pages that were only passed over a batch is long, and these will be compared.
-            let most = kind == .look ? Parameters.firstBatchOfLook : .greatest
-            learned.throttle.begin(share: share(at: sample.now, host, settings), most: most)
+            let most = Self.mostOfBatch(sample, settings, learned.ledger)
+            learned.throttle.begin(
+                share: share(at: sample.now, host, settings),
+                most: kind == .look ? min(Parameters.firstBatchOfLook, most) : most)
         }
 
         // MARK: What it needs and says
@@ -89,7 +93,10 @@ extension AdaptivePolicy {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
             // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
             let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
-            return isShort ? settings.burstStep : max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
+            guard isShort else { return max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) }
+            let left = Double((last.counters.seen - meter.visitedAtMost).nonNegative.count)
+            guard pagesPerSecond > 0 else { return settings.burstStep }
+            return min(settings.burstStep, max(Duration(rounding: left / pagesPerSecond), Parameters.leastStep))
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -149,7 +156,7 @@ extension AdaptivePolicy {
                 zero: sample.counters.zero)
         }
 
-        private func setPace(
+        private mutating func setPace(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) {
             var used: Duration?
@@ -158,9 +165,19 @@ extension AdaptivePolicy {
                 used = cpu - before
                 waited = sample.counters.waited - last.counters.waited
             }
+            let elapsed = sample.now - last.now
+            let visited = Double((sample.counters.visited - last.counters.visited).count)
+            pagesPerSecond = elapsed > .zero ? visited / elapsed.seconds : 0
             learned.throttle.adjust(
-                share: share(at: sample.now, host, settings), elapsed: sample.now - last.now, used: used, waited: waited
-            )
+                share: share(at: sample.now, host, settings), elapsed: elapsed, used: used, waited: waited,
+                most: Self.mostOfBatch(sample, settings, learned.ledger))
+        }
+
+        /// Pages of a batch, at most.
+        private static func mostOfBatch(_ sample: AdaptiveSample, _ settings: Settings, _ ledger: GuestLedger) -> Pages
+        {
+            let known = sample.counters.seen + settings.pages(ledger.unscanned)
+            return Pages(known.count / Parameters.batchesOfPass)
         }
 
         // MARK: The end of a pass
