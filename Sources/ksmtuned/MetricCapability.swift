@@ -12,14 +12,14 @@ struct MetricCapability {
 
     /// What is missing for a configuration, as sentences without a full stop.
     static func missing(for configuration: Configuration, _ paths: HostPaths) -> [String] {
-        // The processes of a tree that stands for a host hide nothing.
+        // A tree that stands for a host shows everything to everybody.
         guard !paths.isStandIn else { return [] }
         var needs: [MetricCapability] = []
-        if !HostFile.canRead("\(paths.proc)/1/comm") {
+        if ProcessListing.isPartial(paths) {
             needs.append(
                 MetricCapability(
                     need: "/proc hides other users' processes (hidepid=), so seeing guests", capability: .trace,
-                    dropIn: "hidepid.conf", consequence: "guests of other users are not counted"))
+                    dropIn: "hidepid.conf", consequence: "KSM stays as it is until then"))
         }
         let metric = "KSM_PS_METRIC=\(configuration.guestMetric.word)"
         let consequence = "guests of other users count with their resident size"

@@ -58,7 +58,8 @@ package struct GuestList: Equatable, Sendable {
             sentences.append("\(what.joined(separator: " and ")) could not be read (\(first.failure))")
         }
         if isBlind {
-            sentences.append("/proc hides other users' processes (hidepid=), guests among them: run it as root")
+            sentences.append(
+                "/proc hides other users' processes (hidepid=), guests among them: run it as root with CAP_SYS_PTRACE")
         }
         return sentences
     }

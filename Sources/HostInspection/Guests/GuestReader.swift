@@ -16,8 +16,7 @@ package enum GuestReader {
     ) throws(KernelFileError) -> GuestList {
         let files = ProcessFiles(paths)
         var list = GuestList()
-        // The first process is there for everybody, unless it is hidden.
-        list.isBlind = paths.isStandIn ? false : unsafe access(files.path(1, "comm"), R_OK) != 0
+        list.isBlind = ProcessListing.isPartial(paths)
         let merging = MergingEvidence(paths)
         let ownership = GuestOwnerReader(paths)
         list.failures += merging.failures + [ownership.failure].compactMap { $0 }

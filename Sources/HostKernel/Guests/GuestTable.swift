@@ -28,6 +28,7 @@ package struct GuestTable: ~Copyable {
 
     var listing: ProcessListing
     var matcher: NameMatcher
+    private let paths: HostPaths
     let folder: GuestProcess.Folder
     var guests: [GuestProcess] = []
     private var lastIdentity: Int64 = 0
@@ -36,7 +37,7 @@ package struct GuestTable: ~Copyable {
     /// not known: a guest may be among them.
     var unknown: [Int32] = []
     var unknownCreators: [Int32] = []
-    /// Why the first of these is not known, or that there are too many guests.
+    /// Why the first of these is not known, or that there are too many guests, or that guests may be hidden.
     var blindness: KernelFileError?
     private var isFull = false
 
@@ -44,6 +45,7 @@ package struct GuestTable: ~Copyable {
         _ paths: HostPaths, matcher: consuming NameMatcher, mostGuests: Int = Self.mostGuests
     ) throws(KernelFileError) {
         listing = try ProcessListing(paths)
+        self.paths = paths
         self.matcher = matcher
         self.mostGuests = mostGuests
         folder = GuestProcess.Folder(number: listing.folderNumber, path: paths.proc)
@@ -93,7 +95,7 @@ package struct GuestTable: ~Copyable {
         for pid in again where listing.contains(pid) { look(pid, matcher) }
         looked.sort { $0.pid < $1.pid }
         unknown = unnamed
-        blindness = failure
+        blindness = failure ?? hiding
         isFull = false
         // A pid that is looked at again may have changed its name, or be another process than before.
         var settled: [Int32] = []
@@ -113,6 +115,14 @@ package struct GuestTable: ~Copyable {
         settled.sort()
         for (pid, isNamed) in looked where isNamed && !settled.hasSorted(pid) { add(pid, isNamed: true) }
         resolveCreators()
+    }
+
+    /// That guests may be hidden; asked at each listing, since `/proc` may be mounted anew.
+    private var hiding: KernelFileError? {
+        guard ProcessListing.isPartial(paths) else { return nil }
+        return KernelFileError(
+            .list, folder.path, errno: 0,
+            detail: "it hides other users' processes, guests among them (hidepid=, and no CAP_SYS_PTRACE here)")
     }
 
     mutating func add(_ pid: Int32, isNamed: Bool) {

@@ -40,6 +40,13 @@ internal import KSMPolicy
         unsafe records.deallocate()
     }
 
+    /// Whether `/proc` hides other users' processes from this one (`hidepid=`): a listing then lacks them, as if there
+    /// were none. The first process is there for everybody, also in a pid namespace, unless it is hidden. The processes of
+    /// a tree that stands for a host hide nothing.
+    package static func isPartial(_ paths: HostPaths) -> Bool {
+        !paths.isStandIn && !HostFile.canRead("\(paths.proc)/1/comm")
+    }
+
     /// The descriptor of `/proc`, for files of a process.
     package var folderNumber: Int32 { folder.number }
 

@@ -50,7 +50,7 @@ struct GuestsCommand: HostCommand {
         var report = GuestsReport(list, loaded.configuration, users: users, sortedBy: sort)
         report.showsLimits = limits
         try report.print(output)
-        if report.unreadableGuests > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
+        if report.unreadableGuests > 0 || list.isBlind { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 }
 

@@ -20,7 +20,7 @@ struct ExplainCommand: HostCommand {
     func execute() throws {
         let report = try ExplainReport(HostView(host.paths), now: HostView.now)
         try report.print(output)
-        if report.unreadable > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
+        if !report.areGuestsKnown { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 }
 
@@ -38,8 +38,8 @@ struct ExplainReport: Report {
     /// What would have to change for the opposite.
     var opposite: String
     var notes: [String] = []
-    /// Guests that cannot be read now.
-    private(set) var unreadable = 0
+    /// Whether every guest can be read now.
+    private(set) var areGuestsKnown = true
 
     private enum CodingKeys: CodingKey {
         case isFromDaemon, policy, action, reason, sentence, ageSeconds, steps, opposite, notes
@@ -85,7 +85,7 @@ struct ExplainReport: Report {
             try GuestReader.read(view.paths, view.configuration)
         }
         steps = Self.steps(steps, with: Self.elsewhere(view, list, &failures))
-        unreadable = list?.unreadable.count ?? 0
+        if let list { areGuestsKnown = list.unreadable.isEmpty && !list.isBlind }
         notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" }
         notes += failures.map { "\($0): what it says is in no step" }
         // What the steps need of a guest is in its status.

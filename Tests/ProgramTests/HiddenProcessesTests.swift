@@ -1,0 +1,48 @@
+import Foundation
+import HostFixtures
+import Testing
+
+/// A `/proc` that hides other users' processes: guests may be among them, so nothing is decided as if there were none.
+///
+/// The programs see their own processes and no KSM, and the daemon is told to write nothing.
+@Suite(
+    .enabled(
+        if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv"),
+        "only root may mount /proc, and setpriv takes its capabilities away"))
+struct HiddenProcessesTests {
+    /// Runs a program as root without capabilities, as the unit does, with the first process hidden or not. `gid=` names
+    /// who sees everything: without it that is group 0, to which root belongs.
+    private static func run(_ program: Program, _ arguments: [String], hides: Bool) async throws -> Program.Outcome {
+        let script = """
+            /bin/mount -t tmpfs none /sys/kernel/mm/ksm 2> /dev/null
+            /bin/mount -t tmpfs none /run && /bin/mount -t proc -o hidepid=\(hides ? 2 : 0),gid=65533 none /proc || exit 99
+            /usr/bin/setpriv --bounding-set=-all --inh-caps=-all "$0" "$@"
+            exit $?
+            """
+        return try await Program(path: "/usr/bin/unshare")
+            .run(["--mount", "--pid", "--fork", "/bin/sh", "-c", script, program.url.path] + arguments)
+    }
+
+    @Test(arguments: [true, false])
+    func `The daemon makes no decision by guests that it cannot see`(hides: Bool) async throws {
+        let host = FakeHost()
+        host.configure("")
+        let outcome = try await Self.run(
+            .ksmtuned, ["--dry-run", "--once", "--config", host.path("etc/ksmtuned.conf")], hides: hides)
+        #expect(outcome.status == (hides ? 71 : 0))
+        #expect(
+            outcome.error.contains(
+                "cannot list /proc: it hides other users' processes, guests among them (hidepid=, and no CAP_SYS_PTRACE "
+                    + "here), so KSM stays as it is until that can be read") == hides)
+        #expect(outcome.error.contains("needs CAP_SYS_PTRACE, which this process lacks: KSM stays as it is") == hides)
+    }
+
+    @Test(arguments: ["guests", "explain"])
+    func `ksmctl ends with 1 where guests may be hidden`(_ command: String) async throws {
+        let hidden = try await Self.run(.ksmctl, [command], hides: true)
+        #expect(hidden.status == 1)
+        #expect((hidden.output + hidden.error).contains("hides other users' processes"))
+        let shown = try await Self.run(.ksmctl, [command], hides: false)
+        #expect(shown.status == 0)
+    }
+}
