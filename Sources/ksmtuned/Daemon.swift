@@ -66,6 +66,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     // MARK: Decisions
 
+    /// After this a policy that looks as often as it needs tries again where it could not decide.
+    private static var retryPause: Duration { .seconds(1) }
+
     /// The first look at the host, and the first decision if it is due at once.
     mutating func start() {
         // The start has said which.
@@ -77,14 +80,26 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             decide()
         } else {
             tuner.look(&reporter)
+            // Who asks meanwhile finds this daemon, without a decision, and not what one before it had decided.
+            lookForFound()
+            publishFound()
         }
         tellReady()
         guard !options.isOnce else { return }
         let policy = tuner.policy.classic
         reporter.log.write(
-            .info, .started,
-            "ready: \(policy.threshold) threshold of \(policy.total), deciding "
-                + (interval == .endless ? "on signals only" : "every \(Interval.text(interval))"))
+            .info, .started, "ready: \(policy.threshold) threshold of \(policy.total), deciding \(pace)")
+    }
+
+    /// When it decides if nothing happens.
+    private var pace: String {
+        let kind = tuner.policy.kind
+        // Where the kernel has no advisor, the classic rule decides in its place, once an interval.
+        let isOwn = hasDecided ? policyPause != nil : kind.traits.isPacedByItself
+        guard isOwn else { return interval == .endless ? "on signals only" : "every \(Interval.text(interval))" }
+        let own = "at the pace of KSM_POLICY=\(kind.word)"
+        guard decisions == 0 else { return own }
+        return (interval == .endless ? "first on a signal" : "first after \(Interval.text(interval))") + ", then \(own)"
     }
 
     mutating func decide() {
@@ -96,7 +111,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         if decisions == 0 { publishFound() }
         hasDecided = false
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
-            if policyPause != nil { policyPause = .seconds(1) }
+            // Its own pace comes with a decision, and there is none.
+            policyPause = tuner.policy.kind.traits.isPacedByItself ? Self.retryPause : nil
             return
         }
         hasDecided = true

@@ -29,10 +29,71 @@ import Testing
         host.runShort()
         let daemon = try await RunningDaemon(host, "KSM_FIRST_DECISION=interval\n")
         #expect(host.knobs == ["0", "100", "20"])
-        #expect(!host.exists("run/ksmtuned/state"))
 
         try await daemon.decide()
         #expect(host.knobs == ["1", "300", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `Until its first decision it shows that it runs, and nothing that one before it decided`() async throws {
+        let host = FakeHost()
+        host.write(
+            "PID=4\nTIME_USEC=1\nACTION=scan\nREASON=shortage\nTOTAL_KIB=1\nTHRESHOLD_KIB=1\nFREE_KIB=1\n"
+                + "COMMITTED_KIB=1\nSCAN_DECISIONS=1\nSTOP_DECISIONS=1\nFOUND_RUN=1\nFOUND_PAGES_TO_SCAN=77\n"
+                + "FOUND_SLEEP_MILLISECS=33\n", to: "run/ksmtuned/state")
+        let daemon = try await RunningDaemon(host, "KSM_FIRST_DECISION=interval\nKSM_MONITOR_INTERVAL=1d\n")
+        #expect(
+            host.state == [
+                "PID": "\(daemon.program.pid)", "FOUND_RUN": "1", "FOUND_PAGES_TO_SCAN": "77",
+                "FOUND_SLEEP_MILLISECS": "33",
+            ])
+        let status = try await Program.ksmctl.run(["status", "--check", host.rootOption])
+        #expect(status.status == 0)
+        #expect(status.output.contains("the daemon has not decided yet"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test(arguments: [
+        ("", "every 60 s"), ("KSM_MONITOR_INTERVAL=infinity", "on signals only"),
+        ("KSM_POLICY=adaptive", "at the pace of KSM_POLICY=adaptive"),
+        ("KSM_POLICY=adaptive\nKSM_MONITOR_INTERVAL=infinity", "at the pace of KSM_POLICY=adaptive"),
+        (
+            "KSM_POLICY=adaptive\nKSM_FIRST_DECISION=interval",
+            "first after 60 s, then at the pace of KSM_POLICY=adaptive"
+        ),
+        (
+            "KSM_POLICY=adaptive\nKSM_FIRST_DECISION=interval\nKSM_MONITOR_INTERVAL=infinity",
+            "first on a signal, then at the pace of KSM_POLICY=adaptive"
+        ),
+        // Without an advisor in the kernel the classic rule decides.
+        ("KSM_POLICY=advisor", "every 60 s"),
+        ("KSM_POLICY=advisor\nKSM_MONITOR_INTERVAL=infinity", "on signals only"),
+    ])
+    func `When it is ready it says when it decides`(_ configuration: String, _ pace: String) async throws {
+        let daemon = try await RunningDaemon(FakeHost(), configuration + "\n")
+        #expect(
+            daemon.messages(with: "ready: ") == ["ready: 3.1 GiB threshold of 16.0 GiB, deciding \(pace)"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `The pace of the kernel's advisor is its own`() async throws {
+        let host = FakeHost()
+        host.write("none [scan-time]\n", to: "sys/kernel/mm/ksm/advisor_mode")
+        let daemon = try await RunningDaemon(host, "KSM_POLICY=advisor\n")
+        #expect(daemon.messages(with: "ready: ")[0].hasSuffix("deciding at the pace of KSM_POLICY=advisor"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test(arguments: ["adaptive", "advisor"])
+    func `A policy with a pace of its own tries again soon where its first look fails`(_ policy: String) async throws {
+        let host = FakeHost()
+        host.write("none [scan-time]\n", to: "sys/kernel/mm/ksm/advisor_mode")
+        host.createFolder("sys/kernel/mm/ksm/full_scans")
+        let daemon = try await RunningDaemon(host, "KSM_POLICY=\(policy)\nKSM_MONITOR_INTERVAL=infinity\n")
+        #expect(host.state["ACTION"] == nil)
+        #expect(daemon.messages(with: "ready: ")[0].hasSuffix("deciding at the pace of KSM_POLICY=\(policy)"))
+        host.remove("sys/kernel/mm/ksm/full_scans")
+        try await daemon.until("it had decided") { host.state["ACTION"] != nil }
         #expect(try await daemon.end() == 0)
     }
 
