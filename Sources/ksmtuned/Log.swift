@@ -37,8 +37,7 @@ struct Log {
     /// A line on standard error. One that cannot be written is lost: there is no other place for it, and a reader that has
     /// stopped reading must not stop the daemon.
     static func writePlain(_ message: String) {
-        guard StandardStream.error.takesMore else { return }
-        try? StandardStream.error.write("ksmtuned: \(message.printable)\n")
+        try? StandardStream.error.writeAtOnce("ksmtuned: \(message.printable)")
     }
 }
 

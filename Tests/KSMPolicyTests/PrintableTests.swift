@@ -26,4 +26,12 @@ import Testing
     @Test func `What is no UTF-8 is shown as one sign for each piece`() {
         #expect(String(decoding: [0x61, 0xff, 0x9b, 0x62], as: UTF8.self).printable == "a\u{FFFD}\u{FFFD}b")
     }
+
+    @Test(arguments: [
+        ("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc..."), ("abcü", 5, "abcü"), ("abüdefg", 6, "ab..."),
+        ("aüdefgh", 6, "aü..."), ("a🦊efgh", 7, "a..."), ("", 3, ""), ("abcd", 3, "..."),
+    ])
+    func `A text that is too long is cut at the border of a character`(_ text: String, _ limit: Int, _ cut: String) {
+        #expect(text.cut(toBytes: limit) == cut)
+    }
 }

@@ -804,4 +804,47 @@ import Testing
         program.send(SIGTERM)
         #expect(try await program.ended() == 0)
     }
+
+    // MARK: What must not keep it from its work
+
+    @Test func `A message that does not fit into a pipe is cut, and not waited for`() async throws {
+        let host = FakeHost()
+        host.configure("DEBUG=1\nLOGFILE=/\(String(repeating: "a", count: 4090))\nKSM_MONITOR_INTERVAL=1d\n")
+        let pipe = Pipe()
+        let (read, write) = (pipe.fileHandleForReading.fileDescriptor, pipe.fileHandleForWriting.fileDescriptor)
+        // Full but for one page.
+        _ = fcntl(write, F_SETFL, O_NONBLOCK)
+        var page = [UInt8](repeating: 0x78, count: 4096)
+        var pages = 0
+        while unsafe Glibc.write(write, page, page.count) == page.count { pages += 1 }
+        _ = fcntl(write, F_SETFL, 0)
+        #expect(unsafe Glibc.read(read, &page, page.count) == page.count)
+        let daemon = try RunningProgram(.ksmtuned, [host.rootOption], error: pipe.fileHandleForWriting)
+        try await daemon.until("it had decided") { host.state["ACTION"] != nil }
+        daemon.send(SIGTERM)
+        #expect(try await daemon.ended() == 0)
+        for _ in 1..<pages { #expect(unsafe Glibc.read(read, &page, page.count) == page.count) }
+        let length = unsafe Glibc.read(read, &page, page.count)
+        let line = String(decoding: page.prefix(max(length, 0)), as: UTF8.self)
+        #expect(length == 4096)
+        #expect(line.hasPrefix(host.filled("ksmtuned: cannot open ROOT/aaa")))
+        #expect(line.hasSuffix("aaa...\n"))
+    }
+
+    @Test func `A limit of the size of files is an error of the write, not the daemon's end`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.configure("KSM_MONITOR_INTERVAL=1d\n")
+        // 1 KiB: enough for the pid file and two records of the history.
+        let daemon = try RunningProgram(
+            Program(path: "/bin/bash"),
+            ["-c", "ulimit -f 1; exec \"$0\" \"$@\"", Program.ksmtuned.url.path, host.rootOption])
+        for pages in ["300", "600", "900", "1200", "1250"] {
+            try await daemon.until("it had decided") { !daemon.isRunning || host.knob("pages_to_scan") == pages }
+            daemon.send(SIGUSR1)
+        }
+        #expect(daemon.messages.contains { $0.contains("history: File too large, so there is no history until") })
+        daemon.send(SIGTERM)
+        #expect(try await daemon.ended() == 0)
+    }
 }

@@ -47,6 +47,16 @@ import Testing
         #expect(outcome.error == "ksmctl: cannot write /dev/full: No space left on device\n")
     }
 
+    @Test func `A limit of the size of files is an error of the write`() async throws {
+        let host = Self.host()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "ulimit -f 1; exec \"$0\" \"$@\"", Program.ksmctl.url.path, "plot", "--svg", host.path("out.svg"),
+            host.rootOption,
+        ])
+        #expect(outcome.status == 74)
+        #expect(outcome.error == "ksmctl: cannot write \(host.path("out.svg")): File too large\n")
+    }
+
     // MARK: Texts from outside
 
     /// An escape, a command of C1, a mark that turns the line around, and a line break.

@@ -49,8 +49,12 @@ final class RunningProgram {
     private let process = Process()
     private let folder: URL
 
+    /// - Parameters:
+    ///   - output: As for ``Program/run(_:environment:output:)``.
+    ///   - error: What takes its standard error, in place of ``error``.
     init(
-        _ program: Program, _ arguments: [String], environment: [String: String] = [:], output: String? = nil
+        _ program: Program, _ arguments: [String], environment: [String: String] = [:], output: String? = nil,
+        error: FileHandle? = nil
     ) throws {
         guard FileManager.default.isExecutableFile(atPath: program.url.path) else {
             throw TestFailure(description: "there is no \(program.url.path): run `swift build` first")
@@ -69,7 +73,7 @@ final class RunningProgram {
         } else {
             process.standardOutput = try Self.create(folder.appending(path: "output"))
         }
-        process.standardError = try Self.create(folder.appending(path: "error"))
+        process.standardError = try error ?? Self.create(folder.appending(path: "error"))
         try process.run()
     }
 

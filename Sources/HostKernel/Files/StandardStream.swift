@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import KSMPolicy
 
 /// Standard output and standard error.
 package enum StandardStream: Int32, Sendable {
@@ -16,10 +17,15 @@ package enum StandardStream: Int32, Sendable {
         }
     }
 
-    /// Whether a line can be written at once: a pipe has room for 4096 bytes then (`PIPE_BUF`).
-    package var takesMore: Bool {
+    /// A pipe that takes anything takes this much at once (`PIPE_BUF`); see pipe(7).
+    private static var mostAtOnce: Int { 4096 }
+
+    /// Writes a line if nobody has to be waited for. One that may not fit is cut, and ends in `...`; where nothing fits, it
+    /// is lost.
+    package func writeAtOnce(_ line: String) throws(KernelFileError) {
         var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&entry, 1, 0) != 0
+        guard unsafe poll(&entry, 1, 0) != 0 else { return }
+        try write(line.cut(toBytes: Self.mostAtOnce - 1) + "\n")
     }
 
     package func write(_ text: String) throws(KernelFileError) {

@@ -43,6 +43,15 @@ extension String {
         for scalar in unicodeScalars { shown.unicodeScalars.append(scalar.isInvisible ? "?" : scalar) }
         return shown
     }
+
+    /// The text if it has at most `limit` bytes, else its beginning in whole characters and `...`.
+    package func cut(toBytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        let mark = "..."
+        var end = utf8.index(startIndex, offsetBy: limit - mark.utf8.count)
+        while utf8[end] & 0xC0 == 0x80 { utf8.formIndex(before: &end) }
+        return self[..<end] + mark
+    }
 }
 
 extension Unicode.Scalar {
