@@ -223,4 +223,36 @@ import Testing
         try publish("mine", &file)
         #expect(host.read("run/ksmtuned/state") == "mine")
     }
+
+    @Test(.timeLimit(.minutes(10)), arguments: ["pipe", "link", "file"])
+    func `whatever lies where the next text is written gives way`(_ kind: String) throws {
+        let host = FakeHost()
+        host.write("precious", to: "etc/passwd")
+        switch kind {
+        case "pipe": host.makePipe("run/ksmtuned/.state")
+        case "link": host.link("run/ksmtuned/.state", to: host.path("etc/passwd"))
+        default:
+            let path = host.path("run/ksmtuned/.state")
+            try FileManager.default.linkItem(atPath: host.path("etc/passwd"), toPath: path)
+        }
+        var file = PublishedFile(host.paths.state)
+        for text in ["one", "two", "three"] {
+            try publish(text, &file)
+            #expect(host.read("run/ksmtuned/state") == text)
+        }
+        #expect(host.read("etc/passwd") == "precious")
+    }
+
+    @Test func `a folder where the next text is written is an error that names it`() throws {
+        let host = FakeHost()
+        host.createFolder("run/ksmtuned/.state")
+        var file = PublishedFile(host.paths.state)
+        do throws(KernelFileError) {
+            let bytes = Array("one".utf8)
+            try file.publish(bytes.span)
+            Issue.record("a file was published over a folder")
+        } catch {
+            #expect(error == KernelFileError(.create, host.path("run/ksmtuned/.state"), errno: EISDIR))
+        }
+    }
 }

@@ -45,15 +45,22 @@ package struct PublishedFile: ~Copyable {
     }
 
     private mutating func write(_ bytes: Span<UInt8>) throws(KernelFileError) {
-        if hidden < 0 {
-            hidden = unsafe open(hiddenPath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
-            guard hidden >= 0 else { throw KernelFileError(.create, path, errno: errno) }
-        }
+        if hidden < 0 { try openHidden() }
         let written = unsafe bytes.withUnsafeBytes { unsafe pwrite(hidden, $0.baseAddress, $0.count, 0) }
         guard written == bytes.count else {
             throw KernelFileError(.write, path, errno: written < 0 ? errno : ENOSPC)
         }
         guard ftruncate(hidden, off_t(written)) == 0 else { throw KernelFileError(.write, path, errno: errno) }
+    }
+
+    /// Whatever lies there, which may be a pipe or a link, gives way to a file of this process's own; only a folder does
+    /// not.
+    private mutating func openHidden() throws(KernelFileError) {
+        guard unsafe unlink(hiddenPath) == 0 || errno == ENOENT else {
+            throw KernelFileError(.create, hiddenPath, errno: errno)
+        }
+        hidden = unsafe open(hiddenPath, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard hidden >= 0 else { throw KernelFileError(.create, hiddenPath, errno: errno) }
     }
 
     private mutating func exchange() throws(KernelFileError) {
