@@ -151,4 +151,13 @@ import Testing
         let error = #expect(throws: KernelFileError.self) { try ChildWrite("2\n", to: "/dev/full").finish() }
         #expect(error?.errno == ENOSPC)
     }
+
+    @Test(.timeLimit(.minutes(10))) func `a child does not wait for the reader of a pipe`() throws {
+        let host = FakeHost()
+        host.remove("sys/kernel/mm/ksm/run")
+        host.makePipe("sys/kernel/mm/ksm/run")
+        let path = host.path("sys/kernel/mm/ksm/run")
+        let error = #expect(throws: KernelFileError.self) { try ChildWrite("2\n", to: path).finish() }
+        #expect(error == KernelFileError(.write, path, errno: ENXIO))
+    }
 }

@@ -469,9 +469,12 @@ import Testing
         let daemon = try await RunningDaemon(
             host, "KSM_ON_EXIT=stop\n",
             environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"])
-        // The opening of a pipe waits for a reader, as a write to run waits for ksmd.
+        // A write to a full pipe waits for its reader, as one to run waits for ksmd.
         host.remove("sys/kernel/mm/ksm/run")
         host.makePipe("sys/kernel/mm/ksm/run")
+        let pipe = unsafe open(host.path("sys/kernel/mm/ksm/run"), O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        defer { close(pipe) }
+        while unsafe write(pipe, "x", 1) == 1 {}
         daemon.program.send(SIGTERM)
         // Signs of life that ask for more time come while it waits for the last write, and at no other time.
         try await daemon.until("it waited for its last write") {
@@ -490,11 +493,13 @@ import Testing
         #expect(try await next.end() == 0)
 
         // Lets the child that writes come to its end.
-        let reader = unsafe open(host.path("sys/kernel/mm/ksm/slow"), O_RDONLY | O_NONBLOCK)
-        defer { close(reader) }
         var byte: UInt8 = 0
-        try await next.until("the child had written") { unsafe Foundation.read(reader, &byte, 1) == 1 }
-        #expect(byte == UInt8(ascii: "0"))
+        try await next.until("the child had written") {
+            while unsafe read(pipe, &byte, 1) == 1 {
+                if byte == UInt8(ascii: "0") { return true }
+            }
+            return false
+        }
     }
 
     @Test func `A state file that is not one is passed over`() async throws {
