@@ -1,3 +1,4 @@
+import Foundation
 import HostFixtures
 import HostInspection
 import HostKernel
@@ -309,5 +310,34 @@ import Testing
         host.setCgroup("vm", ["cpu.max": text, "memory.min": "nonsense", "memory.max": "-1"])
         host.setCgroup("vm/vcpu0", ["cpu.max": text])
         #expect(try limits(host) == GuestLimits(path: "/vm/emulator"))
+    }
+
+    @Test(arguments: [(64, true), (65, false), (2040, false)])
+    func `a place so deep that it is not looked at`(levels: Int, isTold: Bool) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        let path = String(repeating: "/a", count: levels)
+        host.setCgroup(of: 10, "0::" + path)
+        host.setCgroup("a", ["memory.max": "7"])
+        host.setGuest(10, "")
+        let guest = try #require(try GuestReader.read(host.paths, Configuration()).guests.first)
+        #expect(guest.limits?.path == (isTold ? path : nil))
+        #expect(guest.limits?.memoryMax == (isTold ? 7 : nil))
+        let failure = guest.failures.first { $0.path.hasPrefix(host.paths.cgroup) }
+        #expect(
+            failure?.detail
+                == (isTold ? nil : "it lies \(levels) levels deep, and no more than 64 are looked at"))
+        #expect(failure?.path.utf8.count ?? 0 <= 256)
+    }
+
+    @Test func `of a place with a very long name a part is enough to tell it`() throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/" + String(repeating: "x", count: 4000))
+        host.setGuest(10, "")
+        let guest = try #require(try GuestReader.read(host.paths, Configuration()).guests.first)
+        let failures = guest.failures.filter { $0.path.hasPrefix(host.paths.cgroup) }
+        #expect(!failures.isEmpty)
+        #expect(failures.allSatisfy { $0.errno == ENAMETOOLONG && $0.path.utf8.count == 256 })
     }
 }

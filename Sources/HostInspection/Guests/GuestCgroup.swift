@@ -26,6 +26,10 @@ struct GuestCgroup {
         return limits
     }
 
+    /// Groups deeper than this are not looked at: a user who may make groups may make thousands in one another, and of
+    /// each level several files are read.
+    static let deepestLevel = 64
+
     private init?(_ paths: HostPaths, text: [UInt8], _ reader: CgroupReader) {
         let hierarchies = Hierarchies(paths, reader)
         self.hierarchies = hierarchies
@@ -35,6 +39,10 @@ struct GuestCgroup {
         for line in text.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3, let components = Self.components(fields[2]) else { continue }
+            guard components.count <= Self.deepestLevel else {
+                reader.refuse(paths.cgroup, components)
+                continue
+            }
             let controllers = fields[1].split(separator: UInt8(ascii: ","))
             func place(_ controller: StaticString, _ name: String) -> Place? {
                 guard controllers.contains(where: { Array($0).span.isEqual(to: controller) }) else { return nil }
@@ -49,7 +57,7 @@ struct GuestCgroup {
         self.memory = memory ?? unified
         self.cpu = cpu ?? unified
         guard let first = self.memory ?? self.cpu else { return nil }
-        path = first.components.isEmpty ? "/" : first.components.reduce("") { "\($0)/\($1)" }
+        path = "/" + first.components.joined(separator: "/")
     }
 
     var limits: GuestLimits {
@@ -138,7 +146,7 @@ private final class CgroupReader {
         do throws(KernelFileError) {
             return try HostFile.read(path, limit: 256)
         } catch {
-            if !error.isAbsent, error.errno != ENODEV { failures.append(error) }
+            if !error.isAbsent, error.errno != ENODEV { fail(error) }
             return nil
         }
     }
@@ -146,8 +154,26 @@ private final class CgroupReader {
     func exists(_ path: String) -> Bool {
         if unsafe access(path, F_OK) == 0 { return true }
         let failure = KernelFileError(.read, path, errno: errno)
-        if !failure.isMissing { failures.append(failure) }
+        if !failure.isMissing { fail(failure) }
         return false
+    }
+
+    /// Keeps that a group lies too deep.
+    func refuse(_ mount: String, _ components: [String]) {
+        fail(
+            KernelFileError(
+                .read, "\(mount)/\(components.joined(separator: "/"))", errno: 0,
+                detail: "it lies \(components.count) levels deep, and no more than \(GuestCgroup.deepestLevel) are "
+                    + "looked at"))
+    }
+
+    /// More of a path tells a reader no more, and a path may be 4096 bytes long.
+    private static let longestPath = 256
+
+    private func fail(_ error: KernelFileError) {
+        var error = error
+        error.path = error.path.cut(toBytes: Self.longestPath)
+        failures.append(error)
     }
 }
 
@@ -156,17 +182,20 @@ private struct Place {
     let isUnified: Bool
     /// Of the process's group, below the mount point.
     let components: [String]
-    private let mount: String
     private let reader: CgroupReader
-    /// The group of all the guest's threads.
-    private let whole: ArraySlice<String>
+    /// How many of ``components`` lead to the group of all the guest's threads.
+    private let depth: Int
+    /// That group's folder, behind those of all groups above it, from the mount point down.
+    private let folders: [String]
 
     init(_ mount: String, _ components: [String], isUnified: Bool, _ reader: CgroupReader) {
-        self.mount = mount
         self.reader = reader
         self.components = components
         self.isUnified = isUnified
-        whole = components.last.map(Self.isPartOfGuest) == true ? components.dropLast() : components[...]
+        depth = components.count - (components.last.map(Self.isPartOfGuest) == true ? 1 : 0)
+        var folders = [mount]
+        for component in components.prefix(depth) { folders.append("\(folders[folders.count - 1])/\(component)") }
+        self.folders = folders
     }
 
     private static func isPartOfGuest(_ name: String) -> Bool {
@@ -178,24 +207,22 @@ private struct Place {
         }
     }
 
-    private func group(_ components: some Sequence<String>) -> Cgroup {
-        Cgroup(folder: components.reduce(mount) { "\($0)/\($1)" }, reader: reader)
-    }
+    private func group(_ depth: Int) -> Cgroup { Cgroup(folder: folders[depth], reader: reader) }
 
     /// The group that competes with other guests' groups: `libvirt` inside a scope is alone there.
     var unit: Cgroup {
-        let outer = whole.dropLast()
-        return group(whole.last == "libvirt" && outer.last?.hasSuffix(".scope") == true ? outer : whole)
+        let isAlone = depth > 1 && components[depth - 1] == "libvirt" && components[depth - 2].hasSuffix(".scope")
+        return group(isAlone ? depth - 1 : depth)
     }
 
     /// The least of what the guest's own groups say.
     func tightest<Amount: Comparable>(_ limit: (Cgroup) -> Amount?) -> Amount? {
         var least: Amount?
-        var components = whole
+        var depth = depth
         repeat {
-            if let amount = limit(group(components)) { least = least.map { min($0, amount) } ?? amount }
-            components = components.dropLast()
-        } while components.last.map { !$0.hasSuffix(".slice") } ?? false
+            if let amount = limit(group(depth)) { least = least.map { min($0, amount) } ?? amount }
+            depth -= 1
+        } while depth > 0 && !components[depth - 1].hasSuffix(".slice")
         return least
     }
 
@@ -212,14 +239,14 @@ private struct Place {
     }
 
     /// The group of all the guest's threads, and all above.
-    private var groups: [Cgroup] { (0...whole.count).reversed().map { group(whole.prefix($0)) } }
+    private var groups: [Cgroup] { folders.indices.reversed().map { group($0) } }
 
     /// What the virtual CPUs together may take where libvirt limits each.
     var quotaOfVirtualCPUs: Double? {
         guard components.last == "emulator" else { return nil }
         var sum: Double?
         for number in 0..<4096 {
-            let cpu = group(whole + ["vcpu\(number)"])
+            let cpu = Cgroup(folder: "\(folders[depth])/vcpu\(number)", reader: reader)
             guard reader.exists(cpu.folder) else { break }
             guard let quota = cpu.quota(isUnified) else { return nil }
             sum = (sum ?? 0) + quota
