@@ -263,4 +263,34 @@ import Testing
         #expect(throws: KernelFileError.self) { _ = try HistoryWriter(host.paths.history) { _ in } }
         #expect(throws: KernelFileError.self) { try HistoryReader.read(host.paths.history) }
     }
+
+    @Test(arguments: [true, false])
+    func `a link in its place is not followed`(isDangling: Bool) throws {
+        let host = FakeHost()
+        if !isDangling { host.write("", to: "etc/precious") }
+        host.createFolder("var/lib/ksmtuned")
+        host.link(Self.place, to: host.path("etc/precious"))
+        let error = #expect(throws: KernelFileError.self) { _ = try HistoryWriter(host.paths.history) { _ in } }
+        #expect(
+            error?.description
+                == "cannot create \(host.paths.history): it is a link: remove it, or link its folder instead")
+        #expect(host.read("etc/precious") == (isDangling ? nil : ""))
+    }
+
+    @Test func `its folder may be a link`() throws {
+        let host = FakeHost()
+        host.createFolder("var/lib/private/ksmtuned")
+        host.link("var/lib/ksmtuned", to: "private/ksmtuned")
+        _ = try HistoryWriter(host.paths.history) { _ in }
+        #expect(try host.entries("var/lib/private/ksmtuned") == ["history"])
+    }
+
+    @Test func `a ring whose place a link to it takes is in place no more`() throws {
+        let host = FakeHost()
+        let writer = try HistoryWriter(host.paths.history) { _ in }
+        try FileManager.default.moveItem(atPath: host.paths.history, toPath: host.path("var/lib/moved"))
+        host.link(Self.place, to: host.path("var/lib/moved"))
+        let isInPlace = writer.isInPlace
+        #expect(!isInPlace)
+    }
 }

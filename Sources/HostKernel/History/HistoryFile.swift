@@ -14,13 +14,15 @@ package struct HistoryWriter: ~Copyable {
         var opened = stat()
         var named = stat()
         guard unsafe fstat(file.number, &opened) == 0 else { return true }
-        guard unsafe stat(path, &named) == 0 else { return errno != ENOENT && errno != ENOTDIR }
+        guard unsafe lstat(path, &named) == 0 else { return errno != ENOENT && errno != ENOTDIR }
         return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
     }
 
     /// Opens the ring, or begins one.
     ///
     /// - Parameter setAside: Called with the new name of a file that is no ring of this version, which is kept.
+    /// - Throws: ``KernelFileError``, also where something else than a file is in its place. A link is not followed: what
+    ///   it names need not be the daemon's to write. Its folder may be one, as systemd's `DynamicUser=` has it.
     package init(_ path: String, setAside: (String) -> Void) throws(KernelFileError) {
         self.path = path
         var file = try Self.open(path)
@@ -48,7 +50,16 @@ package struct HistoryWriter: ~Copyable {
         if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
             try HostFile.createFolder(String(path[..<slash]))
         }
-        return try FileDescriptor(opening: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644, for: .create)
+        do throws(KernelFileError) {
+            let file = try FileDescriptor(
+                opening: path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode: 0o644, for: .create)
+            try file.requireRegular(for: .create, path)
+            return file
+        } catch {
+            guard error.errno == ELOOP else { throw error }
+            throw KernelFileError(
+                .create, path, errno: 0, detail: "it is a link: remove it, or link its folder instead")
+        }
     }
 
     private static func contents(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) -> Contents {
