@@ -2,13 +2,8 @@ internal import HostKernel
 
 /// Whether something works, reported only when it changes: a daemon that fails each minute says so once.
 struct Condition {
-    /// What was reported since it last worked; empty where it works. Several failures can take turns, and each is news
-    /// once.
-    private var reported: [KernelFileError] = []
+    private var news = FailureNews()
     private let area: Notice.Area
-
-    /// More failures of one condition tell no more.
-    private static var mostReports: Int { 4 }
 
     init(_ area: Notice.Area) {
         self.area = area
@@ -17,16 +12,9 @@ struct Condition {
     /// - Parameter outcome: The error of this step, or `nil` where all went well.
     /// - Returns: What to report, if it is news.
     mutating func settle(_ outcome: KernelFileError?) -> Notice? {
-        guard let outcome else {
-            guard !reported.isEmpty else { return nil }
-            reported = []
-            return .recovered(area)
-        }
+        guard let outcome else { return news.end() ? .recovered(area) : nil }
         // Of many guests that refuse alike, one stands for all, whichever it is this time.
         let isOfAny = [.metric, .guestReadings, .guestActivity].contains(area)
-        let isKnown = reported.contains { isOfAny ? $0.errno == outcome.errno : $0 == outcome }
-        guard !isKnown, reported.count < Self.mostReports else { return nil }
-        reported.append(outcome)
-        return .failed(area, outcome)
+        return news.isNews(outcome) { isOfAny ? $0.errno == $1.errno : $0 == $1 } ? .failed(area, outcome) : nil
     }
 }

@@ -9,6 +9,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private let files: ConfigurationFiles
     let options: Options
     private(set) var configuration: Configuration
+    /// `nil` in a dry run, which keeps no other daemon away.
+    private let lock: DaemonLock?
+    private var lockFailures = FailureNews()
     var tuner: Tuner<Control>
     var reporter: Reporter
     var publisher: Publisher
@@ -32,13 +35,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
-        tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: StateRecord, found: FoundKnobs,
-        isStateInherited: Bool
+        lock: DaemonLock?, tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: StateRecord,
+        found: FoundKnobs, isStateInherited: Bool
     ) {
         self.paths = paths
         self.files = files
         self.options = options
         self.configuration = configuration
+        self.lock = lock
         self.found = found
         boot = HostClock.boot(paths)
         publisher = Publisher(paths, state, isWriting: tuner.control.takesEffect)
@@ -133,6 +137,22 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             tuner.tally, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
             reporter.log)
+        restoreLock()
+    }
+
+    /// Looked at as often as the state is published, whose folder that makes again where it is missing.
+    private mutating func restoreLock() {
+        guard let lock else { return }
+        do throws(KernelFileError) {
+            guard try lock.restore() else { return }
+            _ = lockFailures.end()
+            reporter.log.write(.notice, .recovered, "\(paths.lock) was removed, and is there again")
+        } catch {
+            guard lockFailures.isNews(error) else { return }
+            reporter.log.write(
+                .warning, .failed,
+                "\(error): it was removed, so other programs do not see that this daemon runs until that works")
+        }
     }
 
     /// A single decision leaves ksmd's scheduling alone: nobody would see that ksmd starves, or put it back.

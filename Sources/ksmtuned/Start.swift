@@ -70,14 +70,14 @@ struct Start {
                 log.write(.notice, .failed, "this kernel has no KSM at \(paths.ksm), going on as if it had")
             }
             let control = DryRun(paths) { log.write(.notice, .debugLine, $0) }
-            try live(control, waiter, configuration, total)
+            try live(control, waiter, configuration, total, lock: nil)
         } else {
             try checkKSM()
             let lock = try takeLock()
             do throws(Refusal) {
                 let pidFile = try takePIDFile(configuration)
                 do throws(Refusal) {
-                    try live(KSMDirectory(paths), waiter, configuration, total)
+                    try live(KSMDirectory(paths), waiter, configuration, total, lock: lock)
                 } catch {
                     pidFile.remove()
                     throw error
@@ -92,7 +92,8 @@ struct Start {
     }
 
     private func live<Control: KSMControl>(
-        _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB
+        _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB,
+        lock: DaemonLock?
     ) throws(Refusal) {
         let (previous, found) = try takeOver(control)
         for line in previous?.disbelieved ?? [] {
@@ -107,8 +108,8 @@ struct Start {
         guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
         let tuner = try makeTuner(control, configuration, policy, state)
         var daemon = Daemon(
-            paths, files, options, configuration, tuner: tuner, reporter: Reporter(log: log), state: state,
-            found: found, isStateInherited: previous != nil)
+            paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
+            state: state, found: found, isStateInherited: previous != nil)
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }

@@ -112,6 +112,32 @@ import Testing
         lock.remove()
         #expect(host.read("run/ksmtuned/lock") == "another's")
     }
+
+    @Test func `a lock that somebody removed is made again`() throws {
+        let host = FakeHost()
+        let lock = try DaemonLock(host.paths)
+        #expect(try !lock.restore())
+        host.remove("run/ksmtuned")
+        #expect(throws: KernelFileError.self) { try lock.restore() }
+        host.createFolder("run/ksmtuned")
+        #expect(try lock.restore())
+        #expect(try !lock.restore())
+        #expect(try host.mode("run/ksmtuned/lock") == 0o600)
+        #expect(try DaemonLock.holder(host.paths) == getpid())
+        lock.remove()
+        #expect(try host.entries("run/ksmtuned") == [])
+    }
+
+    @Test func `a lock that another daemon has taken meanwhile is left to it`() throws {
+        let host = FakeHost()
+        let lock = try DaemonLock(host.paths)
+        host.remove("run/ksmtuned/lock")
+        let daemon = host.startDaemon()
+        #expect(try !lock.restore())
+        lock.remove()
+        #expect(try host.entries("run/ksmtuned").contains("lock"))
+        withExtendedLifetime(daemon) {}
+    }
 }
 
 @Suite struct LogFileTests {

@@ -186,7 +186,14 @@ import Tuner
         daemon.program.send(SIGUSR1)
         try await daemon.until("the state was there again") { host.state["PAGES_TO_SCAN"] == "600" }
         #expect(daemon.messages(with: "other programs").isEmpty)
+        // ksmctl asks who holds it.
+        try await daemon.until("the lock was there again") {
+            daemon.messages.contains(host.filled("ROOT/run/ksmtuned/lock was removed, and is there again"))
+        }
+        let status = try await Program.ksmctl.run(["status", host.rootOption])
+        #expect(status.status == 0)
         #expect(try await daemon.end() == 0)
+        #expect(!host.exists("run/ksmtuned/lock"))
     }
 
     @Test func `A state that cannot be written is reported once, and its end once`() async throws {

@@ -7,8 +7,8 @@ internal import KSMPolicy
 /// It is a record lock (fcntl(2)) on a file that only root can open, so that nobody else can hold it or keep it from the
 /// daemon. The kernel releases it with the process, however that ends; a child does not inherit it. Whoever wants to
 /// know asks who holds it, and takes no lock for that.
-package struct DaemonLock: ~Copyable {
-    private let file: FileDescriptor
+package final class DaemonLock {
+    private var file: FileDescriptor
     private let path: String
 
     package enum Refusal: Error, Equatable, Sendable {
@@ -87,8 +87,22 @@ package struct DaemonLock: ~Copyable {
         }
     }
 
+    /// Makes the file anew where somebody removed it: the lock on one without a name keeps nobody away, and whoever asks
+    /// who holds the lock would be told that nobody does.
+    ///
+    /// - Returns: Whether that was so.
+    /// - Throws: ``KernelFileError`` where there is none now; it is to be tried again.
+    package func restore() throws(KernelFileError) -> Bool {
+        guard file.isRemoved else { return false }
+        var holder: Int32?
+        // `nil` where another daemon was started meanwhile and has it.
+        guard let file = try Self.take(path, &holder) else { return false }
+        self.file = file
+        return true
+    }
+
     /// Removes the file, at the end of an orderly life; the lock goes with the process.
-    package borrowing func remove() {
+    package func remove() {
         if file.isAt(path) { _ = unsafe unlink(path) }
     }
 }
