@@ -1,19 +1,20 @@
 import HostKernel
 import KSMPolicy
 import Systemd
+import Tuner
 
 /// Where the debug lines go: into the file that `LOGFILE=` names, else to the log.
 struct DebugLog: ~Copyable {
     private var file: LogFile?
     /// Where the file should be; `nil` where the lines go to the log.
     private var place: String?
-    private var hasFailed = false
+    private var failures = FailureNews()
 
     /// Opens the file anew, for logrotate(8).
     mutating func begin(_ place: String?, _ log: inout Log) {
         file = nil
         // Of another place it is no news that this one did not work.
-        if place != self.place { hasFailed = false }
+        if place != self.place { failures = FailureNews() }
         self.place = place
         log.plainLimit = .info
         open(&log)
@@ -33,8 +34,9 @@ struct DebugLog: ~Copyable {
     mutating func write(_ line: String, _ fields: Journal.DecisionFields?, _ log: Log) {
         do throws(KernelFileError) {
             if try file?.append(line) != nil {
-                if hasFailed { log.write(.notice, .recovered, "debug lines go to \(place ?? "the log file") again") }
-                hasFailed = false
+                if failures.end() {
+                    log.write(.notice, .recovered, "debug lines go to \(place ?? "the log file") again")
+                }
                 return
             }
         } catch {
@@ -44,7 +46,7 @@ struct DebugLog: ~Copyable {
     }
 
     private mutating func report(_ error: KernelFileError, _ log: Log) {
-        if !hasFailed { log.write(.warning, .failed, "\(error), writing debug lines here until that works") }
-        hasFailed = true
+        guard failures.isNews(error) else { return }
+        log.write(.warning, .failed, "\(error), writing debug lines here until that works")
     }
 }

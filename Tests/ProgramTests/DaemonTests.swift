@@ -790,6 +790,23 @@ import Testing
         #expect(try await daemon.end() == 0)
     }
 
+    @Test func `What is wrong with LOGFILE is told anew when it is something else`() async throws {
+        let host = FakeHost()
+        host.createFolder("log")
+        let daemon = try await RunningDaemon(host, "DEBUG=1\nLOGFILE=/log\n")
+        host.remove("log")
+        host.link("log", to: "etc")
+        for _ in 0..<2 { try await daemon.reload() }
+        #expect(
+            daemon.messages(with: "/log: ") == [
+                host.filled("cannot open ROOT/log: Is a directory, writing debug lines here until that works"),
+                host.filled(
+                    "cannot open ROOT/log: it is a link: name the file itself by LOGFILE=, writing debug lines here "
+                        + "until that works"),
+            ])
+        #expect(try await daemon.end() == 0)
+    }
+
     @Test func `A full LOGFILE is told once, and a reload writes to it again`() async throws {
         let host = FakeHost()
         host.configure("LOGFILE=/dev/full\n")
