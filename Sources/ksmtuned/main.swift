@@ -12,10 +12,19 @@ func main() -> ExitStatus {
     switch options.task {
     case .run: return Start(options).run()
     case .checkConfiguration: return Start(options).checkConfiguration()
-    case .showVersion: try? StandardStream.output.write("ksmtuned \(programVersion)\n")
-    case .showHelp: try? StandardStream.output.write(Options.help)
+    case .showVersion: return show("ksmtuned \(programVersion)\n")
+    case .showHelp: return show(Options.help)
     }
-    return .success
+}
+
+func show(_ text: String) -> ExitStatus {
+    do throws(KernelFileError) {
+        try StandardStream.output.write(text)
+        return .success
+    } catch {
+        try? StandardStream.error.write("ksmtuned: \(error)\n")
+        return .systemError
+    }
 }
 
 StandardStream.keepPlaces()

@@ -81,6 +81,13 @@ import Testing
         #expect(outcome.error == "\(name): argument 2 is not UTF-8; see \(name) --help\n")
     }
 
+    @Test(arguments: ["--help", "--version"])
+    func `An answer that cannot be written is 71 and a word on standard error`(_ option: String) async throws {
+        let outcome = try await Program.ksmtuned.run([option], output: "/dev/full")
+        #expect(outcome.status == 71)
+        #expect(outcome.error == "ksmtuned: cannot write standard output: No space left on device\n")
+    }
+
     @Test(arguments: ["--help", "-h"])
     func `The help goes to standard output`(_ option: String) async throws {
         let outcome = try await Program.ksmtuned.run([option])
