@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HostKernel
+import KSMPolicy
 
 /// The operator's tool. `start` and `stop` are those of the original, which `ksm.service` runs.
 @main
@@ -61,8 +62,13 @@ struct Ksmctl: ParsableCommand {
             try command.run()
         } catch {
             let status = exitCode(for: error)
-            let message = fullMessage(for: error)
-            guard status == .success, !message.isEmpty else { exit(withError: error) }
+            // It repeats arguments as they stand, which may hold what a terminal acts on. It has several lines.
+            let message = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+                .map { String($0).printable }.joined(separator: "\n")
+            guard status == .success, !message.isEmpty else {
+                if !message.isEmpty { try? StandardStream.error.write(message + "\n") }
+                Glibc.exit(status.rawValue)
+            }
             do {
                 try Output.write(message + "\n")
             } catch let refusal as Refusal {
@@ -88,7 +94,7 @@ struct Ksmctl: ParsableCommand {
 
 /// Where the host is.
 struct HostOptions: ParsableArguments {
-    @Option(help: "Take every path of the host under this folder.")
+    @Option(help: "Take every path of the host under this folder.", transform: PathArgument.path)
     var root = "/"
 
     /// The original ignored what stands behind its first argument.

@@ -57,7 +57,81 @@ import Testing
         #expect(outcome.error == "ksmctl: cannot write \(host.path("out.svg")): File too large\n")
     }
 
+    // MARK: Files that the user names
+
+    @Test func `Metrics take the place of a regular file alone`() async throws {
+        let host = Self.host()
+        func write(_ file: String) async throws -> Program.Outcome {
+            try await Program.ksmctl.run(["metrics", "--output", host.path(file), host.rootOption])
+        }
+        host.write("old\n", to: "metrics.prom")
+        #expect(try await write("metrics.prom").status == 0)
+        let text = try #require(host.read("metrics.prom"))
+        #expect(text.hasPrefix("# HELP ksmtuned_build_info"))
+        // A link stays one, and what it names is written.
+        host.write("old\n", to: "kept")
+        host.link("link", to: host.path("kept"))
+        #expect(try await write("link").status == 0)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: host.path("link")) == host.path("kept"))
+        #expect(host.read("kept")?.hasPrefix("# HELP ksmtuned_build_info") == true)
+        // A pipe stays one; this descriptor reads it.
+        host.makePipe("pipe")
+        let pipe = unsafe open(host.path("pipe"), O_RDWR | O_CLOEXEC)
+        defer { close(pipe) }
+        #expect(try await write("pipe").status == 0)
+        var status = stat()
+        #expect(unsafe lstat(host.path("pipe"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+        // A folder is refused.
+        host.createFolder("folder")
+        let refused = try await write("folder")
+        #expect(refused.status == 74)
+        #expect(refused.error == "ksmctl: cannot create \(host.path("folder")): Is a directory\n")
+    }
+
+    @Test func `Metrics are written to a device as it is`() async throws {
+        let host = Self.host()
+        host.link("null", to: "/dev/null")
+        #expect(
+            try await Program.ksmctl.run(["metrics", "--output", host.path("null"), host.rootOption]).status == 0)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: host.path("null")) == "/dev/null")
+        let shown = try await Program.ksmctl.run(["metrics", "--output", "/dev/stdout", host.rootOption])
+        #expect(shown.status == 0)
+        #expect(shown.output.hasPrefix("# HELP ksmtuned_build_info"))
+    }
+
+    @Test(arguments: [
+        ["status", "--root", ""], ["plan", "--root", ""], ["check-config", ""], ["show-config", ""],
+        ["metrics", "--output", ""], ["plot", "--svg", ""], ["simulate", "--config", ""],
+        ["simulate", "--config", "x", "--trace", ""], ["simulate", "--config", "x", "--svg", ""],
+    ])
+    func `An empty path is refused, and nothing is done`(_ words: [String]) async throws {
+        let host = Self.host()
+        let outcome = try await Program.ksmctl.run(
+            words + (words.contains("--root") ? [] : [host.rootOption]))
+        #expect(outcome.status == 64)
+        #expect(outcome.output == "")
+        #expect(outcome.error.contains("it is empty: name a path, or leave the option out"))
+    }
+
+    /// An empty root that were taken for the host's own would have this one's KSM written, so it is hidden.
+    @Test(.enabled(if: geteuid() == 0, "only root may hide KSM"), arguments: ["start", "stop", "unmerge", "retune"])
+    func `An empty root is not the host itself`(_ command: String) async throws {
+        let hidden =
+            "[ ! -e /sys/kernel/mm/ksm ] || /bin/mount -t tmpfs none /sys/kernel/mm/ksm && exec \"$0\" \"$1\" --root ''"
+        let outcome = try await Program(path: "/usr/bin/unshare")
+            .run(["--mount", "/bin/sh", "-c", hidden, Program.ksmctl.url.path, command])
+        #expect(outcome.status == 64)
+        #expect(outcome.error.contains("it is empty: name a path, or leave the option out"))
+    }
+
     // MARK: Texts from outside
+
+    @Test func `What the parser of the command line repeats has nothing that a terminal acts on`() async throws {
+        let outcome = try await Program.ksmctl.run(["status", "\u{1B}[31mx"])
+        #expect(outcome.status == 64)
+        #expect(outcome.error.hasPrefix("Error: Unexpected argument '?[31mx'\n"))
+        #expect(outcome.error.contains("\nUsage: ksmctl status"))
+    }
 
     /// An escape, a command of C1, a mark that turns the line around, and a line break.
     private static let hostile = "\u{1B}[31m\u{9B}2J\u{202E}\u{2028}\nFORGED\u{85}"

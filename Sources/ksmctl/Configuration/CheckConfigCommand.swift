@@ -9,7 +9,8 @@ struct CheckConfigCommand: HostCommand {
 
     @OptionGroup var host: RootOptions
 
-    @Argument(help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.")
+    @Argument(
+        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", transform: PathArgument.path)
     var file: String?
 
     func execute() throws {

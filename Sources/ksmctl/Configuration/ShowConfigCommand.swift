@@ -18,7 +18,8 @@ struct ShowConfigCommand: HostCommand {
     @Flag(help: "Only those that are not a default.")
     var changed = false
 
-    @Argument(help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.")
+    @Argument(
+        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", transform: PathArgument.path)
     var file: String?
 
     func execute() throws {

@@ -15,7 +15,9 @@ struct PlotCommand: HostCommand {
     @OptionGroup var host: RootOptions
     @OptionGroup var range: HistoryRange
 
-    @Option(help: ArgumentHelp("Write an SVG picture into this file instead; - is standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write an SVG picture into this file instead; - is standard output.", valueName: "file"),
+        transform: PathArgument.path)
     var svg: String?
 
     @Option(help: ArgumentHelp("Columns of the chart; else the terminal's.", valueName: "columns"))

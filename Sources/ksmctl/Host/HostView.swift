@@ -6,7 +6,9 @@ import KSMPolicy
 
 /// Where the host is, for every command but `start` and `stop`.
 struct RootOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Take every path of the host under this folder.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp("Take every path of the host under this folder.", valueName: "folder"),
+        transform: PathArgument.path)
     var root = "/"
 
     var paths: HostPaths { HostPaths(root: root) }

@@ -23,7 +23,8 @@ struct MetricsCommand: HostCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Replace this file as a whole, readable for everybody, instead of printing.", valueName: "file"))
+            "Replace this file as a whole, readable for everybody, instead of printing.", valueName: "file"),
+        transform: PathArgument.path)
     var output: String?
 
     func execute() throws {

@@ -29,7 +29,12 @@ enum Output {
 
     /// Puts a new file, which everybody may read, in the place of one that the user named: a reader sees the old text or
     /// the new one, never a part.
+    ///
+    /// What is there and is no regular file stays, and is written to, as a shell's `>` does it: a device, a pipe, and
+    /// what a link names.
     static func replace(_ file: String, with text: String) throws {
+        var status = stat()
+        if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try write(text, to: file) }
         let slash = file.lastIndex(of: "/").map { file.index(after: $0) } ?? file.startIndex
         // Hidden, so that a program that reads all files of the folder leaves it alone.
         let aside = "\(file[..<slash]).\(file[slash...]).\(getpid())"

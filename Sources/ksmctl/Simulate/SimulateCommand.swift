@@ -35,10 +35,14 @@ struct SimulateCommand: HostCommand {
     @OptionGroup var host: RootOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(help: ArgumentHelp("The other configuration; its drop-ins are FILE.d/*.conf.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The other configuration; its drop-ins are FILE.d/*.conf.", valueName: "file"),
+        transform: PathArgument.path)
     var config: String
 
-    @Option(help: ArgumentHelp("A trace instead of the daemon's history; - is standard input.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A trace instead of the daemon's history; - is standard input.", valueName: "file"),
+        transform: PathArgument.path)
     var trace: String?
 
     @Flag(help: "Show every sample, not only those at which a decision changes.")
@@ -46,7 +50,8 @@ struct SimulateCommand: HostCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write an SVG picture into this file as well; - prints it instead of the text.", valueName: "file"))
+            "Write an SVG picture into this file as well; - prints it instead of the text.", valueName: "file"),
+        transform: PathArgument.path)
     var svg: String?
 
     func execute() throws {
