@@ -261,6 +261,33 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test func `Whoever may not open the lock believes that no daemon runs where its process is gone alone`() throws {
+        let host = FakeHost()
+        let pidFile = host.path("run/x.pid")
+        let denial = KernelFileError(.lock, host.paths.lock, errno: EACCES)
+        func found() throws -> RunningDaemon { try RunningDaemon.named(by: pidFile, host.paths, orElse: denial) }
+        #expect(throws: denial) { try found() }
+        // This one is there, and the tree's /proc does not show it.
+        host.write("\(getpid())\n", to: "run/x.pid")
+        #expect(throws: denial) { try found() }
+        // Beyond the greatest that Linux gives; see PID_MAX_LIMIT.
+        host.write("4194305\n", to: "run/x.pid")
+        #expect(try found() == .none)
+    }
+
+    @Test func `A state of another process is not that of the daemon that runs, and none is not known`() throws {
+        let host = FakeHost()
+        #expect(throws: KernelFileError(.read, host.paths.state, errno: ENOENT)) {
+            try StateRecord.read(host.paths, of: 17)
+        }
+        host.write("PID=16\n", to: "run/ksmtuned/state")
+        let failure = #expect(throws: KernelFileError.self) { try StateRecord.read(host.paths, of: 17) }
+        #expect(
+            failure?.description
+                == "cannot understand \(host.paths.state): it is of process 16, and the daemon that runs is process 17")
+        #expect(try StateRecord.read(host.paths, of: 16) == StateRecord(pid: 16))
+    }
+
     // MARK: What cannot be read
 
     @Test(arguments: [

@@ -113,15 +113,14 @@ extension DoctorFacts {
     ///
     /// - Parameter at: In seconds since 1970.
     mutating func publish(
-        _ policy: PolicyKind = .classic, _ action: Decision.Action = .scan, guests: Int = 2, at time: Int64 = 1000,
-        pid: Int32 = 4242
+        _ policy: PolicyKind = .classic, _ action: Decision.Action = .scan, guests: Int = 2, at time: Int64 = 1000
     ) {
         var decision = Decision(
             action: action, reason: action == .scan ? .shortage : .plenty, pagesToScan: 300, sleepMilliseconds: 10,
             memory: MemorySample(free: KiB(Self.gibibyte), committed: KiB(8 * Self.gibibyte)),
             total: KiB(16 * Self.gibibyte), threshold: KiB(3 * Self.gibibyte), previousPagesToScan: 0)
         decision.policy = policy
-        var state = StateRecord(pid: pid)
+        var state = StateRecord(pid: 4242)
         state.report = StateRecord.Report(
             decision, time: WallTime(seconds: time), pause: .seconds(60), guests: Int64(guests), saved: nil,
             sentence: decision.sentence)
@@ -412,7 +411,12 @@ extension DoctorFixture {
             on: { $0.hiddenOthers = 1 }),
 
         DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
-        DoctorFixture("decisions", .warn, "an earlier daemon's state", on: { $0.publish(pid: 4241) }),
+        DoctorFixture(
+            "decisions", .warn, "an earlier daemon's state",
+            on: {
+                $0.state = nil
+                $0.failures = [KernelFileError(.understand, $0.paths.state, errno: 0, detail: "it is of process 4241")]
+            }),
         DoctorFixture(
             "decisions", .fail, "three intervals late", on: { $0.now = WallTime(seconds: 1181) },
             off: { $0.now = WallTime(seconds: 1179) }),

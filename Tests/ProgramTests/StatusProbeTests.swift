@@ -55,6 +55,38 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test func `What a daemon that was killed decided is not that of the next one`() async throws {
+        let host = FakeHost()
+        let daemon = host.startDaemon(decision: try Self.decision())
+        host.write("4243\n", to: "var/run/ksmtune.pid")
+        let report = try Self.report(host, now: WallTime(seconds: 100_000))
+        #expect(report.daemon.pid == 4243)
+        #expect(report.decision == nil)
+        let note =
+            "what the daemon decided is not known: cannot understand \(host.paths.state): it is of process 4242, and the "
+            + "daemon that runs is process 4243"
+        #expect(report.notes == [note])
+        let metrics = try await Program.ksmctl.run(["metrics", host.rootOption])
+        #expect(metrics.output.contains("\nksmtuned_up 1\n"))
+        #expect(!metrics.output.contains("ksmtuned_decision"))
+        #expect(metrics.error == "ksmctl: \(note)\n")
+        let explained = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 100_000))
+        #expect(!explained.isFromDaemon)
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Where the state of a daemon that runs is missing, that it has not decided is not known`() throws {
+        let host = FakeHost()
+        let daemon = host.startDaemon()
+        #expect(try Self.report(host).notes == ["the daemon has not decided yet"])
+        host.remove("run/ksmtuned/state")
+        #expect(
+            try Self.report(host).notes == [
+                "what the daemon decided is not known: cannot read \(host.paths.state): No such file or directory"
+            ])
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func `Both limits hold where both are given`() throws {
         let host = FakeHost()
         let daemon = host.startDaemon(decision: try Self.decision())

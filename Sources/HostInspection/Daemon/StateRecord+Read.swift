@@ -1,15 +1,23 @@
+internal import Glibc
 package import HostKernel
 package import KSMPolicy
 
 extension StateRecord {
-    /// What the daemon of this host reports now.
+    /// What the daemon that runs on this host reports now.
     ///
-    /// - Returns: `nil` where there is no such file.
-    /// - Throws: ``KernelFileError`` where it cannot be read or understood.
-    package static func read(_ paths: HostPaths) throws(KernelFileError) -> StateRecord? {
-        guard let text = try HostFile.readText(paths.state) else { return nil }
+    /// - Parameter pid: Its own. One that was killed leaves its last report, which is not that of the next daemon.
+    /// - Throws: ``KernelFileError`` where the file is missing, cannot be read or understood, or is another daemon's.
+    package static func read(_ paths: HostPaths, of pid: Int32) throws(KernelFileError) -> StateRecord {
+        guard let text = try HostFile.readText(paths.state) else {
+            throw KernelFileError(.read, paths.state, errno: ENOENT)
+        }
         guard let record = StateRecord(parsing: text) else {
             throw KernelFileError(.understand, paths.state, errno: 0, detail: "it is no state of a ksmtuned")
+        }
+        guard record.pid == pid else {
+            throw KernelFileError(
+                .understand, paths.state, errno: 0,
+                detail: "it is of process \(record.pid), and the daemon that runs is process \(pid)")
         }
         return record
     }

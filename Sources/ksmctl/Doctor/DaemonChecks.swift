@@ -69,13 +69,13 @@ extension Check {
     // MARK: Its decisions
 
     static let decisions = Check("decisions", "Decisions") { check, facts in
-        guard case .running(let pid) = facts.daemon else { return check.skip("ksmtuned does not run") }
+        guard facts.isRunning else { return check.skip("ksmtuned does not run") }
         let source = facts.paths.state
-        guard let state = facts.state, state.pid == pid else {
+        guard let state = facts.state else {
             return check.warn(
                 "the daemon publishes none of its decisions",
                 remedy: "see journalctl -u ksmtuned for why it cannot write there"
-            ).seen(facts.state.map { "of process \($0.pid)" } ?? "it is not there, or cannot be read", in: source)
+            ).seen(facts.failures.first { $0.path == source }.map { "\($0)" } ?? "it is not there", in: source)
         }
         guard let last = state.report else {
             return check.skip("none yet; the first comes after KSM_MONITOR_INTERVAL=").seen(

@@ -23,7 +23,7 @@ struct HostView {
     let loaded: LoadedConfiguration
     private(set) var ksm: KSMSnapshot
     let daemon: RunningDaemon
-    /// What the running daemon published last; `nil` where none runs, or it published nothing yet.
+    /// What the running daemon published last; `nil` where none runs, or that is not known.
     private(set) var state: StateRecord?
     /// Why it is not known whether the daemon runs.
     let daemonFailure: KernelFileError?
@@ -53,7 +53,7 @@ struct HostView {
         }
         self.daemon = daemon
         daemonFailure = failure
-        if daemon != .none { readState() }
+        readState()
         lookAgainAtKnobs()
     }
 
@@ -73,8 +73,9 @@ struct HostView {
 
     /// With the time of its decision by the clock as it is now, whatever it was set to since.
     private mutating func readState() {
+        guard case .running(let pid) = daemon else { return }
         do throws(KernelFileError) {
-            state = try StateRecord.read(paths)
+            state = try StateRecord.read(paths, of: pid)
             stateFailure = nil
         } catch {
             state = nil

@@ -166,8 +166,7 @@ extension StatusReport {
         let ksm = host.ksm
         state = !ksm.isPresent ? "absent" : ksm.isScanning ? "scanning" : ksm.mode == 2 ? "unmerged" : "stopped"
         switch host.daemon {
-        case .running(let pid):
-            daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state?.pid == pid)
+        case .running(let pid): daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state != nil)
         case .none: daemon = Daemon(isRunning: host.daemonFailure == nil ? false : nil)
         }
         timeSeconds = now.secondsSince1970
