@@ -39,6 +39,70 @@ import Testing
         #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
     }
 
+    private func messages(_ host: FakeHost) -> [String] {
+        ConfigurationFiles(host.paths).load(total: nil).diagnostics.map { $0.description }
+    }
+
+    @Test(arguments: ["etc/ksmtuned.conf", "etc/ksmtuned.conf.d/50-x.conf"])
+    func `a link to nothing is an error, and one to /dev/null an empty file`(file: String) {
+        let host = FakeHost()
+        host.createFolder("etc/ksmtuned.conf.d")
+        host.link(file, to: host.path("nowhere"))
+        let path = host.path(file)
+        #expect(
+            messages(host) == [
+                "\(path):1:1: error: cannot read \(path): it is a link to a file that does not exist; make it a readable "
+                    + "file, or remove it"
+            ])
+        host.remove(file)
+        host.link(file, to: "/dev/null")
+        #expect(messages(host) == [])
+        host.remove(file)
+        host.link(file, to: "/dev/zero")
+        #expect(messages(host).map { $0.contains("it is not a regular file") } == [true])
+    }
+
+    @Test func `a drop-in whose name is no UTF-8 is not lost in silence`() throws {
+        let host = FakeHost()
+        host.createFolder("etc/ksmtuned.conf.d")
+        let name = Array(host.path("etc/ksmtuned.conf.d/50-caf").utf8) + [0xE9] + Array(".conf\0".utf8)
+        let descriptor = unsafe name.withUnsafeBytes { name in
+            unsafe open(name.baseAddress!.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o644)
+        }
+        try #require(descriptor >= 0)
+        close(descriptor)
+        let path = host.path("etc/ksmtuned.conf.d/50-caf\u{FFFD}.conf")
+        #expect(
+            messages(host) == [
+                "\(path):1:1: error: cannot read \(path): its name is not UTF-8; make it a readable file, or remove it"
+            ])
+    }
+
+    @Test(arguments: [
+        "PIDFILE=/run/ksmtuned/lock", "PIDFILE=/var/run/ksmtuned/lock", "PIDFILE=//run/./ksmtuned/state",
+        "PIDFILE=/var/lib/ksmtuned/history", "PIDFILE=/etc/ksmtuned.conf", "LOGFILE=/var/lib/ksmtuned/history",
+        "LOGFILE=/run/ksmtuned/state", "LOGFILE=/etc/ksmtuned.conf",
+    ])
+    func `a file that the daemon keeps something else in is neither its pid file nor its log`(line: String) {
+        let host = FakeHost()
+        host.write("\n\(line)\n", to: "etc/ksmtuned.conf")
+        #expect(
+            messages(host) == [
+                "\(host.path("etc/ksmtuned.conf")):2:1: error: \(line) is a file that ksmtuned keeps something else in; "
+                    + "name another file"
+            ])
+    }
+
+    @Test func `nor is the file that was named`() {
+        let host = FakeHost()
+        let path = host.path("own.conf")
+        host.write("LOGFILE=\(path)\nPIDFILE=/run/ksmtuned/pid\n", to: "own.conf")
+        #expect(
+            ConfigurationFiles(named: path).load(total: nil).diagnostics.map { $0.origin } == [
+                .file(path, line: 1, column: 1)
+            ])
+    }
+
     @Test func `an expression that regcomp does not take is an error at its place`() {
         let host = FakeHost()
         host.write("\nKSM_GUEST_PATTERN='a['\n", to: "etc/ksmtuned.conf")

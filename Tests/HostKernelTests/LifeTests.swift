@@ -42,10 +42,10 @@ import Testing
 
     @Test func `a reader never finds it empty, and another name of the old file keeps its text`() throws {
         let host = FakeHost()
-        host.write("old\n", to: "run/x.pid")
+        host.write("123456789\n", to: "run/x.pid")
         try FileManager.default.linkItem(atPath: host.path("run/x.pid"), toPath: host.path("run/other"))
         let file = try take(host)
-        #expect(host.read("run/other") == "old\n")
+        #expect(host.read("run/other") == "123456789\n")
         file.remove()
     }
 
@@ -58,6 +58,29 @@ import Testing
         #expect(failure.description.hasSuffix("a link is in its place, which is no file of ksmtuned"))
         #expect(host.read("etc/shadow") == "precious\n")
         #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
+    }
+
+    @Test(arguments: ["root:x:0:0\n", "12 a\n", "\0", "PID=12\n"])
+    func `a file that holds more than a pid is somebody's, and stays`(text: String) throws {
+        let host = FakeHost()
+        host.write(text, to: "run/x.pid")
+        let error = #expect(throws: PIDFile.Refusal.self) { _ = try take(host) }
+        guard case .failed(let failure) = error else { throw TestFailure() }
+        #expect(
+            failure.description
+                == "cannot create \(host.path("run/x.pid")): the file that is there holds more than a pid, so it is not "
+                + "ksmtuned's: name another one by PIDFILE=, or remove it")
+        #expect(host.read("run/x.pid") == text)
+        #expect(try host.entries("run") == ["ksmtuned", "x.pid"])
+    }
+
+    @Test(arguments: ["", "\n", " 123456789 \n", "123456789\t\n"])
+    func `an empty file and blanks around a pid are no obstacle`(text: String) throws {
+        let host = FakeHost()
+        host.write(text, to: "run/x.pid")
+        let file = try take(host)
+        #expect(host.read("run/x.pid") == "\(getpid())\n")
+        file.remove()
     }
 
     @Test func `a pipe in its place is an error, and so is a folder that is missing`() throws {

@@ -313,7 +313,7 @@ import Testing
 
     @Test func `A pid file that a daemon left behind is no obstacle`() async throws {
         let host = FakeHost()
-        host.write("1\nnonsense that is longer than a pid", to: "var/run/ksmtune.pid")
+        host.write("1\n 123456789 \n\n", to: "var/run/ksmtune.pid")
         let daemon = try await RunningDaemon(host)
         #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
         #expect(try await daemon.end() == 0)

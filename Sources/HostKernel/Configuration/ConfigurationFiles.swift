@@ -56,7 +56,7 @@ package struct ConfigurationFiles: Sendable {
         var size = 0
         for path in paths {
             do throws(KernelFileError) {
-                if let text = try HostFile.readText(path) {
+                if let text = try Self.text(of: path, mustExist: isNamed && path == file) {
                     size += text.count
                     guard size <= ConfigurationBounds.text else {
                         diagnostics.append(
@@ -67,8 +67,6 @@ package struct ConfigurationFiles: Sendable {
                         break
                     }
                     parser.read(text, from: path)
-                } else if isNamed && path == file {
-                    throw KernelFileError(.read, path, errno: ENOENT)
                 }
             } catch {
                 mayPass = mayPass || error.mayPass
@@ -90,11 +88,37 @@ package struct ConfigurationFiles: Sendable {
         }
         let configuration = Configuration(values, total: total, diagnostics: &diagnostics)
         Self.checkPattern(configuration, values, &diagnostics)
+        checkPaths(values, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
         return LoadedConfiguration(
             configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths),
             mayPass: mayPass)
     }
+
+    /// Reads one file.
+    ///
+    /// - Returns: `nil` where there is none. A link to `/dev/null` is an empty one, as systemd has it of its own files: it
+    ///   masks one of that name that a package brings.
+    /// - Throws: ``KernelFileError`` where there is one that cannot be opened: settings must not be lost in silence.
+    private static func text(of path: String, mustExist: Bool) throws(KernelFileError) -> [UInt8]? {
+        var status = stat()
+        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == nullDevice {
+            return []
+        }
+        if let text = try HostFile.readText(path) { return text }
+        if mustExist { throw KernelFileError(.read, path, errno: ENOENT) }
+        if unsafe lstat(path, &status) == 0 {
+            throw KernelFileError(.read, path, errno: 0, detail: "it is a link to a file that does not exist")
+        }
+        // The listing puts this character in the place of bytes that are no UTF-8, so that no such file can be opened.
+        if path.unicodeScalars.contains("\u{FFFD}") {
+            throw KernelFileError(.read, path, errno: 0, detail: "its name is not UTF-8")
+        }
+        return nil
+    }
+
+    /// `/dev/null`: major number 1, minor number 3; see null(4).
+    private static let nullDevice: dev_t = 1 << 8 | 3
 
     /// As somebody would meet them who reads the files from the first line to the last.
     private static func inOrder(_ diagnostics: [Diagnostic], of paths: [String]) -> [Diagnostic] {
@@ -124,6 +148,27 @@ package struct ConfigurationFiles: Sendable {
                     "\(Setting.guestPattern.name)=\(pattern.quotable) \(what): \(error.reason)",
                     hint: error.isTooCostly ? "write it without" : "see regex(7)"))
         }
+    }
+
+    /// A file that the daemon writes or reads itself would be replaced and removed as its pid file, or grow by lines of a
+    /// log that are no part of it.
+    private func checkPaths(_ values: SettingValues, _ diagnostics: inout [Diagnostic]) {
+        let host = HostPaths()
+        let own = [host.lock, host.state, host.history, host.configuration, file].map { Self.resolved($0) }
+        for setting in [Setting.pidFile, .logFile] where own.contains(Self.resolved(values[setting].text)) {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: values[setting].origin,
+                    "\(setting.name)=\(values[setting].shown) is a file that ksmtuned keeps something else in",
+                    hint: "name another file"))
+        }
+    }
+
+    /// A path without what does not tell one file from another: `/var/run` is a link to `/run`.
+    private static func resolved(_ path: String) -> [Substring] {
+        var names = path.split(separator: "/").filter { $0 != "." }
+        if names.starts(with: ["var", "run"]) { names.removeFirst() }
+        return names
     }
 
     private static func checkArithmetic(

@@ -64,7 +64,8 @@ package struct PIDFile: ~Copyable {
         return pid
     }
 
-    /// - Throws: ``KernelFileError`` where something else than a file is in its place: it may be somebody's.
+    /// - Throws: ``KernelFileError`` where something else than a file with a pid is in its place: it may be somebody's, and
+    ///   would be replaced now and removed at the end.
     private static func requireFree(_ path: String) throws(KernelFileError) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else {
@@ -74,6 +75,13 @@ package struct PIDFile: ~Copyable {
         guard status.st_mode & S_IFMT == S_IFREG else {
             let what = status.st_mode & S_IFMT == S_IFLNK ? "a link is in its place" : "something else is in its place"
             throw KernelFileError(.create, path, errno: 0, detail: what + ", which is no file of ksmtuned")
+        }
+        let text = try HostFile.readText(path) ?? []
+        guard text.allSatisfy({ $0.isDigit || $0.isBlank || $0 == UInt8(ascii: "\n") }) else {
+            throw KernelFileError(
+                .create, path, errno: 0,
+                detail: "the file that is there holds more than a pid, so it is not ksmtuned's: name another one by "
+                    + "PIDFILE=, or remove it")
         }
     }
 
