@@ -22,6 +22,11 @@ import Testing
         #expect(times(ClockRepair.repaired(records)) == [1000, 1060, 1120, 1180].map { $0 + step })
     }
 
+    @Test func `Where the kernel does not say which boot it is, one may be another`() {
+        let records = [record(1000, 100, boot: 0), record(90_000, 160, boot: 0)]
+        #expect(times(ClockRepair.repaired(records)) == [1000, 90_000])
+    }
+
     @Test func `There and back`() {
         let records = [record(1000, 100), record(1060 + Self.day, 160), record(1120, 220)]
         #expect(times(ClockRepair.repaired(records)) == [1000, 1060, 1120])

@@ -57,15 +57,22 @@ import Testing
         #expect(record == Self.full)
     }
 
-    @Test func `extremes and negative numbers are kept`() throws {
+    @Test func `extremes and a negative profit are kept`() throws {
         var record = Self.full
-        record.time = WallTime(microseconds: .min)
-        record.memory = MemorySample(free: KiB(.max), committed: KiB(.min))
+        record.time = WallTime(microseconds: .max)
+        record.memory = MemorySample(free: KiB(.max), committed: .zero)
         record.profit = Bytes(.min)
         record.counters?.scanned = Pages(.max)
         let read = try #require(Self.read(HistoryFormat.bytes(record, sequence: .max)))
         #expect(read.record == record)
         #expect(read.sequence == .max)
+    }
+
+    @Test(arguments: stride(from: 8, to: 176, by: 8).filter { $0 != 64 })
+    func `a record with a number below 0 where there is none is damaged`(offset: Int) {
+        var bytes = HistoryFormat.bytes(Self.full, sequence: 1)
+        bytes[offset + 7] = 0x80
+        #expect(Self.read(Self.sealed(bytes)) == nil)
     }
 
     @Test func `what is not known is not zero`() throws {

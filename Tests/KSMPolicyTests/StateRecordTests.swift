@@ -129,6 +129,22 @@ import Testing
         #expect(state == expected)
     }
 
+    @Test(arguments: ["TIME_USEC", "TOTAL_KIB", "THRESHOLD_KIB", "FREE_KIB", "COMMITTED_KIB"])
+    func `A decision with a number below 0 is none`(name: String) throws {
+        var state = StateRecord(pid: 1)
+        state.report = report(decision)
+        let text = lines(state).map { $0.hasPrefix("\(name)=") ? "\(name)=-1\n" : "\($0)\n" }.joined()
+        #expect(try #require(StateRecord(parsing: Array(text.utf8))).report == nil)
+    }
+
+    @Test func `A number below 0 beside the decision is left out`() throws {
+        var state = StateRecord(pid: 1)
+        state.report = report(decision)
+        let text = lines(state).map { $0.hasPrefix("SAVED_KIB=") ? "SAVED_KIB=-1\n" : "\($0)\n" }.joined()
+        state.report?.saved = nil
+        #expect(StateRecord(parsing: Array(text.utf8)) == state)
+    }
+
     @Test func `The time since boot stands beside the wall time`() {
         var state = StateRecord(pid: 1)
         state.report = report(decision)

@@ -10,10 +10,12 @@ import Testing
 /// A wall clock that is set by a day, before or after what was decided and recorded.
 @Suite struct ClockTests {
     private static let day: Int64 = 86_400
+    private static let boot = "00000000-0000-0002-0000-000000000000\n"
 
     /// A host whose daemon decided 100 seconds ago, by a clock that was a day wrong.
     private static func host(wrongBy seconds: Int64) throws -> (host: FakeHost, daemon: FakeDaemon) {
         let host = FakeHost()
+        host.write(boot, to: "proc/sys/kernel/random/boot_id")
         host.setKSM(["run": 1, "pages_to_scan": 300, "sleep_millisecs": 10])
         let policy = try ClassicPolicy(Configuration(), total: KiB(1 << 24))
         let decision = policy.decide(MemorySample(free: KiB(1 << 20), committed: .zero), previous: 0)
@@ -52,6 +54,7 @@ import Testing
     /// A decision a minute up to now, by a clock that was set by a day in their middle.
     private static func history(step: Int64) -> FakeHost {
         let host = FakeHost()
+        host.write(boot, to: "proc/sys/kernel/random/boot_id")
         let (now, uptime) = (HostClock.wallTime, HostClock.uptime)
         var records: [HistoryRecord] = []
         for index in 0..<20 {
@@ -59,7 +62,7 @@ import Testing
             let isBefore = index < 10
             var record = HistoryRecord.made(at: 0, .scan, .shortage, pages: 300, cpu: Int64(index) * 6000)
             record.time = now - ago + .seconds(isBefore ? 0 : step)
-            record.bootTime = BootTime(uptime: uptime - ago, boot: 0)
+            record.bootTime = BootTime(uptime: uptime - ago, boot: HostClock.boot(host.paths))
             records.append(record)
         }
         host.writeHistory(records)

@@ -178,7 +178,8 @@ private struct Reader: StepObserver {
             return record
         }
         host.writeHistory(records)
-        #expect(try HistoryReader.read(host.paths.history) == records)
+        // Of what is below 0, as no daemon wrote it, each record counts as damaged.
+        #expect(try HistoryReader.read(host.paths.history) == records.filter { $0.guests >= 0 })
     }
 }
 

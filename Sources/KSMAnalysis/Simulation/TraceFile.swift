@@ -10,7 +10,8 @@ package import KSMPolicy
 ///
 /// The columns may stand in any order, and only those three are needed; see ``Column``. An empty field is a value that
 /// is not known. Lines that begin with `#` and empty lines do not count, nor do blanks and quotes around a field, nor
-/// columns of other names. Times rise from line to line; where they begin does not matter.
+/// columns of other names. Times rise from line to line; where one falls, the clock was set back, which ``Timeline``
+/// takes for a gap. Where they begin does not matter.
 package enum TraceFile {
     /// In the order in which they are written.
     package enum Column: String, CaseIterable, Sendable {

@@ -231,11 +231,9 @@ private struct TraceParser {
 
     private mutating func readTime(_ field: Field, into record: inout HistoryRecord) {
         guard let time = decimal(field, .time, places: 6, unit: "seconds") else { return }
-        if let lastTime, time <= lastTime {
-            fail(
-                field,
-                "time_seconds does not rise: the sample before is \(time == lastTime ? "of the same time" : "later")",
-                "sort the lines by time, each time once")
+        // A step back is that of a clock, as at a reboot; see ``Timeline``.
+        if time == lastTime {
+            fail(field, "time_seconds does not rise: the sample before is of the same time", "write each time once")
         }
         record.time = WallTime(microseconds: time)
     }

@@ -117,6 +117,8 @@ package enum HistoryFormat {
             let reason = Decision.Reason(code: bytes[178])
         else { return nil }
         func get(_ offset: Int) -> Int64 { Int64(bitPattern: number(bytes, offset)) }
+        // Of all numbers only the profit can be negative, whatever the checksum says.
+        for offset in stride(from: 8, to: 176, by: 8) where offset != 64 && get(offset) < 0 { return nil }
         var record = HistoryRecord(
             time: WallTime(microseconds: get(8)), memory: MemorySample(free: KiB(get(24)), committed: KiB(get(32))),
             total: KiB(get(16)),

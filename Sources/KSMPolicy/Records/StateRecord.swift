@@ -288,32 +288,32 @@ extension StateRecord {
     }
 
     private static func tally(_ values: Values) -> Tally? {
-        guard let scans = values[.scanDecisions], let stops = values[.stopDecisions] else { return nil }
+        guard let scans = values.count(.scanDecisions), let stops = values.count(.stopDecisions) else { return nil }
         var tally = Tally()
         tally.scanDecisions = scans
         tally.stopDecisions = stops
-        tally.pressureEvents = values[.pressureEvents] ?? 0
-        tally.foreignWrites = values[.foreignWrites] ?? 0
-        tally.failedWrites = values[.failedWrites] ?? 0
+        tally.pressureEvents = values.count(.pressureEvents) ?? 0
+        tally.foreignWrites = values.count(.foreignWrites) ?? 0
+        tally.failedWrites = values.count(.failedWrites) ?? 0
         return tally
     }
 
     private static func report(_ values: Values) -> Report? {
-        guard let time = values[.time], let action = values.word(.action).flatMap({ Decision.Action(word: $0) }),
+        guard let time = values.count(.time), let action = values.word(.action).flatMap({ Decision.Action(word: $0) }),
             let reason = values.word(.reason).flatMap({ Decision.Reason(word: $0) }),
-            let total = values[.total], let threshold = values[.threshold], let free = values[.free],
-            let committed = values[.committed]
+            let total = values.count(.total), let threshold = values.count(.threshold), let free = values.count(.free),
+            let committed = values.count(.committed)
         else { return nil }
         var decision = Decision(
-            action: action, reason: reason, pagesToScan: values[.pagesToScan] ?? 0,
-            sleepMilliseconds: values[.sleep] ?? 0,
+            action: action, reason: reason, pagesToScan: values.count(.pagesToScan) ?? 0,
+            sleepMilliseconds: values.count(.sleep) ?? 0,
             memory: MemorySample(free: KiB(free), committed: KiB(committed)), total: KiB(total),
-            threshold: KiB(threshold), previousPagesToScan: values[.previousPagesToScan] ?? 0)
+            threshold: KiB(threshold), previousPagesToScan: values.count(.previousPagesToScan) ?? 0)
         decision.policy = PolicyKind.allCases.first { $0.word == values.word(.policy) } ?? .classic
-        if let unscanned = values[.unscanned], let changed = values[.changed] {
+        if let unscanned = values.count(.unscanned), let changed = values.count(.changed) {
             var scan = ScanReport(unscanned: KiB(unscanned), changed: KiB(changed))
-            scan.pass = Int(clamping: values[.pass] ?? 0)
-            scan.cpuShare = values[.cpuShare].map { Double($0) / 1000 }
+            scan.pass = Int(clamping: values.count(.pass) ?? 0)
+            scan.cpuShare = values.count(.cpuShare).map { Double($0) / 1000 }
             decision.scan = scan
         }
         decision.advisor = order(values, OrderKeys.given)
@@ -326,13 +326,13 @@ extension StateRecord {
         return Report(
             decision, time: WallTime(microseconds: time), bootTime: bootTime,
             pause: values.span(.pause),
-            guests: values[.guests] ?? 0, saved: values[.saved].map { KiB($0) },
+            guests: values.count(.guests) ?? 0, saved: values.count(.saved).map { KiB($0) },
             sentence: values.word(.sentence) ?? decision.sentence)
     }
 
     private static func order(_ values: Values, _ keys: OrderKeys) -> AdvisorPolicy.Order? {
-        guard let scanTime = values[keys.scanTime], let cpuMaximum = values[keys.cpuMaximum],
-            let pagesMinimum = values[keys.pagesMinimum], let pagesMaximum = values[keys.pagesMaximum]
+        guard let scanTime = values.count(keys.scanTime), let cpuMaximum = values.count(keys.cpuMaximum),
+            let pagesMinimum = values.count(keys.pagesMinimum), let pagesMaximum = values.count(keys.pagesMaximum)
         else { return nil }
         return AdvisorPolicy.Order(
             scanTime: .seconds(scanTime), cpuMaximumPercent: cpuMaximum, pagesMinimum: pagesMinimum,
@@ -352,6 +352,9 @@ extension StateRecord {
         func word(_ key: Key) -> String? { words[key.rawValue] }
 
         subscript(_ key: Key) -> Int64? { words[key.rawValue].flatMap { Int64($0) } }
+
+        /// - Returns: `nil` for a number below 0, which none of the daemon's is.
+        func count(_ key: Key) -> Int64? { self[key].flatMap { $0 < 0 ? nil : $0 } }
 
         /// - Returns: `nil` for a number of microseconds that is no span of 0 up to for ever.
         func span(_ key: Key) -> Duration? {

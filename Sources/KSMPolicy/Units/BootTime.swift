@@ -11,9 +11,9 @@ package struct BootTime: Equatable, Sendable {
         self.boot = boot
     }
 
-    /// How long before `later` it was; `nil` where that was another boot.
+    /// How long before `later` it was; `nil` where that was another boot, or may have been.
     package func age(at later: BootTime) -> Duration? {
-        guard boot == later.boot, uptime <= later.uptime else { return nil }
+        guard boot != 0, boot == later.boot, uptime <= later.uptime else { return nil }
         return later.uptime - uptime
     }
 }

@@ -26,10 +26,12 @@ struct HistoryRange: ParsableArguments {
                 "--since \(LocalTime.text(first)) is later than --until \(LocalTime.text(last)): exchange them", .data)
         }
         let chosen = rows.filter { $0.time >= first && $0.time <= last }
-        if chosen.isEmpty, let oldest = rows.first, let newest = rows.last {
+        // A clock that was set back at a reboot gives the last one an earlier time than the first.
+        let times = rows.map { $0.time }
+        if chosen.isEmpty, let earliest = times.min(), let latest = times.max() {
             Output.warn(
-                "no decision in that time: \(paths.history) has \(rows.count), from \(LocalTime.text(oldest.time)) to "
-                    + LocalTime.text(newest.time))
+                "no decision in that time: \(paths.history) has \(rows.count), from \(LocalTime.text(earliest)) to "
+                    + LocalTime.text(latest))
         }
         return chosen
     }

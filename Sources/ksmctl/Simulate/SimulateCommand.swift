@@ -15,7 +15,7 @@ struct SimulateCommand: HostCommand {
             The samples are those of the daemon's history, or of a trace. A trace is CSV, by hand or by ksmctl history \
             --csv. Its first line names its columns, in any order; lines that begin with # do not count:
 
-              time_seconds   since 1970 or since the start of the trace, rising
+              time_seconds   since 1970 or since the start of the trace, rising; a step back is a gap
               free_kib       MemFree + Buffers + Cached
               committed_kib  what the guests hold together
 
