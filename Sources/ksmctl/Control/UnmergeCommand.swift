@@ -14,7 +14,8 @@ struct UnmergeCommand: HostCommand {
             that, it is refused, since processes would be killed. A daemon that runs goes on by its rule, and merges \
             again when that says so: stop it first.
 
-            Exit status: 0 where nothing is merged at the end, 1 where it was refused or failed, 77 without permission.
+            Exit status: 0 where nothing is merged at the end, 1 where something is, or it was refused or failed, 77 \
+            without permission.
             """)
 
     @OptionGroup var host: RootOptions
@@ -42,7 +43,9 @@ struct UnmergeCommand: HostCommand {
         if view.daemon != .none {
             Output.warn("the daemon runs and may merge again: systemctl stop ksmtuned keeps it from that")
         }
-        try unmerge(saved, kernel).print(output)
+        let report = try unmerge(saved, kernel)
+        try report.print(output)
+        if report.leftBytes > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 
     /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
