@@ -148,6 +148,24 @@ private let midnight: Int64 = 1_795_219_200
                 == "ksmctl: --since 2026-11-21 10:10:00 is later than --until 2026-11-21 10:09:00: exchange them\n")
     }
 
+    @Test func `where a reboot set the clock back, the range is told by its ends, and what is printed can be replayed`()
+        async throws
+    {
+        var records = Self.records
+        for index in 3..<6 { records[index].time = records[index].time + .seconds(-3600) }
+        let host = Self.host(records)
+        let none = try await Self.history(host, ["--until", "2026-11-20"])
+        #expect(none.error.hasSuffix(" has 6, from 2026-11-21 09:11:15 to 2026-11-21 10:10:15\n"))
+        host.write(try await Self.history(host, ["--csv"]).output, to: "trace.csv")
+        host.write("KSM_THRES_COEF=30\n", to: "new.conf")
+        let replayed = try await Program.ksmctl.run([
+            "simulate", "--config", host.path("new.conf"), "--trace", host.path("trace.csv"), host.rootOption,
+        ])
+        #expect(replayed.error == "")
+        #expect(replayed.status == 0)
+        #expect(replayed.output.contains("Note: a gap without samples"))
+    }
+
     // MARK: Without a history
 
     @Test(arguments: [["history"], ["history", "--json"], ["history", "--csv"], ["plot"], ["plot", "--svg=-"]])
