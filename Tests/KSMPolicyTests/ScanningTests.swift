@@ -564,6 +564,9 @@ import Testing
         run.step { $0.scanned += Pages(visited) }
         let pause = run.scan.pause(run.settings, run.learned.ledger)
         #expect(abs(pause / .milliseconds(1) - Double(milliseconds)) < 1)
+        // It comes to new memory as well.
+        run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(1_000_000 * 4))])
+        #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
     }
 
     @Test(arguments: [(8000, 0, 1000), (8000, 8000, 2000), (1_000_000, 0, 21_375)] as [(Int64, Int64, Int64)])

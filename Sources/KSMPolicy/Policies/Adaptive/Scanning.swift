@@ -59,7 +59,7 @@ extension AdaptivePolicy {
             if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
             learned.ledger.beginPass()
             // After pages that were only passed over a batch is long, and these will be compared.
-            let most = Self.mostOfBatch(sample, settings, learned.ledger)
+            let most = Self.mostOfBatch(sample.counters, settings, learned.ledger)
             learned.throttle.begin(
                 share: share(at: sample.now, host, settings),
                 most: kind == .look ? min(Parameters.firstBatchOfLook, most) : most)
@@ -94,9 +94,10 @@ extension AdaptivePolicy {
             // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
             let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
             guard isShort else { return max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) }
-            let left = Double((last.counters.seen - meter.visitedAtMost).nonNegative.count)
             guard pagesPerSecond > 0 else { return settings.burstStep }
-            return min(settings.burstStep, max(Duration(rounding: left / pagesPerSecond), Parameters.leastStep))
+            let left = (Self.pagesOfPass(last.counters, settings, ledger) - meter.visitedAtMost).nonNegative
+            let untilEnd = Duration(rounding: Double(left.count) / pagesPerSecond)
+            return min(settings.burstStep, max(untilEnd, Parameters.leastStep))
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -170,14 +171,21 @@ extension AdaptivePolicy {
             pagesPerSecond = elapsed > .zero ? visited / elapsed.seconds : 0
             learned.throttle.adjust(
                 share: share(at: sample.now, host, settings), elapsed: elapsed, used: used, waited: waited,
-                most: Self.mostOfBatch(sample, settings, learned.ledger))
+                most: Self.mostOfBatch(sample.counters, settings, learned.ledger))
+        }
+
+        /// Pages that a pass comes to: all that KSM knows, and what is new.
+        private static func pagesOfPass(
+            _ counters: ScanCounters, _ settings: Settings, _ ledger: GuestLedger
+        ) -> Pages {
+            counters.seen + settings.pages(ledger.unscanned)
         }
 
         /// Pages of a batch, at most.
-        private static func mostOfBatch(_ sample: AdaptiveSample, _ settings: Settings, _ ledger: GuestLedger) -> Pages
-        {
-            let known = sample.counters.seen + settings.pages(ledger.unscanned)
-            return Pages(known.count / Parameters.batchesOfPass)
+        private static func mostOfBatch(
+            _ counters: ScanCounters, _ settings: Settings, _ ledger: GuestLedger
+        ) -> Pages {
+            Pages(pagesOfPass(counters, settings, ledger).count / Parameters.batchesOfPass)
         }
 
         // MARK: The end of a pass
