@@ -40,12 +40,13 @@ def tree(tmp_path):
         put(f'proc/{pid}/status', f'Name:\tqemu\nTgid:\t{pid}\n')
         put(f'proc/{pid}/cmdline', f'qemu-system-x86_64\0-name\0guest={name}\0')
         put(f'proc/{pid}/ksm_stat', 'ksm_rmap_items 10\nksm_zero_pages 2\nksm_merging_pages 3\nksm_process_profit -5\n')
-    put('proc/12/comm', 'ksmtuned\n')
-    put('run/ksmtuned/state', "PID=12\nTIME_USEC=1000000\nINTERVAL_USEC=60000000\nPOLICY=classic\nACTION=scan\n"
+    # This process holds the lock, so it is the daemon.
+    put(f'proc/{os.getpid()}/comm', 'ksmtuned\n')
+    put('run/ksmtuned/state', f"PID={os.getpid()}\nTIME_USEC=1000000\nINTERVAL_USEC=60000000\nPOLICY=classic\nACTION=scan\n"
         "REASON=shortage\nSENTENCE='x'\nTOTAL_KIB=16777216\nTHRESHOLD_KIB=3145728\nFREE_KIB=1048576\n"
         'COMMITTED_KIB=15728640\nGUESTS=2\nPREVIOUS_PAGES_TO_SCAN=0\nPAGES_TO_SCAN=300\nSLEEP_MILLISECS=10\n'
         'SCAN_DECISIONS=7\nSTOP_DECISIONS=5\nPRESSURE_EVENTS=1\nFOREIGN_WRITES=2\nFAILED_WRITES=3\n')
-    put('var/run/ksmtune.pid', '12\n')
+    put('var/run/ksmtune.pid', f'{os.getpid()}\n')
     return tmp_path
 
 
