@@ -272,6 +272,9 @@ import Testing
     {
         let guest = try guest(Self.qemu + "-m 10G " + line, resident: 7)
         #expect(guest.monitorOverhead == KiB((70 + 8 * cpus + 20) * 1024))
+        // Of what is not known by its command line, too.
+        let other = try self.guest("firecracker", comm: "firecracker", resident: 1)
+        #expect(other.vcpus == nil && other.monitorOverhead == KiB((70 + 8 + 2) * 1024))
     }
 
     @Test func `a group that several guests share is too small for their sum`() throws {

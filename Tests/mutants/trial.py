@@ -52,8 +52,7 @@ class Trials:
     def reached(self, suite: str, cpu_seconds: int = 600) -> tuple[bool, set[int], str]:
         """Which places a suite reaches, and whether it passes without a mutant."""
         verdict, folder, output = self.run(-1, [suite], f'reach-{suite}', cpu_seconds, 900)
-        file = folder / 'reached'
-        numbers = {int(line) for line in file.read_text().split()} if file.exists() else set()
+        numbers = {int(file.name) for file in (folder / 'reached').iterdir()}
         shutil.rmtree(folder, ignore_errors=True)
         return verdict == 'survived', numbers, output
 
@@ -69,6 +68,7 @@ class Trials:
         folder = self.runs / name
         shutil.rmtree(folder, ignore_errors=True)
         (folder / 'tmp').mkdir(parents=True)
+        (folder / 'reached').mkdir()
         (folder / 'mutant').write_text(f'{number}\n')
         pattern = '^(' + '|'.join(re.escape(suite) for suite in suites) + ')[/(]'
         command = [*namespaces(), 'sh', '-c', INSIDE, 'sh', str(folder), str(self.bundle)]
