@@ -47,6 +47,18 @@ private struct Notices: StepObserver {
         #expect(notices.all.isEmpty)
     }
 
+    @Test func `what guests hold is told with each decision`() throws {
+        startGuest()
+        startGuest(101, mebibytes: 256)
+        var tuner = try tuner()
+        var notices = Notices()
+        for second: Int64 in 0..<3 {
+            let step = tuner.step(at: Instant(nanoseconds: second * Self.second), &notices)
+            #expect(step?.decision.memory.committed == KiB(768 * 1024))
+            #expect(step?.guests == 2)
+        }
+    }
+
     @Test func `of a pace only what changes is written, since each write to the sleep wakes ksmd`() throws {
         // So large that an eighth of its pages is no bound.
         startGuest(mebibytes: 8192)
