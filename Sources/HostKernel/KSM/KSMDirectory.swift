@@ -51,29 +51,27 @@ package struct KSMDirectory: KSMControl {
     }
 
     package func write(_ text: String, to file: KSMFile) throws(KernelFileError) {
-        let write = { [path = path(file)] () throws(KernelFileError) in try HostFile.write(text + "\n", to: path) }
         // What begins a scan finds ksmd asleep, and most other files have no lock.
-        guard file == .run, text != "1" else { return try write() }
-        try beside(write)
+        let hasMoved = file == .run && text != "1" && moveToKsmd()
+        defer { if hasMoved { linux_move_back() } }
+        try HostFile.write(text + "\n", to: path(file))
     }
 
     package func beginWriting(run value: Int64) throws(KernelFileError) -> ChildWrite? {
-        try beside { [path = path(.run)] () throws(KernelFileError) in try ChildWrite("\(value)\n", to: path) }
+        let hasMoved = moveToKsmd()
+        defer { if hasMoved { linux_move_back() } }
+        return try ChildWrite("\(value)\n", to: path(.run))
     }
 
-    /// Writes what has to wait for ksmd's batch, from the processor that ksmd runs on.
+    /// Moves to the processor that ksmd runs on, before a write that has to wait for its batch.
     ///
     /// ksmd holds a lock for as long as a batch lasts. The kernel has whoever waits for a lock spin while its owner runs,
     /// in the hope that it is soon done (`mutex_spin_on_owner` in kernel/locking/mutex.c), so each stop would take
     /// another processor for the rest of a batch. On the same one the owner does not run while the waiter does, so the
     /// waiter sleeps.
-    private func beside<Result>(
-        _ write: () throws(KernelFileError) -> Result
-    ) throws(KernelFileError) -> Result {
-        guard let processor = try? thread?.find(at: Waiter.now)?.processorWhileReady(), linux_move_to(processor) == 0
-        else { return try write() }
-        defer { linux_move_back() }
-        return try write()
+    private func moveToKsmd() -> Bool {
+        guard let processor = try? thread?.find(at: Waiter.now)?.processorWhileReady() else { return false }
+        return linux_move_to(processor) == 0
     }
 
     package func readKsmd() throws(KernelFileError) -> KsmdState? {

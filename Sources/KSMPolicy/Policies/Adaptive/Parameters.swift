@@ -149,7 +149,7 @@ extension AdaptivePolicy {
         /// Bounds of a batch. The lower one keeps a pass going. The upper one keeps a write to `run` from waiting for
         /// longer than a second where a batch that was to be hashed is compared.
         static let batchPages = 16.0...200_000
-        /// A scan ends with a batch, and what is left of it then is in vain: it is at most this part of all pages.
+        /// A pass has so many batches at least: a scan ends with one, and what is left of it then is in vain.
         static let batchesOfPass: Int64 = 8
         /// The shortest sleep behind a batch, in milliseconds: without one ksmd would never let go of its CPU.
         static let leastSleepMilliseconds = 1.0
