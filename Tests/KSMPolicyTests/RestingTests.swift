@@ -134,9 +134,9 @@ import Testing
     }
 
     @Test func `it waits for more while that pays more, with its eyes on guests that fill their memory`() {
-        // 1400 MiB, of which a seventh is worth a CPU: for 12 s twice that has to have waited for 3.4 s. What comes at
-        // 420 MiB/s has come in less, and at 395 not.
-        for (growth, isWait) in [(Int64(420), true), (395, false)] {
+        // 1400 MiB, of which a sixth is worth a CPU: for 12 s twice that has to have waited for 4 s. What comes at 355 MiB/s
+        // has come in less, and at 345 not.
+        for (growth, isWait) in [(Int64(355), true), (345, false)] {
             var (resting, learned) = (Resting(needsCounters: false), Self.learned(new: 1400))
             let next = resting.next(Self.sample(at: 1000), Self.growing(by: growth), Self.settings, &learned)
             #expect(next == (isWait ? .wait : .scan(.burst)))
@@ -227,11 +227,12 @@ import Testing
 
     /// What comes of guests' activity at the second look at it, a minute after the first.
     private static func afterActivity(
-        _ activity: GuestActivity, saved: Int64 = 0, looked: Double = 1, lookCost: Duration = .zero
+        _ activity: GuestActivity, saved: Int64 = 0, known: Int64 = 1000, looked: Double = 1,
+        lookCost: Duration = .zero
     ) -> String {
         var counters = ScanCounters()
         counters.sharing = Pages(saved)
-        counters.unshared = 1000
+        counters.unshared = Pages(known)
         var (resting, learned) = (Resting(needsCounters: false), learned())
         var pass = Self.pass(left: 0)
         pass.looked = looked
@@ -253,6 +254,15 @@ import Testing
     ) {
         let outcome = Self.afterActivity(
             GuestActivity(busiest: busiest, brokenMerges: Pages(broken)), looked: looked)
+        #expect(outcome == (isLook ? Self.scan(.look) : Self.rest))
+    }
+
+    // At 6 us for each of them a pass over 40,000 pages is worth a minute of what a look may cost.
+    @Test(arguments: [(0, 40_000, true), (0, 41_000, false), (0.001, 41_000, true)] as [(Double, Int64, Bool)])
+    func `what was passed over is looked at once that is paid for, or guests do anything`(
+        busiest: Double, pages: Int64, isLook: Bool
+    ) {
+        let outcome = Self.afterActivity(GuestActivity(busiest: busiest), known: pages, looked: 0.8)
         #expect(outcome == (isLook ? Self.scan(.look) : Self.rest))
     }
 

@@ -178,9 +178,11 @@ extension AdaptivePolicy {
         var isDoubtful: Bool { (lastPass?.looked ?? 1) < Parameters.wholeShare }
 
         /// Whether a look keeps within what looks in vain may cost.
-        func isLookDue(at now: Instant, isBusy: Bool) -> Bool {
+        ///
+        /// - Parameter passSeconds: What it will cost, in seconds, where it is known to go on to the end of the pass.
+        func isLookDue(at now: Instant, isBusy: Bool, passSeconds: Double = 0) -> Bool {
             let budget = isBusy ? Parameters.busyLookBudget : Parameters.lookBudget
-            return now - lastPassEnd >= Parameters.leastLookPause
+            return now - lastPassEnd >= max(Parameters.leastLookPause, Duration(rounding: passSeconds / budget))
                 && now - lastLook >= Duration(rounding: lookCost / budget)
         }
 

@@ -72,10 +72,16 @@ extension AdaptivePolicy {
                 needsActivityStart = false
                 return .rest
             }
-            guard sample.counters.seen > .zero else { return .rest }
-            guard activity.busiest > 0 || activity.brokenMerges > .zero || learned.isDoubtful else { return .rest }
+            let counters = sample.counters
+            guard counters.seen > .zero else { return .rest }
+            guard activity.busiest > 0 || activity.brokenMerges > .zero else {
+                // Nothing changes: all that can be found is what passes have passed over, by a look at all of it.
+                guard learned.isDoubtful else { return .rest }
+                let passSeconds = learned.passSeconds(isFull: true, counters)
+                return learned.isLookDue(at: sample.now, isBusy: false, passSeconds: passSeconds) ? .scan(.look) : .rest
+            }
             let manyWrites = max(
-                Pages(rounding: Double(sample.counters.saved.count) * Parameters.busyWrites),
+                Pages(rounding: Double(counters.saved.count) * Parameters.busyWrites),
                 Parameters.leastBusyWrites)
             let isBusy = activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
             return learned.isLookDue(at: sample.now, isBusy: isBusy) ? .scan(.look) : .rest
