@@ -5,18 +5,12 @@ package struct LogFile: ~Copyable {
     private let path: String
     private var file: FileDescriptor?
 
-    /// - Throws: ``KernelFileError`` where it cannot be opened. A pipe that nobody reads is not waited for, and a link is not
-    ///   followed: what it names need not be the daemon's to write.
+    /// - Throws: ``KernelFileError`` where it cannot be opened, or is a link. A pipe that nobody reads is not waited for.
     package init(_ path: String) throws(KernelFileError) {
         self.path = path
-        do throws(KernelFileError) {
-            file = try FileDescriptor(
-                opening: path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, mode: 0o644,
-                for: .open)
-        } catch {
-            guard error.errno == ELOOP else { throw error }
-            throw KernelFileError(.open, path, errno: 0, detail: "it is a link: name the file itself by LOGFILE=")
-        }
+        file = try FileDescriptor(
+            openingNoLink: path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, mode: 0o644, for: .open,
+            advice: "name the file itself by LOGFILE=")
     }
 
     /// Appends a line behind the time, in the form of date(1) in the C locale.

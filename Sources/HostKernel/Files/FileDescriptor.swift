@@ -12,6 +12,23 @@ package struct FileDescriptor: ~Copyable {
         guard number >= 0 else { throw KernelFileError(operation, path, errno: errno) }
     }
 
+    /// Opens a file to write to, and no link: what that names need not be this program's to write.
+    ///
+    /// - Parameters:
+    ///   - flags: As for open(2). `O_CLOEXEC` and `O_NOFOLLOW` are added.
+    ///   - advice: What to do about a link.
+    package init(
+        openingNoLink path: String, _ flags: Int32, mode: UInt32, for operation: KernelFileError.Operation,
+        advice: String
+    ) throws(KernelFileError) {
+        do throws(KernelFileError) {
+            try self.init(opening: path, flags | O_NOFOLLOW, mode: mode, for: operation)
+        } catch {
+            guard error.errno == ELOOP else { throw error }
+            throw KernelFileError(operation, path, errno: 0, detail: "it is a link: \(advice)")
+        }
+    }
+
     /// - Parameter number: An open descriptor, which this value owns from now on.
     package init(adopting number: Int32) {
         self.number = number

@@ -43,7 +43,7 @@ struct GuestProcess {
         } else {
             statm = number
         }
-        start = statm < 0 ? Self.stat(pid, in: folder, field: 22) : nil
+        start = statm < 0 ? Self.start(pid, in: folder) : nil
     }
 
     func close() {
@@ -53,7 +53,7 @@ struct GuestProcess {
     /// Whether the pid is still the process that it was, or that cannot be told now. A held descriptor pins the inode of
     /// its process's file, and another process has another.
     func isSame(in folder: Folder) -> Bool {
-        guard statm >= 0 else { return start != nil && Self.stat(pid, in: folder, field: 22) == start }
+        guard statm >= 0 else { return start != nil && Self.start(pid, in: folder) == start }
         var held = Glibc.stat()
         var present = Glibc.stat()
         guard unsafe fstat(statm, &held) == 0 else { return false }
@@ -116,28 +116,17 @@ struct GuestProcess {
     ///
     /// - Returns: `nil` where it has ended, or the text makes no sense.
     func work(in folder: Folder) throws(KernelFileError) -> GuestWork? {
-        guard let stat = try ProcessFile.readIfThere(folder, pid, "stat", limit: 2048),
-            let faults = Self.number(stat.span, field: 10),
-            let user = Self.number(stat.span, field: 14), let system = Self.number(stat.span, field: 15),
-            let resident = Self.number(stat.span, field: 24)
+        guard let stat = try ProcessFile.readIfThere(folder, pid, "stat", limit: 2048).map(ProcessStat.init),
+            let faults = stat[10], let user = stat[14], let system = stat[15], let resident = stat[24]
         else { return nil }
         let ticks = user.addingSaturated(system)
         return GuestWork(
             time: .seconds(1) * ticks / Host.ticksPerSecond, faults: Pages(faults), resident: Pages(resident))
     }
 
-    private static func stat(_ pid: Int32, in folder: Folder, field: Int) -> Int64? {
+    /// When the process started, the 22nd field of `stat`; `nil` where that cannot be told.
+    private static func start(_ pid: Int32, in folder: Folder) -> Int64? {
         guard let stat = (try? ProcessFile.readIfThere(folder, pid, "stat", limit: 2048)) ?? nil else { return nil }
-        return number(stat.span, field: field)
-    }
-
-    /// A field of `stat`; see proc_pid_stat(5). The second is a name that may hold anything.
-    private static func number(_ text: Span<UInt8>, field wanted: Int) -> Int64? {
-        guard var index = text.indices.last(where: { text[$0] == UInt8(ascii: ")") }) else { return nil }
-        for _ in 2..<wanted {
-            while index < text.count, text[index] != UInt8(ascii: " ") { index += 1 }
-            index += 1
-        }
-        return DecimalField(text, at: index)?.value
+        return ProcessStat(stat)[22]
     }
 }

@@ -50,16 +50,11 @@ package struct HistoryWriter: ~Copyable {
         if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
             try HostFile.createFolder(String(path[..<slash]))
         }
-        do throws(KernelFileError) {
-            let file = try FileDescriptor(
-                opening: path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW, mode: 0o644, for: .create)
-            try file.requireRegular(for: .create, path)
-            return file
-        } catch {
-            guard error.errno == ELOOP else { throw error }
-            throw KernelFileError(
-                .create, path, errno: 0, detail: "it is a link: remove it, or link its folder instead")
-        }
+        let file = try FileDescriptor(
+            openingNoLink: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644, for: .create,
+            advice: "remove it, or link its folder instead")
+        try file.requireRegular(for: .create, path)
+        return file
     }
 
     private static func contents(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) -> Contents {

@@ -70,7 +70,7 @@ extension KSMThread {
     }
 
     static func scheduling(_ stat: [UInt8]) -> (scheduling: Scheduling, isReady: Bool)? {
-        let fields = Fields(stat)
+        let fields = ProcessStat(stat)
         guard let isReady = fields.isReady, let nice = fields[19], Scheduling.niceValues.contains(nice),
             let policy = fields[41].flatMap({ Scheduling.Policy(rawValue: $0) })
         else { return nil }
@@ -78,27 +78,9 @@ extension KSMThread {
     }
 
     static func processorWhileReady(_ stat: [UInt8]) -> Int32? {
-        let fields = Fields(stat)
+        let fields = ProcessStat(stat)
         guard fields.isReady == true else { return nil }
         return fields[39].flatMap { Int32(exactly: $0) }
-    }
-
-    /// The fields of proc_pid_stat(5), by its numbers. The second, the name, ends with the last bracket.
-    private struct Fields {
-        private var behindName: [ArraySlice<UInt8>] = []
-
-        init(_ stat: [UInt8]) {
-            guard let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return }
-            behindName = stat[(name + 1)...].split(separator: UInt8(ascii: " "))
-        }
-
-        /// Whether it runs or is ready to run.
-        var isReady: Bool? { behindName.first.map { $0.first == UInt8(ascii: "R") } }
-
-        subscript(field: Int) -> Int64? {
-            guard behindName.indices.contains(field - 3) else { return nil }
-            return Int64(String(decoding: behindName[field - 3], as: UTF8.self))
-        }
     }
 
     /// What the daemon looks at; `nil` where some of it is not known.

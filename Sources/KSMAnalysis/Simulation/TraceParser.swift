@@ -53,9 +53,7 @@ private struct TraceParser {
         var text: String { String(decoding: bytes, as: UTF8.self) }
 
         /// For a message: not longer than a line bears.
-        var shown: String {
-            bytes.count <= 40 ? text : String(decoding: bytes.prefix(40), as: UTF8.self) + "..."
-        }
+        var shown: String { text.cut(toBytes: 40) }
     }
 
     // MARK: Lines

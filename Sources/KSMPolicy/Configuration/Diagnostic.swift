@@ -52,9 +52,5 @@ extension Diagnostic: CustomStringConvertible {
 
 extension String {
     /// As a message quotes it: what is longer than a line bears is cut.
-    package var quotable: String {
-        let longest = 200
-        guard utf8.count > longest else { return self }
-        return String(decoding: utf8.prefix(longest), as: UTF8.self) + "..."
-    }
+    package var quotable: String { cut(toBytes: 200) }
 }
