@@ -81,7 +81,8 @@ import Testing
     @Test(arguments: [
         "PIDFILE=/run/ksmtuned/lock", "PIDFILE=/var/run/ksmtuned/lock", "PIDFILE=//run/./ksmtuned/state",
         "PIDFILE=/var/lib/ksmtuned/history", "PIDFILE=/etc/ksmtuned.conf", "LOGFILE=/var/lib/ksmtuned/history",
-        "LOGFILE=/run/ksmtuned/state", "LOGFILE=/etc/ksmtuned.conf",
+        "LOGFILE=/run/ksmtuned/state", "LOGFILE=/etc/ksmtuned.conf", "LOGFILE=/run/ksmtuned/.state",
+        "PIDFILE=/etc/ksmtuned.conf.d/90-local.conf",
     ])
     func `a file that the daemon keeps something else in is neither its pid file nor its log`(line: String) {
         let host = FakeHost()

@@ -154,8 +154,12 @@ package struct ConfigurationFiles: Sendable {
     /// log that are no part of it.
     private func checkPaths(_ values: SettingValues, _ diagnostics: inout [Diagnostic]) {
         let host = HostPaths()
-        let own = [host.lock, host.state, host.history, host.configuration, file].map { Self.resolved($0) }
-        for setting in [Setting.pidFile, .logFile] where own.contains(Self.resolved(values[setting].text)) {
+        let own = [
+            host.lock, host.state, PublishedFile.hiddenPath(of: host.state), host.history, host.configuration, file,
+        ].map { Self.resolved($0) }
+        let dropIns = [host.configuration, file].map { Self.resolved(HostPaths.dropIns(of: $0)) }
+        func isOwn(_ path: ArraySlice<Substring>) -> Bool { own.contains(path) || dropIns.contains(path.dropLast()) }
+        for setting in [Setting.pidFile, .logFile] where isOwn(Self.resolved(values[setting].text)) {
             diagnostics.append(
                 Diagnostic(
                     .error, at: values[setting].origin,
@@ -165,8 +169,8 @@ package struct ConfigurationFiles: Sendable {
     }
 
     /// A path without what does not tell one file from another: `/var/run` is a link to `/run`.
-    private static func resolved(_ path: String) -> [Substring] {
-        var names = path.split(separator: "/").filter { $0 != "." }
+    private static func resolved(_ path: String) -> ArraySlice<Substring> {
+        var names = path.split(separator: "/").filter { $0 != "." }[...]
         if names.starts(with: ["var", "run"]) { names.removeFirst() }
         return names
     }
