@@ -288,6 +288,14 @@ import Testing
         #expect(try StateRecord.read(host.paths, of: 16) == StateRecord(pid: 16))
     }
 
+    @Test(arguments: ["ACTION=scan", "TIME_USEC=-1", "ACTION=sing\nTIME_USEC=1"])
+    func `A state with something of a decision is not one before the first decision`(lines: String) {
+        let host = FakeHost()
+        host.write("PID=16\n\(lines)\n", to: "run/ksmtuned/state")
+        let failure = #expect(throws: KernelFileError.self) { try StateRecord.read(host.paths, of: 16) }
+        #expect(failure?.description == "cannot understand \(host.paths.state): its decision is damaged")
+    }
+
     // MARK: What cannot be read
 
     @Test(arguments: [

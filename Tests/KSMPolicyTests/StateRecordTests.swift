@@ -89,6 +89,7 @@ import Testing
         let state = StateRecord(parsing: Array("PID=1\nFOUND_RUN=x\nFOUND_SLEEP_MILLISECS=7\nACTION=scan\n".utf8))
         var expected = StateRecord(pid: 1, found: KnobValues(sleepMilliseconds: 7))
         expected.disbelieved = ["FOUND_RUN=x"]
+        expected.isReportDamaged = true
         #expect(state == expected)
     }
 

@@ -14,6 +14,9 @@ extension StateRecord {
         guard let record = StateRecord(parsing: text) else {
             throw KernelFileError(.understand, paths.state, errno: 0, detail: "it is no state of a ksmtuned")
         }
+        guard !record.isReportDamaged else {
+            throw KernelFileError(.understand, paths.state, errno: 0, detail: "its decision is damaged")
+        }
         guard record.pid == pid else {
             throw KernelFileError(
                 .understand, paths.state, errno: 0,

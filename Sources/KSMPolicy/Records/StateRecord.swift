@@ -17,6 +17,8 @@ package struct StateRecord: Equatable, Sendable {
     package var tally: Tally?
     /// Lines about what was found that the kernel's files cannot have held, as they stand. Their values are left out.
     package var disbelieved: [String] = []
+    /// Whether there is something of a decision and yet not all of it, so that ``report`` is not known.
+    package var isReportDamaged = false
 
     /// A decision, with what was known beside it.
     package struct Report: Equatable, Sendable {
@@ -243,6 +245,7 @@ extension StateRecord {
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
         report = Self.report(values)
+        isReportDamaged = report == nil && (values.word(.time) != nil || values.word(.action) != nil)
         tally = Self.tally(values)
         found.run = believed(.foundRun, values, 0...2)
         found.pagesToScan = believed(.foundPagesToScan, values, Self.unsigned)
