@@ -94,7 +94,8 @@ struct Ksmctl: ParsableCommand {
 
 /// Where the host is.
 struct HostOptions: ParsableArguments {
-    @Option(help: "Take every path of the host under this folder.", transform: PathArgument.path)
+    @Option(
+        help: "Take every path of the host under this folder.", completion: .directory, transform: PathArgument.path)
     var root = "/"
 
     /// The original ignored what stands behind its first argument.

@@ -152,5 +152,8 @@ import Testing
         state.report?.bootTime = BootTime(uptime: .seconds(5), boot: 0xFEDC_BA98_7654_3210)
         #expect(lines(state)[1...3] == ["TIME_USEC=1", "UPTIME_USEC=5000000", "BOOT_ID=fedcba9876543210"])
         #expect(StateRecord(parsing: state.text) == state)
+        state.report?.bootTime?.boot = 0xFF
+        #expect(lines(state)[3] == "BOOT_ID=00000000000000ff")
+        #expect(StateRecord(parsing: state.text) == state)
     }
 }

@@ -752,7 +752,7 @@ import Testing
         var state = host.state
         let time = Int64(state.removeValue(forKey: "TIME_USEC") ?? "") ?? 0
         #expect(state.removeValue(forKey: "UPTIME_USEC").flatMap { Int64($0) } ?? 0 > 0)
-        #expect(state.removeValue(forKey: "BOOT_ID") == "0")
+        #expect(state.removeValue(forKey: "BOOT_ID") == "0000000000000000")
         #expect((before...after).contains(time))
         #expect(
             state == [

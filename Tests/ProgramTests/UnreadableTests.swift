@@ -34,6 +34,17 @@ import Testing
         #expect(try !report.json().contains("is_running"))
     }
 
+    @Test func `status does not say that KSM stands still where its file says nothing`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.write("odd\n", to: "sys/kernel/mm/ksm/run")
+        let outcome = try await Program.ksmctl.run(["status", host.rootOption])
+        #expect(outcome.output.hasPrefix("- whether KSM scans is not known\n"))
+        #expect(outcome.output.contains("\(host.paths.ksm)/run"))
+        let json = try StatusReport(HostView(host.paths), now: WallTime(seconds: 1), since: nil).json()
+        #expect(json.contains("\"state\" : \"unknown\"") && !json.contains("is_as_decided"))
+    }
+
     @Test func `metrics leave out what is not known, and say why`() async throws {
         let host = Self.hostWithoutAnswer()
         let outcome = try await Program.ksmctl.run(["metrics", host.rootOption])

@@ -167,7 +167,7 @@ extension StateRecord {
         writer.put(.time, report.time.microseconds)
         if let bootTime = report.bootTime {
             writer.put(.uptime, bootTime.uptime.microseconds)
-            writer.put(.boot, word: String(bootTime.boot, radix: 16))
+            writer.put(.boot, word: Self.hexadecimal(bootTime.boot))
         }
         writer.put(.pause, report.pause?.microseconds)
         writer.put(.policy, word: decision.policy.word)
@@ -190,6 +190,12 @@ extension StateRecord {
             writer.put(.cpuShare, scan.cpuShare.map { Int64(saturating: ($0 * 1000).rounded()) })
         }
         put(decision.advisor, OrderKeys.given, &writer)
+    }
+
+    /// All 16 digits, as the file has them that it comes from.
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     private static func put(_ order: AdvisorPolicy.Order?, _ keys: OrderKeys, _ writer: inout Writer) {

@@ -17,7 +17,7 @@ struct PlotCommand: HostCommand {
 
     @Option(
         help: ArgumentHelp("Write an SVG picture into this file instead; - is standard output.", valueName: "file"),
-        transform: PathArgument.path)
+        completion: .file(), transform: PathArgument.path)
     var svg: String?
 
     @Option(help: ArgumentHelp("Columns of the chart; else the terminal's.", valueName: "columns"))

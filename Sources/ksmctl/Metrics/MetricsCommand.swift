@@ -24,7 +24,7 @@ struct MetricsCommand: HostCommand {
     @Option(
         help: ArgumentHelp(
             "Replace this file as a whole, readable for everybody, instead of printing.", valueName: "file"),
-        transform: PathArgument.path)
+        completion: .file(), transform: PathArgument.path)
     var output: String?
 
     func execute() throws {

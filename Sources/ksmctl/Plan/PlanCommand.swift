@@ -17,7 +17,7 @@ struct PlanCommand: HostCommand {
             Sizes are numbers with a unit, in powers of 1024: 512M, 1.5G, 2T.
 
             Exit status: 0 where the swap is enough or there is none to compare with, 1 where it is smaller than \
-            needed or not all guests could be read, 2 where RAM and swap together are smaller than the guests' memory, or the \
+            needed or not all could be read, 2 where RAM and swap together are smaller than the guests' memory, or the \
             RAM than what cannot go to swap.
             """)
 

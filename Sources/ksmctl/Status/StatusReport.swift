@@ -6,9 +6,10 @@ import KSMPolicy
 struct StatusReport: Report {
     static let command = "status"
 
-    /// What the kernel does: `scanning`, `stopped`, `unmerged`, or `absent` where it has no KSM.
+    /// What the kernel does: `scanning`, `stopped`, `unmerged`, `absent` where it has no KSM, or `unknown` where its
+    /// `run` cannot be read.
     var state: String
-    /// Whether that is what the daemon decided last; `nil` without a decision.
+    /// Whether that is what the daemon decided last; `nil` without a decision, or where ``state`` is not known.
     var isAsDecided: Bool?
     /// Where it is not.
     var disagreement: Disagreement?
@@ -161,10 +162,20 @@ extension StateRecord.Report {
 }
 
 extension StatusReport {
+    private static func state(_ ksm: KSMSnapshot) -> String {
+        guard ksm.isPresent else { return "absent" }
+        return switch ksm.mode {
+        case nil: "unknown"
+        case 1: "scanning"
+        case 2: "unmerged"
+        default: "stopped"
+        }
+    }
+
     /// - Parameter before: KSM's counters at an earlier time, for speeds.
     init(_ host: HostView, now: WallTime, since before: ScanMoment?) {
         let ksm = host.ksm
-        state = !ksm.isPresent ? "absent" : ksm.isScanning ? "scanning" : ksm.mode == 2 ? "unmerged" : "stopped"
+        state = Self.state(ksm)
         switch host.daemon {
         case .running(let pid): daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state != nil)
         case .none: daemon = Daemon(isRunning: host.daemonFailure == nil ? false : nil)
@@ -184,7 +195,7 @@ extension StatusReport {
                 Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters(&failures))
             }
             notes += failures.map { "\($0), so others may have written it" }
-            isAsDecided = disagreement == nil
+            isAsDecided = ksm.mode.map { _ in disagreement == nil }
         }
         if let saved = host.savedBytes, let sharing = ksm.pagesSharing {
             savings = Savings(

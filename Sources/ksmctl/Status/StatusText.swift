@@ -24,6 +24,7 @@ extension StatusReport {
         }
         switch state {
         case "absent": return style.bad(full) + " this kernel has no KSM\n"
+        case "unknown": return style.warning(empty) + " whether KSM scans is not known\n"
         case "scanning": return style.good(full) + " KSM is scanning\(policy)\n"
         case "unmerged": return style.dim(empty) + " KSM is stopped, and everything is unmerged\(policy)\n"
         default: return style.dim(empty) + " KSM is not scanning\(policy); what is merged stays merged\n"
