@@ -31,9 +31,7 @@ struct Ksmctl: ParsableCommand {
     /// Runs as the original did where its behaviour is an interface: no or a wrong word prints its usage on standard
     /// error and exits with 1.
     static func main() {
-        // A reader that has gone, and a limit of the size of files, are errors of the write.
-        signal(SIGPIPE, SIG_IGN)
-        signal(SIGXFSZ, SIG_IGN)
+        InheritedSignals.settle()
         let (name, arguments) = commandLine()
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
             try? StandardStream.error.write(

@@ -128,8 +128,9 @@ struct Start {
         _ control: some KSMControl
     ) throws(Refusal) -> (previous: StateRecord?, found: FoundKnobs) {
         do throws(KernelFileError) {
-            guard let text = try HostFile.readText(paths.state), let previous = StateRecord(parsing: text) else {
-                return (nil, FoundKnobs(control))
+            guard let text = try HostFile.readText(paths.state) else { return (nil, FoundKnobs(control)) }
+            guard let previous = StateRecord(parsing: text) else {
+                throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
             }
             return (previous, FoundKnobs(inheriting: previous.found, control))
         } catch {

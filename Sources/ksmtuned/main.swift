@@ -28,4 +28,5 @@ func show(_ text: String) -> ExitStatus {
 }
 
 StandardStream.keepPlaces()
+InheritedSignals.settle()
 exit(main().rawValue)

@@ -82,7 +82,7 @@ import Testing
         "PIDFILE=/run/ksmtuned/lock", "PIDFILE=/var/run/ksmtuned/lock", "PIDFILE=//run/./ksmtuned/state",
         "PIDFILE=/var/lib/ksmtuned/history", "PIDFILE=/etc/ksmtuned.conf", "LOGFILE=/var/lib/ksmtuned/history",
         "LOGFILE=/run/ksmtuned/state", "LOGFILE=/etc/ksmtuned.conf", "LOGFILE=/run/ksmtuned/.state",
-        "PIDFILE=/etc/ksmtuned.conf.d/90-local.conf",
+        "PIDFILE=/etc/ksmtuned.conf.d/90-local.conf", "LOGFILE=/tmp/../etc/ksmtuned.conf",
     ])
     func `a file that the daemon keeps something else in is neither its pid file nor its log`(line: String) {
         let host = FakeHost()
@@ -91,6 +91,17 @@ import Testing
             messages(host) == [
                 "\(host.path("etc/ksmtuned.conf")):2:1: error: \(line) is a file that ksmtuned keeps something else in; "
                     + "name another file"
+            ])
+    }
+
+    @Test func `one file is not both the pid file and the log`() {
+        let host = FakeHost()
+        host.createFolder("run/x")
+        host.write("PIDFILE=\(host.path("run/pid"))\nLOGFILE=\(host.path("run/x/../pid"))\n", to: "etc/ksmtuned.conf")
+        #expect(
+            messages(host) == [
+                "\(host.path("etc/ksmtuned.conf")):2:1: error: LOGFILE=\(host.path("run/x/../pid")) is the pid file; name "
+                    + "another file"
             ])
     }
 

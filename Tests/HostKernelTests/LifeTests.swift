@@ -101,8 +101,12 @@ import Testing
         let lock = try DaemonLock(host.paths)
         #expect(try host.mode("run/ksmtuned/lock") == 0o600)
         #expect(try DaemonLock.holder(host.paths) == getpid())
+        // Another name does not tell anybody either.
+        #expect(unsafe rename(host.path("run/ksmtuned/lock"), host.path("run/ksmtuned/old")) == 0)
+        #expect(try lock.restore())
+        #expect(try DaemonLock.holder(host.paths) == getpid())
         lock.remove()
-        #expect(try host.entries("run/ksmtuned") == [])
+        #expect(try host.entries("run/ksmtuned") == ["old"])
         #expect(try DaemonLock.holder(host.paths) == nil)
     }
 

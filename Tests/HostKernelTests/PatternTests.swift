@@ -85,6 +85,7 @@ import Testing
         ("(a{1,50}){1,50}", "more than 2000 characters"),
         ("a{2001}", "more than 2000 characters"), ("(ab){1001,}", "more than 2000 characters"),
         ("a{99999999999999999999}", "more than 2000 characters"),
+        ("(ab){1001\\,}", "more than 2000 characters"), ("(ab){1\\0\\01}", "more than 2000 characters"),
         ("((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+", "more than 2000 characters"),
         ("((a*)*)*", "what it repeats may be empty"), ("(a?){1,4}", "what it repeats may be empty"),
         ("(a|)+", "what it repeats may be empty"), ("()*", "what it repeats may be empty"),

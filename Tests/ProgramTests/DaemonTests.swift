@@ -502,13 +502,14 @@ import Testing
         }
     }
 
-    @Test func `A state file that is not one is passed over`() async throws {
+    @Test func `A state file that is not one says nothing of what was found`() async throws {
         let host = FakeHost()
         host.runShort()
         host.write("PID=nonsense\nFOUND_RUN=2\n\0\u{1}$(x)", to: "run/ksmtuned/state")
         let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
         #expect(try await daemon.end() == 0)
-        #expect(host.knobs == ["0", "100", "20"])
+        #expect(host.knobs == ["0", "300", "10"])
+        #expect(daemon.messages(with: "it is no state of a ksmtuned").count == 1)
     }
 
     @Test func `A reload changes what the end does`() async throws {

@@ -409,6 +409,8 @@ extension DoctorFixture {
         DoctorFixture(
             "ksm-users", .skip, "whom only root can see",
             on: { $0.hiddenOthers = 1 }),
+        DoctorFixture("ksm-users", .skip, "whom /proc hides", on: { $0.isBlind = true }),
+        DoctorFixture("guests-counted", .skip, "whom /proc hides", on: { $0.isBlind = true }),
 
         DoctorFixture("decisions", .warn, "no state file", on: { $0.state = nil }),
         DoctorFixture(

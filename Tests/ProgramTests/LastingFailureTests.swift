@@ -125,10 +125,13 @@ import Tuner
                 "what run held before the start could not be read, so it cannot be put back: stopping KSM"))
     }
 
-    @Test func `A state file that cannot be read hides what was found, so KSM is stopped at the end`() async throws {
+    @Test(arguments: [nil, "", "garbled"])
+    func `A state file that cannot be read hides what was found, so KSM is stopped at the end`(
+        text: String?
+    ) async throws {
         let host = FakeHost()
         host.setKSM(["run": 1])
-        host.createFolder("run/ksmtuned/state")
+        if let text { host.write(text, to: "run/ksmtuned/state") } else { host.createFolder("run/ksmtuned/state") }
         let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=restore\nKSM_FIRST_DECISION=interval\n")
         #expect(try await daemon.end() == 0)
         #expect(host.knob("run") == "0")

@@ -57,6 +57,26 @@ import Testing
         #expect(outcome.error == "ksmctl: cannot write \(host.path("out.svg")): File too large\n")
     }
 
+    @Test(arguments: [("--version", 71), ("--help", 71), ("--nonsense", 64)] as [(String, Int32)])
+    func `What ksmtuned says of itself is no reason to be killed where files may hold nothing`(
+        option: String, status: Int32
+    ) async throws {
+        let host = FakeHost()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "ulimit -f 0; exec \"$0\" \"$1\" > \"$2\" 2>&1", Program.ksmtuned.url.path, option, host.path("out"),
+        ])
+        #expect(outcome.status == status)
+    }
+
+    @Test func `A parent that ignores its children makes no write a failure`() async throws {
+        let host = Self.host()
+        let outcome = try await Program(path: "/usr/bin/env").run([
+            "--ignore-signal=CHLD", Program.ksmctl.url.path, "unmerge", host.rootOption,
+        ])
+        #expect(!outcome.error.contains("No child processes"))
+        #expect(host.knob("run") == "2")
+    }
+
     // MARK: Files that the user names
 
     @Test func `Metrics take the place of a regular file alone`() async throws {
@@ -68,12 +88,13 @@ import Testing
         #expect(try await write("metrics.prom").status == 0)
         let text = try #require(host.read("metrics.prom"))
         #expect(text.hasPrefix("# HELP ksmtuned_build_info"))
-        // A link stays one, and what it names is written.
+        // What a link names is whoever's.
         host.write("old\n", to: "kept")
         host.link("link", to: host.path("kept"))
-        #expect(try await write("link").status == 0)
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: host.path("link")) == host.path("kept"))
-        #expect(host.read("kept")?.hasPrefix("# HELP ksmtuned_build_info") == true)
+        let misled = try await write("link")
+        #expect(misled.status == 74)
+        #expect(misled.error == "ksmctl: cannot open \(host.path("link")): it is a link: name the file itself\n")
+        #expect(host.read("kept") == "old\n")
         // A pipe stays one; this descriptor reads it.
         host.makePipe("pipe")
         let pipe = unsafe open(host.path("pipe"), O_RDWR | O_CLOEXEC)
@@ -81,19 +102,18 @@ import Testing
         #expect(try await write("pipe").status == 0)
         var status = stat()
         #expect(unsafe lstat(host.path("pipe"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+        // One that nobody reads is not waited for.
+        host.makePipe("unread")
+        #expect(try await write("unread").status == 74)
         // A folder is refused.
         host.createFolder("folder")
         let refused = try await write("folder")
         #expect(refused.status == 74)
-        #expect(refused.error == "ksmctl: cannot create \(host.path("folder")): Is a directory\n")
+        #expect(refused.error == "ksmctl: cannot open \(host.path("folder")): Is a directory\n")
     }
 
     @Test func `Metrics are written to a device as it is`() async throws {
         let host = Self.host()
-        host.link("null", to: "/dev/null")
-        #expect(
-            try await Program.ksmctl.run(["metrics", "--output", host.path("null"), host.rootOption]).status == 0)
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: host.path("null")) == "/dev/null")
         let shown = try await Program.ksmctl.run(["metrics", "--output", "/dev/stdout", host.rootOption])
         #expect(shown.status == 0)
         #expect(shown.output.hasPrefix("# HELP ksmtuned_build_info"))

@@ -12,7 +12,7 @@ extension StateRecord {
             throw KernelFileError(.read, paths.state, errno: ENOENT)
         }
         guard let record = StateRecord(parsing: text) else {
-            throw KernelFileError(.understand, paths.state, errno: 0, detail: "it is no state of a ksmtuned")
+            throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
         }
         guard !record.isReportDamaged else {
             throw KernelFileError(.understand, paths.state, errno: 0, detail: "its decision is damaged")

@@ -17,6 +17,11 @@ package struct GuestList: Equatable, Sendable {
     package var failures: [KernelFileError] = []
     /// Whether `/proc` hides other users' processes (`hidepid=`), so that there may be more guests.
     package var isBlind = false
+    /// What that means, and what to do.
+    package static let blindness = (
+        what: "/proc hides other users' processes (hidepid=), guests among them",
+        remedy: "run it as root with CAP_SYS_PTRACE"
+    )
 
     package struct Unreadable: Equatable, Sendable {
         package var pid: Int32
@@ -58,8 +63,7 @@ package struct GuestList: Equatable, Sendable {
             sentences.append("\(what.joined(separator: " and ")) could not be read (\(first.failure))")
         }
         if isBlind {
-            sentences.append(
-                "/proc hides other users' processes (hidepid=), guests among them: run it as root with CAP_SYS_PTRACE")
+            sentences.append("\(Self.blindness.what): \(Self.blindness.remedy)")
         }
         return sentences
     }

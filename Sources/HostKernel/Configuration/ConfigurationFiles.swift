@@ -166,11 +166,23 @@ package struct ConfigurationFiles: Sendable {
                     "\(setting.name)=\(values[setting].shown) is a file that ksmtuned keeps something else in",
                     hint: "name another file"))
         }
+        let (log, pid) = (values[.logFile], values[.pidFile])
+        if !log.text.isEmpty, Self.resolved(log.text) == Self.resolved(pid.text) {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: log.origin, "\(Setting.logFile.name)=\(log.shown) is the pid file",
+                    hint: "name another file"))
+        }
     }
 
-    /// A path without what does not tell one file from another: `/var/run` is a link to `/run`.
+    /// A path as it tells one file from another: its folder without links and `..`, where it is there.
     private static func resolved(_ path: String) -> ArraySlice<Substring> {
-        var names = path.split(separator: "/").filter { $0 != "." }[...]
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let folder = slash.map { path[...$0] } ?? "."
+        let name = path[(slash.map { path.utf8.index(after: $0) } ?? path.startIndex)...]
+        var names =
+            HostFile.realPath(String(folder)).map { $0.split(separator: "/")[...] + [name] }
+            ?? path.split(separator: "/").filter { $0 != "." }[...]
         if names.starts(with: ["var", "run"]) { names.removeFirst() }
         return names
     }

@@ -87,13 +87,13 @@ package final class DaemonLock {
         }
     }
 
-    /// Makes the file anew where somebody removed it: the lock on one without a name keeps nobody away, and whoever asks
-    /// who holds the lock would be told that nobody does.
+    /// Makes the file anew where somebody removed it, or gave it another name: the lock on it keeps nobody away then, and
+    /// whoever asks who holds the lock would be told that nobody does.
     ///
     /// - Returns: Whether that was so.
     /// - Throws: ``KernelFileError`` where there is none now; it is to be tried again.
     package func restore() throws(KernelFileError) -> Bool {
-        guard file.isRemoved else { return false }
+        guard !file.isAt(path) else { return false }
         var holder: Int32?
         // `nil` where another daemon was started meanwhile and has it.
         guard let file = try Self.take(path, &holder) else { return false }

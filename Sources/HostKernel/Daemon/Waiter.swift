@@ -82,10 +82,6 @@ package struct Waiter: Waiting, ~Copyable {
         let descriptor = unsafe linux_signals_open(numbers, Int32(numbers.count))
         guard descriptor >= 0 else { throw KernelFileError(.open, "signalfd", errno: errno) }
         signals = FileDescriptor(adopting: descriptor)
-        // A reader of standard error or of a log pipe that went away must not end the daemon.
-        _ = signal(SIGPIPE, SIG_IGN)
-        // Nor must a limit of the size of files: the write fails, which is reported.
-        _ = signal(SIGXFSZ, SIG_IGN)
         // Before the first look at the processes, so that no machine comes between the two.
         if !paths.isStandIn { listenToMachines() }
     }

@@ -9,12 +9,6 @@ extension FileDescriptor {
         return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
     }
 
-    /// Whether this file has no name any more.
-    var isRemoved: Bool {
-        var opened = stat()
-        return unsafe fstat(number, &opened) == 0 && opened.st_nlink == 0
-    }
-
     /// - Throws: ``KernelFileError`` where this is a folder, a pipe or a device.
     package borrowing func requireRegular(
         for operation: KernelFileError.Operation, _ path: String

@@ -19,6 +19,13 @@ package enum HostFile {
         return file
     }
 
+    /// A path without links and `..`; `nil` where there is no such file, or it cannot be told.
+    static func realPath(_ path: String) -> String? {
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
+
     /// Whether this process may read a file or a folder, as far as that can be told without trying.
     package static func canRead(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 

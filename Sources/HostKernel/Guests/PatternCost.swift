@@ -127,19 +127,27 @@ struct PatternCost {
     /// - Returns: `nil`, with the index as it was, for anything else.
     private static func interval(_ bytes: [UInt8], _ index: inout Int) -> (copies: Int, isOptional: Bool)? {
         var end = index
+        /// Takes the next character if it is such a one. glibc takes an escaped comma or 0 for a plain one here.
+        func next(where isWanted: (UInt8) -> Bool) -> UInt8? {
+            var place = end
+            if place + 1 < bytes.count, bytes[place] == UInt8(ascii: "\\"), ",0".utf8.contains(bytes[place + 1]) {
+                place += 1
+            }
+            guard place < bytes.count, isWanted(bytes[place]) else { return nil }
+            end = place + 1
+            return bytes[place]
+        }
         func number() -> Int? {
             let start = end
             var number = 0
-            while end < bytes.count, bytes[end].isDigit {
-                number = min(number * 10 + Int(bytes[end] - UInt8(ascii: "0")), 1 << 20)
-                end += 1
+            while let digit = next(where: { $0.isDigit }) {
+                number = min(number * 10 + Int(digit - UInt8(ascii: "0")), 1 << 20)
             }
             return end > start ? number : nil
         }
         let least = number()
         var copies = least ?? 0
-        if end < bytes.count, bytes[end] == UInt8(ascii: ",") {
-            end += 1
+        if next(where: { $0 == UInt8(ascii: ",") }) != nil {
             copies = max(number() ?? copies + 1, copies)
         } else if least == nil {
             return nil

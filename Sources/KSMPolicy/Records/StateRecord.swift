@@ -245,6 +245,9 @@ extension StateRecord {
 // MARK: Reading
 
 extension StateRecord {
+    /// Why a text that is no such file cannot be understood.
+    package static let foreign = "it is no state of a ksmtuned"
+
     /// - Returns: `nil` where the text is no such file. What is missing or not to be understood in one is left out.
     package init?(parsing text: [UInt8]) {
         let values = Values(text)

@@ -12,6 +12,7 @@ extension Check {
         if let failure = facts.processesFailure {
             return check.skip("the processes cannot be seen: \(failure)")
         }
+        if facts.isBlind { return check.skip(GuestList.blindness.what, remedy: GuestList.blindness.remedy) }
         guard facts.unreadableGuests.isEmpty else {
             let unreadable = facts.unreadableGuests
             return check.warn(

@@ -30,11 +30,11 @@ enum Output {
     /// Puts a new file, which everybody may read, in the place of one that the user named: a reader sees the old text or
     /// the new one, never a part.
     ///
-    /// What is there and is no regular file stays, and is written to, as a shell's `>` does it: a device, a pipe, and
-    /// what a link names.
+    /// A device or a pipe stays, and is written to. A link is refused, but for those of `/dev`: in a folder that others may
+    /// write to somebody could have it lead to any file of whoever runs this.
     static func replace(_ file: String, with text: String) throws {
         var status = stat()
-        if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try write(text, to: file) }
+        if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try fill(file, with: text) }
         let slash = file.lastIndex(of: "/").map { file.index(after: $0) } ?? file.startIndex
         // Hidden, so that a program that reads all files of the folder leaves it alone.
         let aside = "\(file[..<slash]).\(file[slash...]).\(getpid())"
@@ -53,6 +53,25 @@ enum Output {
                 _ = unsafe unlink(aside)
                 throw error
             }
+        } catch {
+            throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
+        }
+    }
+
+    /// Writes to a device or a pipe.
+    private static func fill(_ file: String, with text: String) throws {
+        do throws(KernelFileError) {
+            if file.hasPrefix("/dev/"), !file.contains("..") {
+                let device = try FileDescriptor(opening: file, O_WRONLY, for: .open)
+                return try device.writeAll(text.utf8.span, path: file)
+            }
+            // A pipe that nobody reads is not waited for.
+            let pipe = try FileDescriptor(
+                openingNoLink: file, O_WRONLY | O_NONBLOCK, mode: 0, for: .open, advice: "name the file itself")
+            guard fcntl(pipe.number, F_SETFL, O_WRONLY) == 0 else {
+                throw KernelFileError(.open, file, errno: errno)
+            }
+            try pipe.writeAll(text.utf8.span, path: file)
         } catch {
             throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
         }
