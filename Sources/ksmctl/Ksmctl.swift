@@ -32,7 +32,8 @@ struct Ksmctl: ParsableCommand {
     /// error and exits with 1.
     static func main() {
         InheritedSignals.settle()
-        let (name, arguments) = commandLine()
+        let (called, arguments) = commandLine()
+        let name = called.printable
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {
             try? StandardStream.error.write(
                 "Usage: \(name) {start|stop}\n       \(name) {\(otherCommands)}\n       See ksmctl(8), or \(name) --help.\n"

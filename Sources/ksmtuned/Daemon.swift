@@ -63,8 +63,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     var pressure: PressureThreshold? { configuration.pressure }
 
-    /// Half of what the manager allows, as sd_watchdog_enabled(3) advises.
-    let watchdogPeriod = (Notifier.watchdog ?? .endless) / 2
+    /// Half of what the manager allows, as sd_watchdog_enabled(3) advises. Nobody means less than some milliseconds.
+    let watchdogPeriod = max((Notifier.watchdog ?? .endless) / 2, .milliseconds(5))
 
     var pendingWrite: ChildWrite? { tuner.pending }
 
@@ -80,7 +80,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         beginDebugLines()
         if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
         applyKnobs()
-        if configuration.firstDecision == .start || options.isOnce {
+        expectFirst()
+        if isFirstAtStart {
             decide()
         } else {
             tuner.look(&reporter)
@@ -93,6 +94,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         let policy = tuner.policy.classic
         reporter.log.write(
             .info, .started, "ready: \(policy.threshold) threshold of \(policy.total), deciding \(pace)")
+    }
+
+    private var isFirstAtStart: Bool { configuration.firstDecision == .start || options.isOnce }
+
+    /// As late as a later one may be, since a look at many guests takes long; and nobody knows when the kernel is through
+    /// with a write that unmerges.
+    private mutating func expectFirst() {
+        let isKnown = tuner.pending == nil && (isFirstAtStart || interval < .seconds(365 * 86400))
+        let lateness = min(interval, .seconds(365 * 86400)) * 2
+        publisher.expectFirst(in: isKnown ? (isFirstAtStart ? .zero : interval) + lateness : .endless)
     }
 
     /// When it decides if nothing happens.
@@ -114,6 +125,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         // Before anything is written, so that a crash loses nothing of what was found.
         if decisions == 0 { publishFound() }
         hasDecided = false
+        let failedBefore = tuner.tally.failedWrites
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
             // Its own pace comes with a decision, and there is none.
             policyPause = tuner.policy.kind.traits.isPacedByItself ? Self.retryPause : nil
@@ -129,12 +141,12 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         }
         let isNewFound = publisher.state.foundKnobs != tuner.foundKnobs || publisher.state.ksmd != tuner.ksmdChange
         guard publisher.isDue(decision, at: now) || isNewFound else { return }
+        var report = StateRecord.Report(
+            decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
+            guests: Int64(guests), saved: tuner.saved, sentence: decision.sentence)
+        report.isRefused = tuner.tally.failedWrites > failedBefore
         publisher.publish(
-            StateRecord.Report(
-                decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
-                guests: Int64(guests), saved: tuner.saved,
-                sentence: decision.sentence),
-            tuner.tally, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, at: now,
+            report, tuner.tally, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
             reporter.log)
         restoreLock()
@@ -216,6 +228,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             for sentence in missing { reporter.log.write(.warning, .configurationProblem, sentence) }
             reporter.metricSilence.isMissingKnown = !missing.isEmpty
             if tuner.control.takesEffect { recorder.open(at: Waiter.now, reporter.log) }
+            if decisions == 0 {
+                expectFirst()
+                publishFound()
+            }
             applyKnobs()
         } else {
             reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")

@@ -36,9 +36,18 @@ struct Publisher: ~Copyable {
     ) {
         published.hear(report.decision, at: now)
         state.report = report
+        state.firstDue = nil
         state.tally = tally
         publish(found: state.found, foundKnobs: foundKnobs, ksmd: ksmd, log)
         notify(report, remark)
+    }
+
+    /// What is published until there is a decision says when the first one is due.
+    ///
+    /// - Parameter pause: The time until then; without end where it comes on a signal only.
+    mutating func expectFirst(in pause: Duration) {
+        guard state.report == nil else { return }
+        state.firstDue = pause == .endless ? nil : HostClock.uptime + pause
     }
 
     /// Publishes what the changed knobs and ksmd's scheduling were before.

@@ -95,7 +95,7 @@ struct Start {
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB,
         lock: DaemonLock?
     ) throws(Refusal) {
-        let (previous, found) = try takeOver(control)
+        let (previous, found, isInherited) = try takeOver(control)
         for line in previous?.disbelieved ?? [] {
             log.write(
                 .warning, .failed,
@@ -109,7 +109,7 @@ struct Start {
         let tuner = try makeTuner(control, configuration, policy, state)
         var daemon = Daemon(
             paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
-            state: state, found: found, isStateInherited: previous != nil)
+            state: state, found: found, isStateInherited: isInherited)
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }
@@ -126,19 +126,19 @@ struct Start {
     /// - Throws: A refusal where the state cannot be read and a new start may read it: to go on would lose it.
     private func takeOver(
         _ control: some KSMControl
-    ) throws(Refusal) -> (previous: StateRecord?, found: FoundKnobs) {
+    ) throws(Refusal) -> (previous: StateRecord?, found: FoundKnobs, isInherited: Bool) {
         do throws(KernelFileError) {
-            guard let text = try HostFile.readText(paths.state) else { return (nil, FoundKnobs(control)) }
+            guard let text = try HostFile.readText(paths.state) else { return (nil, FoundKnobs(control), false) }
             guard let previous = StateRecord(parsing: text) else {
                 throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
             }
-            return (previous, FoundKnobs(inheriting: previous.found, control))
+            return (previous, FoundKnobs(inheriting: previous.found, control), true)
         } catch {
             let consequence = ", so what KSM held before a daemon that was killed is not known"
             if error.mayPass, control.takesEffect { throw Refusal(error, .unavailable, consequence) }
             // Whoever was killed may have written to everything.
             log.write(.warning, .failed, "\(error)\(consequence)")
-            return (nil, FoundKnobs(inheriting: KnobValues(), control))
+            return (nil, FoundKnobs(inheriting: KnobValues(), control), true)
         }
     }
 

@@ -85,6 +85,24 @@ import Testing
         #expect(StateRecord(parsing: Array(text.utf8)) == nil)
     }
 
+    @Test func `Until there is a decision the state says when the first one is due`() {
+        var state = StateRecord(pid: 1)
+        state.firstDue = .seconds(60)
+        #expect(lines(state) == ["PID=1", "FIRST_DUE_USEC=60000000"])
+        #expect(StateRecord(parsing: state.text) == state)
+        state.report = report(decision)
+        #expect(StateRecord(parsing: state.text)?.firstDue == nil)
+    }
+
+    @Test func `A decision that the kernel refused is told from one that it took`() {
+        var state = StateRecord(pid: 1)
+        state.report = report(decision)
+        #expect(!lines(state).contains { $0.hasPrefix("REFUSED") })
+        state.report?.isRefused = true
+        #expect(lines(state).contains("REFUSED=yes"))
+        #expect(StateRecord(parsing: state.text) == state)
+    }
+
     @Test func `What is not to be understood is left out`() {
         let state = StateRecord(parsing: Array("PID=1\nFOUND_RUN=x\nFOUND_SLEEP_MILLISECS=7\nACTION=scan\n".utf8))
         var expected = StateRecord(pid: 1, found: KnobValues(sleepMilliseconds: 7))

@@ -425,6 +425,12 @@ extension DoctorFixture {
         DoctorFixture(
             "decisions", .skip, "none yet",
             on: { $0.state = StateRecord(pid: 4242) }),
+        DoctorFixture(
+            "decisions", .fail, "the first one is late",
+            on: {
+                $0.state = StateRecord(pid: 4242)
+                $0.isFirstOverdue = true
+            }),
         DoctorFixture("decisions", .skip, "no daemon", on: { $0.daemon = .none }),
 
         DoctorFixture(

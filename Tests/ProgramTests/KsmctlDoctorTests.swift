@@ -465,7 +465,7 @@ import Testing
         let again = DoctorReport(try DoctorFacts(host.paths, now: WallTime(seconds: 1023)))
         #expect(
             again.checks.first { $0.id == "knobs" }?.evidence.map { $0.text } == [
-                "pages_to_scan is 1250, the daemon wrote 300"
+                "pages_to_scan is 1250, the daemon decided 300"
             ])
         withExtendedLifetime(daemon) {}
     }

@@ -180,7 +180,7 @@ import Testing
         #expect(
             report.text(.plain).hasPrefix(
                 "○ KSM is stopped and everything unmerged: run is 2, which the daemon did not"))
-        #expect(report.notes.contains { $0.hasPrefix("run is 2, the daemon wrote 0: something else wrote it since") })
+        #expect(report.notes.contains { $0.hasPrefix("run is 2, the daemon decided 0: something else wrote it since") })
         #expect(
             report.notes.contains(
                 "what was merged has its own copies again, and the adaptive policy, which rests, merges it again only "

@@ -77,6 +77,14 @@ import Testing
         #expect(host.knob("run") == "2")
     }
 
+    @Test func `A reader that has gone does not change what was found`() async throws {
+        let host = FakeHost()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "\"$0\" status \"$1\" | true; exit \"${PIPESTATUS[0]}\"", Program.ksmctl.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == 3)
+    }
+
     // MARK: Files that the user names
 
     @Test func `Metrics take the place of a regular file alone`() async throws {

@@ -87,6 +87,21 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test(arguments: [(29, false), (31, true)] as [(Int64, Bool)])
+    func `A daemon without a decision hangs half a minute after the first one was due`(
+        seconds: Int64, isLate: Bool
+    ) throws {
+        let host = FakeHost()
+        let daemon = host.startDaemon()
+        var state = StateRecord(pid: 4242)
+        state.firstDue = HostClock.uptime - .seconds(seconds)
+        host.write(String(decoding: state.text, as: UTF8.self), to: "run/ksmtuned/state")
+        let report = try Self.report(host)
+        #expect(report.exitStatus([.byInterval]) == (isLate ? 4 : nil))
+        #expect(report.notes.first?.contains("long due") == isLate)
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func `Both limits hold where both are given`() throws {
         let host = FakeHost()
         let daemon = host.startDaemon(decision: try Self.decision())

@@ -175,16 +175,17 @@ package struct ConfigurationFiles: Sendable {
         }
     }
 
-    /// A path as it tells one file from another: its folder without links and `..`, where it is there.
+    /// A path as it tells one file from another: its folder without links and `..`, or only without `..` where it is not
+    /// there.
     private static func resolved(_ path: String) -> ArraySlice<Substring> {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let folder = slash.map { path[...$0] } ?? "."
+        let folder = slash.map { String(path[...$0]) } ?? "."
         let name = path[(slash.map { path.utf8.index(after: $0) } ?? path.startIndex)...]
-        var names =
-            HostFile.realPath(String(folder)).map { $0.split(separator: "/")[...] + [name] }
-            ?? path.split(separator: "/").filter { $0 != "." }[...]
-        if names.starts(with: ["var", "run"]) { names.removeFirst() }
-        return names
+        var names: [Substring] = []
+        for part in (HostFile.realPath(folder) ?? folder).split(separator: "/") + [name] where part != "." {
+            if part == ".." { _ = names.popLast() } else { names.append(part) }
+        }
+        return names.starts(with: ["var", "run"]) ? names.dropFirst() : names[...]
     }
 
     private static func checkArithmetic(

@@ -93,7 +93,8 @@ package final class DaemonLock {
     /// - Returns: Whether that was so.
     /// - Throws: ``KernelFileError`` where there is none now; it is to be tried again.
     package func restore() throws(KernelFileError) -> Bool {
-        guard !file.isAt(path) else { return false }
+        // A second descriptor of the file that is held would take the lock with it when it is closed.
+        guard try file.isReplaced(at: path) else { return false }
         var holder: Int32?
         // `nil` where another daemon was started meanwhile and has it.
         guard let file = try Self.take(path, &holder) else { return false }

@@ -9,6 +9,20 @@ extension FileDescriptor {
         return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
     }
 
+    /// Whether `path` names another file than this one, or nothing.
+    ///
+    /// - Throws: ``KernelFileError`` where that cannot be told.
+    borrowing func isReplaced(at path: String) throws(KernelFileError) -> Bool {
+        var opened = stat()
+        var named = stat()
+        guard unsafe fstat(number, &opened) == 0 else { throw KernelFileError(.read, path, errno: errno) }
+        guard unsafe lstat(path, &named) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return true }
+            throw KernelFileError(.read, path, errno: errno)
+        }
+        return opened.st_dev != named.st_dev || opened.st_ino != named.st_ino
+    }
+
     /// - Throws: ``KernelFileError`` where this is a folder, a pipe or a device.
     package borrowing func requireRegular(
         for operation: KernelFileError.Operation, _ path: String

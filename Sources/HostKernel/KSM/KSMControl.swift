@@ -65,7 +65,11 @@ extension KSMControl {
     ///
     /// - Returns: `nil` where it is not known.
     package func savedPages() -> Pages? {
-        guard let sharing = try? read(.pagesSharing) else { return nil }
-        return Pages(sharing) + Pages((try? read(.zeroPages)) ?? 0)
+        do throws(KernelFileError) {
+            guard let sharing = try read(.pagesSharing) else { return nil }
+            return Pages(sharing) + Pages(try read(.zeroPages) ?? 0)
+        } catch {
+            return nil
+        }
     }
 }

@@ -13,6 +13,8 @@ package struct StateRecord: Equatable, Sendable {
     package var ksmd: SchedulingChange?
     /// `nil` before the first decision.
     package var report: Report?
+    /// The time since boot at which the first decision is due; `nil` where it was made, or comes on a signal only.
+    package var firstDue: Duration?
     /// What was counted up to that; `nil` before the first decision.
     package var tally: Tally?
     /// Lines about what was found that the kernel's files cannot have held, as they stand. Their values are left out.
@@ -35,6 +37,8 @@ package struct StateRecord: Equatable, Sendable {
         package var saved: KiB?
         /// The daemon's own words, which are those of ``decision``.
         package var sentence: String
+        /// Whether the kernel refused some of what was to be written for it.
+        package var isRefused = false
 
         package init(
             _ decision: Decision, time: WallTime, bootTime: BootTime? = nil, pause: Duration?, guests: Int64,
@@ -60,6 +64,7 @@ package struct StateRecord: Equatable, Sendable {
     /// The names in the file. They are an interface: never changed, only added to.
     private enum Key: String {
         case pid = "PID"
+        case firstDue = "FIRST_DUE_USEC"
         case time = "TIME_USEC"
         case uptime = "UPTIME_USEC"
         case boot = "BOOT_ID"
@@ -68,6 +73,7 @@ package struct StateRecord: Equatable, Sendable {
         case action = "ACTION"
         case reason = "REASON"
         case sentence = "SENTENCE"
+        case refused = "REFUSED"
         case total = "TOTAL_KIB"
         case threshold = "THRESHOLD_KIB"
         case free = "FREE_KIB"
@@ -136,7 +142,7 @@ extension StateRecord {
     package var text: [UInt8] {
         var writer = Writer()
         writer.put(.pid, Int64(pid))
-        if let report { Self.put(report, &writer) }
+        if let report { Self.put(report, &writer) } else { writer.put(.firstDue, firstDue?.microseconds) }
         if let tally {
             writer.put(.scanDecisions, tally.scanDecisions)
             writer.put(.stopDecisions, tally.stopDecisions)
@@ -174,6 +180,7 @@ extension StateRecord {
         writer.put(.action, word: decision.action.word)
         writer.put(.reason, word: decision.reason.word)
         writer.put(.sentence, quoted: report.sentence)
+        if report.isRefused { writer.put(.refused, word: "yes") }
         writer.put(.total, decision.total.count)
         writer.put(.threshold, decision.threshold.count)
         writer.put(.free, decision.memory.free.count)
@@ -254,6 +261,7 @@ extension StateRecord {
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
         report = Self.report(values)
+        firstDue = report == nil ? values.span(.firstDue) : nil
         isReportDamaged = report == nil && (values.word(.time) != nil || values.word(.action) != nil)
         tally = Self.tally(values)
         found.run = believed(.foundRun, values, 0...2)
@@ -335,11 +343,13 @@ extension StateRecord {
         {
             bootTime = BootTime(uptime: uptime, boot: boot)
         }
-        return Report(
+        var report = Report(
             decision, time: WallTime(microseconds: time), bootTime: bootTime,
             pause: values.span(.pause),
             guests: values.count(.guests) ?? 0, saved: values.count(.saved).map { KiB($0) },
             sentence: values.word(.sentence) ?? decision.sentence)
+        report.isRefused = values.word(.refused) == "yes"
+        return report
     }
 
     private static func order(_ values: Values, _ keys: OrderKeys) -> AdvisorPolicy.Order? {

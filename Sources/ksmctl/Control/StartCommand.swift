@@ -43,7 +43,7 @@ enum RunKnob {
         } catch {
             let remedy =
                 error.isDenied ? "run it as root" : error.isMissing ? "this kernel has no KSM" : "see ksmctl(8)"
-            try? StandardStream.error.write("ksmctl: \(error): \(remedy)\n")
+            Output.warn("\(error): \(remedy)")
             throw ExitCode(1)
         }
     }

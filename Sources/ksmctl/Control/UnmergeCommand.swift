@@ -61,7 +61,12 @@ struct UnmergeCommand: HostCommand {
         }
         if isTerminal { try? StandardStream.error.write("\r\u{1B}[K") }
         try write.finish()
-        report.leftBytes = kernel.savedPages().map { $0.kibibytes(of: Host.pageSize).bytes } ?? 0
+        guard let left = kernel.savedPages() else {
+            throw Refusal(
+                "2 was written to run, and what is merged now cannot be read in \(kernel.path(.pagesSharing))",
+                .unavailable)
+        }
+        report.leftBytes = left.kibibytes(of: Host.pageSize).bytes
         report.durationSeconds = (HostView.now - began).seconds
         return report
     }

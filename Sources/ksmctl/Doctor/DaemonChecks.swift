@@ -78,8 +78,13 @@ extension Check {
             ).seen(facts.failures.first { $0.path == source }.map { "\($0)" } ?? "it is not there", in: source)
         }
         guard let last = state.report else {
-            return check.skip("none yet; the first comes after KSM_MONITOR_INTERVAL=").seen(
-                "no decision", in: source)
+            guard !facts.isFirstOverdue else {
+                return check.fail(
+                    "none yet, and the first one was due long ago: the daemon hangs or cannot make it",
+                    remedy: "see journalctl -u ksmtuned for what it cannot read"
+                ).seen("no decision", in: source)
+            }
+            return check.skip("none yet").seen("no decision", in: source)
         }
         let age = facts.now - last.time
         let text =

@@ -20,6 +20,8 @@ struct DoctorFacts {
     /// Why it is not known whether the daemon runs.
     var daemonFailure: KernelFileError?
     var state: StateRecord?
+    /// Whether the daemon should have made its first decision long ago.
+    var isFirstOverdue = false
     var processes = ProcessSurvey()
     var processesFailure: KernelFileError?
     var tuned: TunedProfile?
@@ -76,6 +78,7 @@ struct DoctorFacts {
         daemonFailure = view.daemonFailure
         failures += [view.stateFailure, view.ksm.threadFailure].compactMap { $0 }
         state = view.state
+        isFirstOverdue = view.isFirstOverdue
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()
         } catch {

@@ -8,7 +8,7 @@ import KSMPolicy
 struct RootOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Take every path of the host under this folder.", valueName: "folder"),
-        transform: PathArgument.path)
+        completion: .directory, transform: PathArgument.path)
     var root = "/"
 
     var paths: HostPaths { HostPaths(root: root) }
@@ -56,6 +56,9 @@ struct HostView {
         readState()
         lookAgainAtKnobs()
     }
+
+    /// Whether the daemon should have made its first decision long ago.
+    var isFirstOverdue: Bool { state?.isFirstOverdue(HostClock.uptime) ?? false }
 
     /// Knobs that hold something else than the daemon's last decision says.
     var differences: [KnobDifference] { state?.report.map { ksm.differences(from: $0.decision) } ?? [] }

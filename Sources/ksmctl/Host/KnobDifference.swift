@@ -8,7 +8,7 @@ struct KnobDifference: Equatable {
     var present: Int64
     var decided: Int64
 
-    var text: String { "\(file.name) is \(present), the daemon wrote \(decided)" }
+    var text: String { "\(file.name) is \(present), the daemon decided \(decided)" }
 }
 
 extension KSMSnapshot {

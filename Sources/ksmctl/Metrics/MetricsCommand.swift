@@ -41,7 +41,10 @@ struct MetricsCommand: HostCommand {
             for sentence in metrics.guests?.unseen ?? [] { Output.warn(sentence) }
             if let unknown = metrics.guests?.unknown { Output.warn(unknown) }
         }
-        guard let output else { return try Output.write(metrics.text) }
+        guard let output else {
+            try Output.write(metrics.text)
+            return
+        }
         try Output.replace(output, with: metrics.text)
     }
 }

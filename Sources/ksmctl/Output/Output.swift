@@ -6,13 +6,16 @@ import KSMPolicy
 
 /// Standard output and standard error.
 enum Output {
-    /// - Throws: ``Refusal`` where the text could not be written as a whole. That a reader has gone, as in
-    ///   `ksmctl history | head`, is success.
-    static func write(_ text: String) throws {
+    /// That a reader has gone, as in `ksmctl history | head`, is no failure, and what was found still is the exit status.
+    ///
+    /// - Returns: Whether somebody reads.
+    /// - Throws: ``Refusal`` where the text could not be written as a whole.
+    @discardableResult static func write(_ text: String) throws -> Bool {
         do throws(KernelFileError) {
             try StandardStream.output.write(text)
+            return true
         } catch {
-            if error.isBrokenPipe { throw ExitCode.success }
+            if error.isBrokenPipe { return false }
             throw Refusal("\(error)", .output)
         }
     }
@@ -30,8 +33,8 @@ enum Output {
     /// Puts a new file, which everybody may read, in the place of one that the user named: a reader sees the old text or
     /// the new one, never a part.
     ///
-    /// A device or a pipe stays, and is written to. A link is refused, but for those of `/dev`: in a folder that others may
-    /// write to somebody could have it lead to any file of whoever runs this.
+    /// A device or a pipe stays, and is written to. A link is refused, but for `/dev/stdout` and `/dev/stderr`: in a folder
+    /// that others may write to somebody could have it lead to any file of whoever runs this.
     static func replace(_ file: String, with text: String) throws {
         var status = stat()
         if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try fill(file, with: text) }
@@ -61,7 +64,7 @@ enum Output {
     /// Writes to a device or a pipe.
     private static func fill(_ file: String, with text: String) throws {
         do throws(KernelFileError) {
-            if file.hasPrefix("/dev/"), !file.contains("..") {
+            if ["/dev/stdout", "/dev/stderr"].contains(file) {
                 let device = try FileDescriptor(opening: file, O_WRONLY, for: .open)
                 return try device.writeAll(text.utf8.span, path: file)
             }

@@ -62,7 +62,10 @@ struct SimulateCommand: HostCommand {
         let simulation = try Comparison(source, file: config, host.paths)
         if let svg {
             let picture = SVGChart(SimulationChart(simulation).chart).text
-            if svg == "-" { return try Output.write(picture) }
+            if svg == "-" {
+                try Output.write(picture)
+                return
+            }
             try Output.write(picture, to: svg)
         }
         try SimulationReport(simulation, showsAll: all).print(output)

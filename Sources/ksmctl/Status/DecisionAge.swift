@@ -3,8 +3,8 @@ import KSMPolicy
 
 /// How old the daemon's last decision may be before the daemon is held to hang.
 enum DecisionAge {
-    /// By the daemon's own interval, as ``StateRecord/Report/isOverdue(_:)`` has it. A daemon that has decided nothing yet
-    /// waits for its first interval.
+    /// By the daemon's own interval, as ``StateRecord/Report/isOverdue(_:)`` has it. A daemon that has decided nothing
+    /// yet is held to when its first decision was due.
     case byInterval
     /// At most this old, and a daemon that has decided nothing yet fails.
     case seconds(Double)
@@ -15,7 +15,7 @@ extension StateRecord.Report {
     /// reading of many guests by KSM_PS_METRIC=pss can take seconds.
     private static var lateIntervals: Int { 3 }
     /// For intervals so short that a busy host makes it late. A policy that looks often reports each tenth second.
-    private static var leastLateness: Duration { .seconds(30) }
+    fileprivate static var leastLateness: Duration { .seconds(30) }
 
     /// Whether the next decision is so late that the daemon hangs.
     ///
@@ -26,11 +26,21 @@ extension StateRecord.Report {
     }
 }
 
+extension StateRecord {
+    /// Whether there is no decision yet, and the first one is so late that the daemon hangs or cannot make it.
+    ///
+    /// - Parameter uptime: The time since boot.
+    func isFirstOverdue(_ uptime: Duration) -> Bool {
+        guard report == nil, let firstDue else { return false }
+        return uptime - firstDue > Report.leastLateness
+    }
+}
+
 extension StatusReport {
     /// Whether the running daemon decides as it should.
     func isFresh(_ limit: DecisionAge) -> Bool {
         switch limit {
-        case .byInterval: daemon.isPublishing && decision?.isOverdue != true
+        case .byInterval: daemon.isPublishing && decision?.isOverdue != true && !daemon.isFirstOverdue
         case .seconds(let most): decision.map { $0.ageSeconds <= most } ?? false
         }
     }

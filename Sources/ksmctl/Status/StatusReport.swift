@@ -31,6 +31,8 @@ struct StatusReport: Report {
         var decidedRun: Int64
         /// Programs and files of this host that may have written it; a person or a script leaves no trace.
         var mayHaveWritten: [String]
+        /// Whether the daemon could not write what it decided, so that nobody else need have written anything.
+        var isRefused: Bool
     }
 
     struct Daemon: Encodable {
@@ -39,6 +41,8 @@ struct StatusReport: Report {
         var pid: Int32?
         /// Whether its state can be read, and is its own.
         var isPublishing = false
+        /// Whether its first decision is so late that it hangs or cannot make it.
+        var isFirstOverdue = false
 
         enum CodingKeys: CodingKey {
             case isRunning, pid
@@ -177,7 +181,9 @@ extension StatusReport {
         let ksm = host.ksm
         state = Self.state(ksm)
         switch host.daemon {
-        case .running(let pid): daemon = Daemon(isRunning: true, pid: pid, isPublishing: host.state != nil)
+        case .running(let pid):
+            daemon = Daemon(
+                isRunning: true, pid: pid, isPublishing: host.state != nil, isFirstOverdue: host.isFirstOverdue)
         case .none: daemon = Daemon(isRunning: host.daemonFailure == nil ? false : nil)
         }
         timeSeconds = now.secondsSince1970
@@ -191,8 +197,11 @@ extension StatusReport {
         guard ksm.isPresent else { return }
         if decision != nil {
             var failures: [KernelFileError] = []
+            let isRefused = host.state?.report?.isRefused == true
             disagreement = host.differences.first { $0.file == .run }.map {
-                Disagreement(run: $0.present, decidedRun: $0.decided, mayHaveWritten: host.runWriters(&failures))
+                Disagreement(
+                    run: $0.present, decidedRun: $0.decided,
+                    mayHaveWritten: isRefused ? [] : host.runWriters(&failures), isRefused: isRefused)
             }
             notes += failures.map { "\($0), so others may have written it" }
             isAsDecided = ksm.mode.map { _ in disagreement == nil }
@@ -221,7 +230,10 @@ extension StatusReport {
         if host.isDaemonAbsent {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
         } else if host.daemonFailure == nil, host.stateFailure == nil, host.state?.report == nil {
-            notes.append("the daemon has not decided yet")
+            notes.append(
+                host.isFirstOverdue
+                    ? "the first decision is long due, and the daemon hangs or cannot make it: see journalctl -u ksmtuned"
+                    : "the daemon has not decided yet")
         } else if host.state?.report?.isOverdue(now) == true {
             notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
         }

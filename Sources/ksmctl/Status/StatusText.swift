@@ -11,7 +11,9 @@ extension StatusReport {
         let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
         let (full, empty) = style.isUnicode ? ("●", "○") : ("*", "-")
         if let disagreement {
-            let why = "run is \(disagreement.run), which the daemon did not write\n"
+            let whose =
+                disagreement.isRefused ? "since the daemon could not write its own" : "which the daemon did not write"
+            let why = "run is \(disagreement.run), \(whose)\n"
             switch (state, disagreement.decidedRun) {
             case ("scanning", _): return style.warning(full) + " KSM is scanning against the daemon's decision: " + why
             case ("unmerged", 0): return style.warning(empty) + " KSM is stopped and everything unmerged: " + why
@@ -35,7 +37,9 @@ extension StatusReport {
         var fields = FieldList()
         // A reason for what the kernel does not do would contradict the line above.
         fields.add(disagreement == nil ? "Reason" : "Decided", decision?.sentence)
-        fields.add("Writer", disagreement.map { Self.writerText($0.mayHaveWritten) })
+        if let disagreement, !disagreement.isRefused {
+            fields.add("Writer", Self.writerText(disagreement.mayHaveWritten))
+        }
         fields.add("Daemon", daemonText)
         fields.add(
             "Guests",

@@ -56,12 +56,14 @@ struct StatusWatch {
             let report = StatusReport(view, now: now, since: before)
             before = ScanMoment(view.ksm, at: now)
             course.append(report)
+            var text = ""
             if output.json {
-                try Output.write(try report.json())
+                text = try report.json()
             } else {
-                let text = report.text(style) + course.text(style, columns: Terminal.size.columns)
-                try Output.write(isInPlace ? Self.inPlace(text) : text + "\n")
+                text = report.text(style) + course.text(style, columns: Terminal.size.columns)
+                text = isInPlace ? Self.inPlace(text) : text + "\n"
             }
+            guard try Output.write(text) else { return }
             // At most a day, which fits.
             _ = poll(nil, 0, Int32(seconds * 1000))
         }
