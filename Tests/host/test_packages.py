@@ -293,6 +293,24 @@ def test_a_version_without_a_changelog_is_not_released(tmp_path):
     assert not (tmp_path / 'packages').exists()
 
 
+@pytest.mark.parametrize('unreleased, trial, refused', [
+    ('', False, False), ('## Unreleased\n\n', False, False), ('## Unreleased\n\n### Fixes\n\n- One.\n\n', False, True),
+    ('## Unreleased\n\n- One.\n\n', True, False)])
+def test_changes_that_are_in_no_version_are_not_released_but_for_a_trial(tmp_path, unreleased, trial, refused):
+    need_programs('git')
+    (tmp_path / 'tools').mkdir()
+    shutil.copy(TOP / 'tools/release-check', tmp_path / 'tools')
+    (tmp_path / 'CHANGELOG.md').write_text(f'# Changelog\n\n{unreleased}## 1.2.3 - 2026-01-02\n\n- All.\n')
+    run('git', 'init', '-q', tmp_path)
+    options = ['--trial'] if trial else []
+    status, printed = capture([tmp_path / 'tools/release-check', *options, '1.2.3', tmp_path / 'packages'])
+    # The next question, whether all is committed, ends it here.
+    assert status == 1
+    assert ("changes under '## Unreleased'" in printed) == (refused or trial)
+    assert ('TRIAL=1' in printed) == refused
+    assert ('what is not committed' in printed) == (not refused)
+
+
 def test_the_bill_of_materials_names_what_is_linked_in():
     need_programs(os.environ.get('SWIFT', 'swift'))
     command = TOP / 'tools/make-sbom', VERSION, '0', built()
