@@ -87,8 +87,9 @@ def test_debian_takes_it_for_newer_than_its_own_and_for_newer_than_the_version_b
 # --- What is in them -------------------------------------------------------------------------------------------------
 
 def test_all_of_them_have_what_make_install_installs(deb, rpm, bindist, tmp_path):
-    run('make', '-s', '-C', TOP, 'install', f'DESTDIR={tmp_path}', 'PREFIX=/usr')
-    installed = files_below(tmp_path)
+    folder = tmp_path / 'a folder with blanks'
+    run('make', '-s', '-C', TOP, 'install', f'DESTDIR={folder}', 'PREFIX=/usr')
+    installed = files_below(folder)
     assert len(installed) > 25
     units = {path.replace('usr/lib/systemd', 'lib/systemd') for path in installed}
     there = {path.replace('usr/lib/systemd', 'lib/systemd').removesuffix('.gz') for path in files_below(deb)}
@@ -96,6 +97,13 @@ def test_all_of_them_have_what_make_install_installs(deb, rpm, bindist, tmp_path
     assert {path.replace('etc/default/', 'etc/sysconfig/') for path in installed} <= \
         {path.removesuffix('.gz') for path in files_below(rpm)}
     assert {path.replace('usr/', 'usr/local/') for path in installed} == files_below(bindist / 'files')
+
+
+def test_uninstall_removes_what_install_installs(tmp_path):
+    folder = tmp_path / 'a folder with blanks'
+    for target in 'install', 'uninstall':
+        run('make', '-s', '-C', TOP, target, f'DESTDIR={folder}', 'PREFIX=/usr')
+    assert files_below(folder) == set() and (folder / 'usr/sbin').is_dir()
 
 
 def test_configuration_is_marked_as_such(deb):
