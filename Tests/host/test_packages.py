@@ -246,9 +246,10 @@ def test_the_source_archive_is_the_commit(tmp_path):
 
 def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(bindist, tmp_path):
     environment = {**os.environ, 'DESTDIR': str(tmp_path)}
+    record = 'usr/local/share/ksmtuned/folders'
     assert 'systemctl daemon-reload' in run(bindist / 'install', env=environment)
-    assert files_below(tmp_path) == files_below(bindist / 'files')
-    for name in files_below(tmp_path):
+    assert files_below(tmp_path) == files_below(bindist / 'files') | {record}
+    for name in files_below(bindist / 'files'):
         assert (tmp_path / name).stat().st_mode == (bindist / 'files' / name).stat().st_mode, name
     configuration = tmp_path / 'etc/ksmtuned.conf'
     configuration.write_text('KSM_THRES_COEF=30\n')
@@ -264,6 +265,23 @@ def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(b
     status, printed = capture([tmp_path / 'part/install'], env=environment)
     assert status == 66 and 'unpack the whole archive' in printed
     assert files_below(tmp_path) == {'etc/ksmtuned.conf', 'part/install'}
+
+
+def test_the_install_script_removes_the_folders_that_it_made_and_no_other(bindist, tmp_path):
+    environment = {**os.environ, 'DESTDIR': str(tmp_path)}
+    others = [tmp_path / name for name in ('usr/local/share', 'usr/local/share/fish', 'etc')]
+    for folder in others:
+        folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        run('sh', '-c', 'umask 077; exec "$0"', bindist / 'install', env=environment)
+    made = {path for path in tmp_path.rglob('*') if path.is_dir()} - {*others, tmp_path / 'usr', tmp_path / 'usr/local'}
+    assert len(made) > 10
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o755}
+    (tmp_path / 'usr/local/lib/somebody.so').touch()
+    for _ in range(2):
+        run(bindist / 'install', '--remove', env=environment)
+    assert {path for path in tmp_path.rglob('*')} == \
+        {*others, *(tmp_path / name for name in ('usr', 'usr/local', 'usr/local/lib', 'usr/local/lib/somebody.so'))}
 
 
 # --- AppArmor --------------------------------------------------------------------------------------------------------
