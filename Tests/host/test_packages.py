@@ -106,6 +106,20 @@ def test_uninstall_removes_what_install_installs(tmp_path):
     assert files_below(folder) == set() and (folder / 'usr/sbin').is_dir()
 
 
+def test_the_pages_of_the_readme_are_there(deb, rpm, bindist):
+    """What else it links to, it says where to find."""
+    for folder in deb / 'usr/share/doc/ksmtuned', rpm / 'usr/share/doc/ksmtuned', bindist:
+        linked = set(re.findall(r'\]\((docs/[^)#]+|[A-Z]+\.md)[)#]', (folder / 'README.md').read_text()))
+        linked -= {'CONTRIBUTING.md'}
+        assert {'CHANGELOG.md', 'docs/migration.md', 'docs/saved.svg'} <= linked
+        assert {link for link in linked if not (folder / link).is_file()} == set()
+        pages = list((folder / 'docs').glob('*.md'))
+        assert len(pages) > 5
+        for page in pages:
+            linked = set(re.findall(r'\]\(([\w-]+\.(?:md|svg))[)#]', page.read_text()))
+            assert {link for link in linked if not (page.parent / link).is_file()} == set(), page
+
+
 def test_configuration_is_marked_as_such(deb):
     conffiles = set((deb / 'DEBIAN/conffiles').read_text().split())
     assert conffiles == {f'/{path}' for path in CONFIGURATION | {'etc/apparmor.d/usr.sbin.ksmtuned'}}
