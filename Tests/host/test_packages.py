@@ -194,6 +194,14 @@ def test_lintian_finds_nothing():
     assert sorted(re.findall(r'(?m)^O: \S+: (\S+)', found)) == ['diversion-for-unknown-file', 'hardening-no-pie']
 
 
+def test_an_rpm_in_a_folder_with_blanks_is_refused_with_the_reason(tmp_path):
+    need_programs('rpmbuild:rpm')
+    out = tmp_path / 'out'
+    status, printed = capture([TOP / 'packaging/build-rpm', VERSION, tmp_path / 'a folder', out, tmp_path / 'none'])
+    assert status == 1 and 'with blanks in its name' in printed
+    assert not out.exists() and not (tmp_path / 'a folder').exists()
+
+
 def test_rpmlint_finds_nothing():
     need_programs('rpmlint')
     spec = TOP / '.build/packaging/rpm/SPECS/ksmtuned.spec'
