@@ -8,7 +8,7 @@ import KSMPolicy
 struct RootOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Take every path of the host under this folder.", valueName: "folder"),
-        transform: PathArgument.path)
+        completion: .directory, transform: PathArgument.path)
     var root = "/"
 
     var paths: HostPaths { HostPaths(root: root) }
