@@ -31,6 +31,8 @@ struct DoctorFacts {
     var guestsFailure: KernelFileError?
     /// What could not be seen of the guests, as sentences without a full stop.
     var unseen: [String] = []
+    /// What they need and could not be read, as such a sentence.
+    var unknownNeeds: String?
     /// Guests that are there and could not be read, and processes that may be some.
     var unreadableGuests: [GuestList.Unreadable] = []
     /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
@@ -90,6 +92,7 @@ struct DoctorFacts {
             guests = list.guests
             unreadableGuests = list.unreadable
             unseen = list.unseen
+            unknownNeeds = list.unknownNeeds
             others = list.others
             hiddenOthers = list.hiddenOthers
             othersFailures = list.othersFailures
