@@ -12,6 +12,7 @@ extension FuzzTarget {
                     guard var state = StateRecord(parsing: input) else { return }
                     // What was not believed is not written again, nor is what a share of a CPU cannot be.
                     state.disbelieved = []
+                    state.isReportDamaged = false
                     if let share = state.report?.decision.scan?.cpuShare, !(0...1000).contains(share) {
                         state.report?.decision.scan?.cpuShare = nil
                     }
