@@ -34,7 +34,7 @@ PAGES := man/ksmtuned.8 man/ksmtuned.conf.5 man/ksmctl.8
 DEBUG_INFO ?= none
 RELEASE = -c release --static-swift-stdlib $$(tools/link-flags .build/static-libs) -debug-info-format $(DEBUG_INFO) \
     -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
-    -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=.
+    -Xswiftc -file-prefix-map -Xswiftc '$(CURDIR)=.' -Xcc '-ffile-prefix-map=$(CURDIR)=.'
 
 # A module that is imported and not declared as a dependency in Package.swift is an error: imports go one way.
 DEBUG_BUILD := --explicit-target-dependency-import-check error
@@ -82,7 +82,8 @@ help:
 	@echo 'make packages   make deb, make rpm, make dist (sources), make bindist (programs with an install script), all into'
 	@echo '                $(PACKAGES); version $(VERSION)'
 	@echo 'make check-reproducible  build them again elsewhere, and compare the bytes'
-	@echo 'make release-check  see whether $(VERSION) can be released: packages, licenses, bill of materials, checksums'
+	@echo 'make release-check  see whether $(VERSION) can be released: packages, licenses, bill of materials, checksums;'
+	@echo '                TRIAL=1 goes on where CHANGELOG.md has changes that are in no version yet'
 	@echo 'make uninstall  remove what was installed, but for a changed configuration'
 	@echo 'make format     format the sources'
 	@echo 'make lint       say where their format is not the agreed one'
@@ -187,43 +188,46 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
 install: $(PROGRAMS)
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d $(DESTDIR)$(ENVIRONMENTDIR) \
-	    $(DESTDIR)$(LOGROTATEDIR)
-	$(INSTALL_PROGRAM) $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -d "$(DESTDIR)$(SBINDIR)" "$(DESTDIR)$(UNITDIR)" \
+	    "$(DESTDIR)$(MANDIR)/man5" "$(DESTDIR)$(MANDIR)/man8"
+	$(INSTALL) -d "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d" "$(DESTDIR)$(ENVIRONMENTDIR)" \
+	    "$(DESTDIR)$(LOGROTATEDIR)"
+	$(INSTALL_PROGRAM) $(PROGRAMS) "$(DESTDIR)$(SBINDIR)"
 	for unit in ksm ksmtuned ksmtuned-metrics; do \
-	    sed -e '1,2d' -e 's|=/usr/sbin/|=$(SBINDIR)/|' systemd/$$unit.service > $(DESTDIR)$(UNITDIR)/$$unit.service && \
-	    chmod 644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit; \
+	    sed -e '1,2d' -e 's|=/usr/sbin/|=$(SBINDIR)/|' systemd/$$unit.service \
+	        > "$(DESTDIR)$(UNITDIR)/$$unit.service" && \
+	    chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit.service" || exit; \
 	done
-	$(INSTALL) -d $(DESTDIR)$(DROPINDIR)
-	$(INSTALL) -m644 systemd/drop-ins/*.conf $(DESTDIR)$(DROPINDIR)
-	$(INSTALL) -m644 systemd/ksmtuned-metrics.timer $(DESTDIR)$(UNITDIR)
-	$(INSTALL) -m644 man/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m644 man/ksmtuned.8 man/ksmctl.8 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -d $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
-	$(INSTALL) -m644 schema/*.json $(DESTDIR)$(SCHEMADIR)
+	$(INSTALL) -d "$(DESTDIR)$(DROPINDIR)"
+	$(INSTALL) -m644 systemd/drop-ins/*.conf "$(DESTDIR)$(DROPINDIR)"
+	$(INSTALL) -m644 systemd/ksmtuned-metrics.timer "$(DESTDIR)$(UNITDIR)"
+	$(INSTALL) -m644 man/ksmtuned.conf.5 "$(DESTDIR)$(MANDIR)/man5"
+	$(INSTALL) -m644 man/ksmtuned.8 man/ksmctl.8 "$(DESTDIR)$(MANDIR)/man8"
+	$(INSTALL) -d "$(DESTDIR)$(SCHEMADIR)" "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
+	$(INSTALL) -m644 schema/*.json "$(DESTDIR)$(SCHEMADIR)"
 	@# The program knows its own commands and options. The first line would say that bash runs the file; it is read.
-	$(BUILD)/ksmctl --generate-completion-script bash | sed '1{/^#!/d}' > $(DESTDIR)$(BASHCOMPDIR)/ksmctl
-	$(BUILD)/ksmctl --generate-completion-script zsh > $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl
-	$(BUILD)/ksmctl --generate-completion-script fish > $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
-	@tools/install-configuration etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
-	@tools/install-configuration etc/default/ksm $(DESTDIR)$(ENVIRONMENTDIR)/ksm
-	@tools/install-configuration packaging/logrotate/ksmtuned $(DESTDIR)$(LOGROTATEDIR)/ksmtuned
+	$(BUILD)/ksmctl --generate-completion-script bash | sed '1{/^#!/d}' > "$(DESTDIR)$(BASHCOMPDIR)/ksmctl"
+	$(BUILD)/ksmctl --generate-completion-script zsh > "$(DESTDIR)$(ZSHCOMPDIR)/_ksmctl"
+	$(BUILD)/ksmctl --generate-completion-script fish > "$(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish"
+	@tools/install-configuration etc/ksmtuned.conf "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf"
+	@tools/install-configuration etc/default/ksm "$(DESTDIR)$(ENVIRONMENTDIR)/ksm"
+	@tools/install-configuration packaging/logrotate/ksmtuned "$(DESTDIR)$(LOGROTATEDIR)/ksmtuned"
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned'
 
 # A configuration that was changed stays.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/ksmtuned $(DESTDIR)$(SBINDIR)/ksmctl
-	rm -f $(DESTDIR)$(UNITDIR)/ksmtuned.service $(DESTDIR)$(UNITDIR)/ksm.service
-	rm -f $(DESTDIR)$(UNITDIR)/ksmtuned-metrics.service $(DESTDIR)$(UNITDIR)/ksmtuned-metrics.timer
-	rm -f $(DESTDIR)$(MANDIR)/man5/ksmtuned.conf.5 $(DESTDIR)$(MANDIR)/man8/ksmtuned.8 $(DESTDIR)$(MANDIR)/man8/ksmctl.8
-	rm -rf $(DESTDIR)$(SCHEMADIR) $(DESTDIR)$(DROPINDIR)
-	@rmdir $(DESTDIR)$(dir $(SCHEMADIR)) 2> /dev/null || :
-	rm -f $(DESTDIR)$(BASHCOMPDIR)/ksmctl $(DESTDIR)$(ZSHCOMPDIR)/_ksmctl $(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish
-	@tools/install-configuration --remove etc/ksmtuned.conf $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf
-	@tools/install-configuration --remove etc/default/ksm $(DESTDIR)$(ENVIRONMENTDIR)/ksm
-	@tools/install-configuration --remove packaging/logrotate/ksmtuned $(DESTDIR)$(LOGROTATEDIR)/ksmtuned
-	@rmdir $(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d 2> /dev/null || :
+	rm -f "$(DESTDIR)$(SBINDIR)/ksmtuned" "$(DESTDIR)$(SBINDIR)/ksmctl"
+	rm -f "$(DESTDIR)$(UNITDIR)/ksmtuned.service" "$(DESTDIR)$(UNITDIR)/ksm.service"
+	rm -f "$(DESTDIR)$(UNITDIR)/ksmtuned-metrics.service" "$(DESTDIR)$(UNITDIR)/ksmtuned-metrics.timer"
+	rm -f "$(DESTDIR)$(MANDIR)/man5/ksmtuned.conf.5" \
+	    "$(DESTDIR)$(MANDIR)/man8/ksmtuned.8" "$(DESTDIR)$(MANDIR)/man8/ksmctl.8"
+	rm -rf "$(DESTDIR)$(SCHEMADIR)" "$(DESTDIR)$(DROPINDIR)"
+	@rmdir "$(DESTDIR)$(dir $(SCHEMADIR))" 2> /dev/null || :
+	rm -f "$(DESTDIR)$(BASHCOMPDIR)/ksmctl" "$(DESTDIR)$(ZSHCOMPDIR)/_ksmctl" "$(DESTDIR)$(FISHCOMPDIR)/ksmctl.fish"
+	@tools/install-configuration --remove etc/ksmtuned.conf "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf"
+	@tools/install-configuration --remove etc/default/ksm "$(DESTDIR)$(ENVIRONMENTDIR)/ksm"
+	@tools/install-configuration --remove packaging/logrotate/ksmtuned "$(DESTDIR)$(LOGROTATEDIR)/ksmtuned"
+	@rmdir "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d" 2> /dev/null || :
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload'
 
 include packaging/packages.mk

@@ -33,5 +33,6 @@ check-packages: release
 check-reproducible: packages
 	@tools/check-reproducible $(VERSION) $(PACKAGES)
 
+# TRIAL=1: also where not all is in a version yet.
 release-check:
-	@tools/release-check $(VERSION) $(PACKAGES)
+	@tools/release-check $(if $(TRIAL),--trial) $(VERSION) $(PACKAGES)

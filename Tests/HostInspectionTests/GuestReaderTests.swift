@@ -158,6 +158,7 @@ import Testing
         }
         let guest = try #require(try read(host).first)
         #expect(guest.failures.map { $0.path } == ["cmdline", "cgroup", "ksm_stat"].map { host.path("proc/10/\($0)") })
+        #expect(guest.needFailures.map { $0.path } == ["cmdline", "cgroup"].map { host.path("proc/10/\($0)") })
         #expect(guest.configured == nil)
         #expect(guest.isMergeable == nil)
         #expect(!guest.isHidden)

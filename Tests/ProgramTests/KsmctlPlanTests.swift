@@ -174,7 +174,7 @@ import Testing
         host.createFolder("proc/200/statm")
         let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
         #expect(outcome.status == 1)
-        #expect(outcome.output.contains("\nThe swap is enough for the guests that could be read, and not all could.\n"))
+        #expect(outcome.output.contains("\nThe swap is enough for what could be read of the guests, and not all could"))
         #expect(
             outcome.output.contains(
                 "Warning: 1 guest could not be read (cannot read \(host.path("proc/200/statm")): Is a directory), and "
@@ -183,6 +183,50 @@ import Testing
         #expect(json.contains("\"unreadable\" : 1"))
         #expect(json.contains("\"verdict\" : \"incomplete\""))
         #expect(try JSONSchema("plan").problems(json) == [])
+    }
+
+    @Test(arguments: [
+        "sys/kernel/mm/ksm/full_scans", "sys/kernel/mm/ksm/pages_sharing", "proc/100/ksm_stat", "proc/100/attr/current",
+    ])
+    func `What no sum depends on may be unreadable`(file: String) async throws {
+        let host = Self.busyHost()
+        host.setMemory(total: 32 * Self.gibibyte, free: 4 * Self.gibibyte, swapFree: 10 * Self.gibibyte)
+        if host.exists(file) { host.remove(file) }
+        host.createFolder(file)
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 0, "\(outcome.output)")
+        #expect(outcome.output.contains("\nNo swap is needed.\n"), "\(outcome.output)")
+        #expect(
+            outcome.output.contains(
+                "Note: not known, since it could not be read: what \(host.path(file)) says (cannot read "
+                    + "\(host.path(file)): Is a directory); no sum depends on it\n"), "\(outcome.output)")
+        let json = try await Program.ksmctl.run(["plan", "--json", host.rootOption]).output
+        #expect(json.contains("\"verdict\" : \"enough\"") && json.contains("\"kind\" : \"unread-files\""))
+        #expect(try JSONSchema("plan").problems(json) == [])
+    }
+
+    @Test(arguments: ["cmdline", "status", "cgroup"])
+    func `What a guest needs and cannot be read makes the plan incomplete`(file: String) async throws {
+        let host = Self.busyHost()
+        host.setMemory(total: 32 * Self.gibibyte, free: 4 * Self.gibibyte, swapFree: 10 * Self.gibibyte)
+        let path = "proc/100/\(file)"
+        if host.exists(path) { host.remove(path) }
+        host.createFolder(path)
+        let outcome = try await Program.ksmctl.run(["plan", host.rootOption])
+        #expect(outcome.status == 1, "\(outcome.output)")
+        #expect(outcome.output.contains("\nThe swap is enough for what could be read of the guests, and not all could"))
+        #expect(
+            outcome.output.contains(
+                "Warning: not known, since it could not be read: what \(host.path(path)) says (cannot read "
+                    + "\(host.path(path)): Is a directory); a guest may need more than it counts with\n"),
+            "\(outcome.output)")
+        let json = try await Program.ksmctl.run(["plan", "--json", host.rootOption]).output
+        #expect(json.contains("\"verdict\" : \"incomplete\"") && json.contains("\"kind\" : \"unknown-needs\""))
+        #expect(json.contains("\"unreadable\" : 0"))
+        #expect(try JSONSchema("plan").problems(json) == [])
+        host.write("Filename Type Size Used Priority\n/dev/vda2 partition 10485760 0 -2\n", to: "proc/swaps")
+        let doctor = try await Program.ksmctl.run(["doctor", "--verbose", host.rootOption])
+        #expect(doctor.output.contains("enough for what could be read of the guests; there is more"))
     }
 
     @Test func `Swap that cannot be read is a failure, not none`() async throws {

@@ -52,6 +52,21 @@ import Testing
         #expect(outcome.error.contains("{status|explain|"))
     }
 
+    /// A line of fish ends with what may follow: `-rF` any file behind an option, `-F` one as an argument.
+    @Test(arguments: [
+        ("plot\" svg'", " -rF"), ("metrics\" output'", " -rF"), ("simulate\" config'", " -rF"),
+        ("simulate\" trace'", " -rF"), ("simulate\" svg'", " -rF"), ("check-config\" -eq 1'", " -F"),
+        ("show-config\" -eq 1'", " -F"), ("plan\" rule'", " -rfka 'rhel7 rhel6'"),
+        ("status\" root'", " -rfa '(__ksmctl_complete_directories)'"),
+        ("start\" root'", " -rfa '(__ksmctl_complete_directories)'"),
+    ])
+    func `The shell completes paths and words`(_ place: String, _ completion: String) async throws {
+        let script = try await Program.ksmctl.run(["--generate-completion-script", "fish"]).output
+        let lines = script.split(separator: "\n").filter { $0.contains(" \"ksmctl \(place)") }
+        #expect(lines.count == 1)
+        for line in lines { #expect(line.hasSuffix(completion), "\(line)") }
+    }
+
     @Test func `The version is that of the daemon`() async throws {
         let tool = try await Program.ksmctl.run(["--version"])
         let daemon = try await Program.ksmtuned.run(["--version"])

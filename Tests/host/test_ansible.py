@@ -69,6 +69,9 @@ play() {   # play NAME VARIABLES
     cp -a /etc/ksmtuned.conf* /srv/play/$1/etc/
     cp -a /etc/systemd/system /srv/play/$1/etc/systemd/
 }
+find /etc /usr/local > /tmp/before
+play unset '{}'
+find /etc /usr/local | diff /tmp/before - > /srv/play/unset.diff
 play first "$1"
 command -v ksmtuned ksmctl > /srv/play/programs
 ksmctl check-config >> /srv/play/programs 2>&1
@@ -112,6 +115,14 @@ def status(played, name):
 def enabled(played, name):
     return {unit for unit in ('ksm.service', 'ksmtuned.service')
             if os.path.lexists(played / name / ENABLED / unit)}
+
+
+def test_without_a_package_nothing_is_done(played):
+    """The package of that name in a distribution is the script."""
+    assert status(played, 'unset') != 0
+    assert 'ksmtuned_package is not set. Set it to a .deb' in log(played, 'unset')
+    assert ' changed=0 ' in log(played, 'unset')
+    assert (played / 'unset.diff').read_text() == ''
 
 
 def test_the_role_installs_and_configures(played):

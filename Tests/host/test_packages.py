@@ -87,15 +87,40 @@ def test_debian_takes_it_for_newer_than_its_own_and_for_newer_than_the_version_b
 # --- What is in them -------------------------------------------------------------------------------------------------
 
 def test_all_of_them_have_what_make_install_installs(deb, rpm, bindist, tmp_path):
-    run('make', '-s', '-C', TOP, 'install', f'DESTDIR={tmp_path}', 'PREFIX=/usr')
-    installed = files_below(tmp_path)
+    folder = tmp_path / 'a folder with blanks'
+    run('make', '-s', '-C', TOP, 'install', f'DESTDIR={folder}', 'PREFIX=/usr')
+    installed = files_below(folder)
     assert len(installed) > 25
-    units = {path.replace('usr/lib/systemd', 'lib/systemd') for path in installed}
+    units = {path.replace('usr/lib/systemd', 'lib/systemd').replace('zsh/site-functions', 'zsh/vendor-completions')
+             for path in installed}
     there = {path.replace('usr/lib/systemd', 'lib/systemd').removesuffix('.gz') for path in files_below(deb)}
     assert units <= there
     assert {path.replace('etc/default/', 'etc/sysconfig/') for path in installed} <= \
         {path.removesuffix('.gz') for path in files_below(rpm)}
     assert {path.replace('usr/', 'usr/local/') for path in installed} == files_below(bindist / 'files')
+
+
+def test_uninstall_removes_what_install_installs(tmp_path):
+    folder = tmp_path / 'a folder with blanks'
+    for target in 'install', 'uninstall':
+        run('make', '-s', '-C', TOP, target, f'DESTDIR={folder}', 'PREFIX=/usr')
+    assert files_below(folder) == set() and (folder / 'usr/sbin').is_dir()
+
+
+def test_the_pages_of_the_readme_are_there(deb, rpm, bindist):
+    """What else it links to, it says where to find."""
+    # Where an RPM has its pages is for the system that builds it to say.
+    (readme,) = [path for path in (rpm / 'usr/share/doc').rglob('README.md') if path.parent.name.startswith('ksmtuned')]
+    for folder in deb / 'usr/share/doc/ksmtuned', readme.parent, bindist:
+        linked = set(re.findall(r'\]\((docs/[^)#]+|[A-Z]+\.md)[)#]', (folder / 'README.md').read_text()))
+        linked -= {'CONTRIBUTING.md'}
+        assert {'CHANGELOG.md', 'docs/migration.md', 'docs/saved.svg'} <= linked
+        assert {link for link in linked if not (folder / link).is_file()} == set()
+        pages = list((folder / 'docs').glob('*.md'))
+        assert len(pages) > 5
+        for page in pages:
+            linked = set(re.findall(r'\]\(([\w-]+\.(?:md|svg))[)#]', page.read_text()))
+            assert {link for link in linked if not (page.parent / link).is_file()} == set(), page
 
 
 def test_configuration_is_marked_as_such(deb):
@@ -172,6 +197,14 @@ def test_lintian_finds_nothing():
     assert sorted(re.findall(r'(?m)^O: \S+: (\S+)', found)) == ['diversion-for-unknown-file', 'hardening-no-pie']
 
 
+def test_an_rpm_in_a_folder_with_blanks_is_refused_with_the_reason(tmp_path):
+    need_programs('rpmbuild:rpm')
+    out = tmp_path / 'out'
+    status, printed = capture([TOP / 'packaging/build-rpm', VERSION, tmp_path / 'a folder', out, tmp_path / 'none'])
+    assert status == 1 and 'with blanks in its name' in printed
+    assert not out.exists() and not (tmp_path / 'a folder').exists()
+
+
 def test_rpmlint_finds_nothing():
     need_programs('rpmlint')
     spec = TOP / '.build/packaging/rpm/SPECS/ksmtuned.spec'
@@ -238,9 +271,10 @@ def test_the_source_archive_is_the_commit(tmp_path):
 
 def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(bindist, tmp_path):
     environment = {**os.environ, 'DESTDIR': str(tmp_path)}
+    record = 'usr/local/share/ksmtuned/folders'
     assert 'systemctl daemon-reload' in run(bindist / 'install', env=environment)
-    assert files_below(tmp_path) == files_below(bindist / 'files')
-    for name in files_below(tmp_path):
+    assert files_below(tmp_path) == files_below(bindist / 'files') | {record}
+    for name in files_below(bindist / 'files'):
         assert (tmp_path / name).stat().st_mode == (bindist / 'files' / name).stat().st_mode, name
     configuration = tmp_path / 'etc/ksmtuned.conf'
     configuration.write_text('KSM_THRES_COEF=30\n')
@@ -256,6 +290,23 @@ def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(b
     status, printed = capture([tmp_path / 'part/install'], env=environment)
     assert status == 66 and 'unpack the whole archive' in printed
     assert files_below(tmp_path) == {'etc/ksmtuned.conf', 'part/install'}
+
+
+def test_the_install_script_removes_the_folders_that_it_made_and_no_other(bindist, tmp_path):
+    environment = {**os.environ, 'DESTDIR': str(tmp_path)}
+    others = [tmp_path / name for name in ('usr/local/share', 'usr/local/share/fish', 'etc')]
+    for folder in others:
+        folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        run('sh', '-c', 'umask 077; exec "$0"', bindist / 'install', env=environment)
+    made = {path for path in tmp_path.rglob('*') if path.is_dir()} - {*others, tmp_path / 'usr', tmp_path / 'usr/local'}
+    assert len(made) > 10
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o755}
+    (tmp_path / 'usr/local/lib/somebody.so').touch()
+    for _ in range(2):
+        run(bindist / 'install', '--remove', env=environment)
+    assert {path for path in tmp_path.rglob('*')} == \
+        {*others, *(tmp_path / name for name in ('usr', 'usr/local', 'usr/local/lib', 'usr/local/lib/somebody.so'))}
 
 
 # --- AppArmor --------------------------------------------------------------------------------------------------------
@@ -291,6 +342,24 @@ def test_a_version_without_a_changelog_is_not_released(tmp_path):
     status, printed = capture([TOP / 'tools/release-check', '9.9.9', tmp_path / 'packages'])
     assert status == 1 and "no heading '## 9.9.9 - YYYY-MM-DD'" in printed
     assert not (tmp_path / 'packages').exists()
+
+
+@pytest.mark.parametrize('unreleased, trial, refused', [
+    ('', False, False), ('## Unreleased\n\n', False, False), ('## Unreleased\n\n### Fixes\n\n- One.\n\n', False, True),
+    ('## Unreleased\n\n- One.\n\n', True, False)])
+def test_changes_that_are_in_no_version_are_not_released_but_for_a_trial(tmp_path, unreleased, trial, refused):
+    need_programs('git')
+    (tmp_path / 'tools').mkdir()
+    shutil.copy(TOP / 'tools/release-check', tmp_path / 'tools')
+    (tmp_path / 'CHANGELOG.md').write_text(f'# Changelog\n\n{unreleased}## 1.2.3 - 2026-01-02\n\n- All.\n')
+    run('git', 'init', '-q', tmp_path)
+    options = ['--trial'] if trial else []
+    status, printed = capture([tmp_path / 'tools/release-check', *options, '1.2.3', tmp_path / 'packages'])
+    # The next question, whether all is committed, ends it here.
+    assert status == 1
+    assert ("changes under '## Unreleased'" in printed) == (refused or trial)
+    assert ('TRIAL=1' in printed) == refused
+    assert ('what is not committed' in printed) == (not refused)
 
 
 def test_the_bill_of_materials_names_what_is_linked_in():

@@ -63,9 +63,14 @@ package struct GuestDetails: Equatable, Sendable {
     /// `nil` where its cgroup cannot be told.
     package var limits: GuestLimits?
 
-    /// Files that say more of it and could not be read, though they are not hidden. A command line of more than
-    /// ``GuestReader/longestCommandLine`` bytes is one: "File too large".
-    package var failures: [KernelFileError] = []
+    // MARK: What could not be read, though it is not hidden
+
+    /// Files that say what memory and CPUs it needs, and what of that cannot go to swap: it counts with what else is known
+    /// of it. A command line of more than ``GuestReader/longestCommandLine`` bytes is one: "File too large".
+    package var needFailures: [KernelFileError] = []
+    /// Files that say what else there is to know of it: whom it belongs to, and what KSM does for it.
+    package var otherFailures: [KernelFileError] = []
+    package var failures: [KernelFileError] { needFailures + otherFailures }
 
     package init(pid: Int32, comm: String) {
         self.pid = pid

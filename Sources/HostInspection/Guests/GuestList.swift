@@ -13,7 +13,8 @@ package struct GuestList: Equatable, Sendable {
     package var hiddenOthers = 0
     /// Why it is not known of other processes whether they are such, though they do not hide it.
     package var othersFailures: [KernelFileError] = []
-    /// Files of the host that could not be read, so that less is known of all guests.
+    /// Files of the host that could not be read, so that less is known of all guests; what they need does not depend on
+    /// them.
     package var failures: [KernelFileError] = []
     /// Whether `/proc` hides other users' processes (`hidepid=`), so that there may be more guests.
     package var isBlind = false
@@ -42,9 +43,17 @@ package struct GuestList: Equatable, Sendable {
     package var unknownFiles: [KernelFileError] { failures + guests.flatMap { $0.failures } }
 
     /// That in a sentence without a full stop; `nil` where there are none.
-    package var unknown: String? {
-        guard let first = unknownFiles.first else { return nil }
-        let more = unknownFiles.count - 1
+    package var unknown: String? { Self.unknown(unknownFiles) }
+
+    /// The same of the files alone that say what guests need.
+    package var unknownNeeds: String? { Self.unknown(guests.flatMap { $0.needFailures }) }
+
+    /// And of the others.
+    package var otherUnknown: String? { Self.unknown(failures + guests.flatMap { $0.otherFailures }) }
+
+    private static func unknown(_ files: [KernelFileError]) -> String? {
+        guard let first = files.first else { return nil }
+        let more = files.count - 1
         let others = more == 0 ? "" : more == 1 ? ", and 1 other file" : ", and \(more) other files"
         return "not known, since it could not be read: what \(first.path) says\(others) (\(first))"
     }

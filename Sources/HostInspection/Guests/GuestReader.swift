@@ -30,7 +30,7 @@ package enum GuestReader {
                 let line = readCommandLine(&guest, files)
                 readStatus(&guest, files)
                 readCgroup(&guest, paths, files)
-                guest.owners = ownership.owners(of: guest, files, &guest.failures)
+                guest.owners = ownership.owners(of: guest, files, &guest.otherFailures)
                 readPinning(&guest, line, files)
                 readMerging(&guest, line, merging, files)
                 list.guests.append(guest)
@@ -126,19 +126,19 @@ package enum GuestReader {
         if unsafe stat(path, &status) == 0 {
             guest.user = status.st_uid
         } else if errno != ENOENT {
-            guest.failures.append(KernelFileError(.read, path, errno: errno))
+            guest.otherFailures.append(KernelFileError(.read, path, errno: errno))
         }
     }
 
     /// What a look gives; its failure is kept.
     private static func see<Value>(
-        _ guest: inout GuestDetails, _ look: () throws(KernelFileError) -> Value?
+        _ failures: inout [KernelFileError], _ look: () throws(KernelFileError) -> Value?
     ) -> Value? {
         do throws(KernelFileError) {
             return try look()
         } catch {
             // Descriptors are for root and the guest's own user.
-            if !error.isDenied { guest.failures.append(error) }
+            if !error.isDenied { failures.append(error) }
             return nil
         }
     }
@@ -158,7 +158,8 @@ package enum GuestReader {
         guest.manager = line.manager
         // CPUs that were plugged in run as threads, of which the line knows nothing.
         let pid = guest.pid
-        let running = see(&guest) { () throws(KernelFileError) in try GuestThreads.virtualCPUs(pid, files) } ?? 0
+        let running =
+            see(&guest.needFailures) { () throws(KernelFileError) in try GuestThreads.virtualCPUs(pid, files) } ?? 0
         if running > 0 { guest.vcpus = max(guest.vcpus ?? 0, running) }
         return line
     }
@@ -174,7 +175,7 @@ package enum GuestReader {
 
     private static func readCgroup(_ guest: inout GuestDetails, _ paths: HostPaths, _ files: ProcessFiles) {
         if let text = read("cgroup", of: &guest, files, limit: 65536) {
-            guest.limits = GuestCgroup.limits(paths, text: text, &guest.failures)
+            guest.limits = GuestCgroup.limits(paths, text: text, &guest.needFailures)
         }
         if let path = guest.limits?.path, guest.manager == nil || guest.manager == .qemu {
             guest.manager = GuestDetails.Manager(cgroup: path) ?? guest.manager
@@ -199,7 +200,7 @@ package enum GuestReader {
 
     private static func usesVFIO(_ guest: inout GuestDetails, _ files: ProcessFiles) -> Bool {
         let pid = guest.pid
-        return see(&guest) { () throws(KernelFileError) in try GuestThreads.usesVFIO(pid, files) } ?? false
+        return see(&guest.needFailures) { () throws(KernelFileError) in try GuestThreads.usesVFIO(pid, files) } ?? false
     }
 
     /// A file that says more of a guest. What the kernel shows to others only is hidden; any other failure is kept.
@@ -209,7 +210,11 @@ package enum GuestReader {
         do throws(KernelFileError) {
             return try files.read(guest.pid, file, limit: limit)
         } catch {
-            if error.isDenied, file.hasPrefix("ksm") { guest.isHidden = true } else { guest.failures.append(error) }
+            switch (file.hasPrefix("ksm"), error.isDenied) {
+            case (true, true): guest.isHidden = true
+            case (true, false): guest.otherFailures.append(error)
+            case (false, _): guest.needFailures.append(error)
+            }
             return nil
         }
     }
@@ -231,7 +236,7 @@ package enum GuestReader {
         guest.profit = stat?.profit
         let (pid, before) = (guest.pid, guest)
         (guest.isMergeable, guest.obstacles) = evidence.answer(before, line, stat, merging: merging) {
-            see(&guest) { () throws(KernelFileError) in try files.age(pid) }
+            see(&guest.otherFailures) { () throws(KernelFileError) in try files.age(pid) }
         }
     }
 }

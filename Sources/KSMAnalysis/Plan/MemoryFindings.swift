@@ -5,10 +5,17 @@ internal import KSMPolicy
 extension OvercommitPlan {
     var guestFindings: [OvercommitFinding] {
         var findings: [OvercommitFinding] = []
-        if let unseen {
-            findings.append(OvercommitFinding(kind: .unseenGuests, text: "\(unseen), and what they need is in no sum"))
+        if let guests = unread.guests {
+            findings.append(OvercommitFinding(kind: .unseenGuests, text: "\(guests), and what they need is in no sum"))
         } else if groups.isEmpty {
             findings.append(OvercommitFinding(kind: .noGuests, text: "no guest runs here; --guests plans some"))
+        }
+        if let needs = unread.needs {
+            findings.append(
+                OvercommitFinding(kind: .unknownNeeds, text: "\(needs); a guest may need more than it counts with"))
+        }
+        if let others = unread.others {
+            findings.append(OvercommitFinding(kind: .unreadFiles, text: "\(others); no sum depends on it"))
         }
         return findings + residentFindings + grownFindings + hugePageFindings + unswappableFindings
     }

@@ -5,6 +5,8 @@ package struct OvercommitFinding: Equatable, Sendable {
     package enum Kind: Sendable, CaseIterable {
         case noGuests
         case unseenGuests
+        case unknownNeeds
+        case unreadFiles
         case residentCounted
         case grown
         case hugePages
@@ -26,6 +28,8 @@ package struct OvercommitFinding: Equatable, Sendable {
             switch self {
             case .noGuests: "no-guests"
             case .unseenGuests: "unseen-guests"
+            case .unknownNeeds: "unknown-needs"
+            case .unreadFiles: "unread-files"
             case .residentCounted: "resident-counted"
             case .grown: "grown"
             case .hugePages: "huge-pages"
@@ -48,11 +52,11 @@ package struct OvercommitFinding: Equatable, Sendable {
         /// Whether something should be done; else it is good to know.
         package var isWarning: Bool {
             switch self {
-            case .unseenGuests, .tooFewHugePages, .forcedShutdowns, .tooLittleRAM, .tooLittleSwap, .doubtfulSwap,
-                .swappiness, .moreVCPUsThanCPUs, .tooManyVCPUs:
+            case .unseenGuests, .unknownNeeds, .tooFewHugePages, .forcedShutdowns, .tooLittleRAM, .tooLittleSwap,
+                .doubtfulSwap, .swappiness, .moreVCPUsThanCPUs, .tooManyVCPUs:
                 true
-            case .noGuests, .residentCounted, .grown, .hugePages, .idleHugePages, .unswappable, .fileCache,
-                .unknownVCPUs, .overcommittedSMP:
+            case .noGuests, .unreadFiles, .residentCounted, .grown, .hugePages, .idleHugePages, .unswappable,
+                .fileCache, .unknownVCPUs, .overcommittedSMP:
                 false
             }
         }

@@ -77,9 +77,28 @@ package struct OvercommitPlan: Equatable, Sendable {
         }
     }
 
+    /// What could not be read of the guests that run, each as a sentence without its full stop; `nil` for nothing.
+    package struct Unread: Equatable, Sendable {
+        /// Guests that are in no sum.
+        package var guests: String?
+        /// Files that say what guests need: these count with what else is known of them.
+        package var needs: String?
+        /// Files that no sum depends on, such as KSM's own.
+        package var others: String?
+
+        package init(guests: String? = nil, needs: String? = nil, others: String? = nil) {
+            self.guests = guests
+            self.needs = needs
+            self.others = others
+        }
+
+        /// Whether every sum is a least one.
+        var isMissing: Bool { guests != nil || needs != nil }
+    }
+
     package enum Verdict: Sendable {
         case enough
-        /// Enough for the guests that could be read; there are others.
+        /// Enough for what could be read of the guests; there is more.
         case incomplete
         case tooSmall
         /// RAM and swap together are less than the guests' memory, or the RAM alone than what cannot go to swap.
@@ -101,9 +120,7 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var rule: Rule
     package var host: Host
     package var groups: [GuestGroup]
-    /// What could not be seen of the guests that run, as the end of a sentence without its full stop; `nil` where all
-    /// were seen. Then every sum is a least one.
-    package var unseen: String?
+    package var unread: Unread
     /// How many there are.
     package var guests: Int64 = 0
     /// Of all guests in ordinary pages.
@@ -121,9 +138,9 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var neededSwap: KiB
     package var vcpus: Int64 = 0
 
-    package init(_ rule: Rule, host: Host, groups: [GuestGroup], unseen: String? = nil) {
+    package init(_ rule: Rule, host: Host, groups: [GuestGroup], unread: Unread = Unread()) {
         self.rule = rule
-        self.unseen = unseen
+        self.unread = unread
         self.host = host
         self.groups = groups
         for group in groups {
@@ -181,7 +198,7 @@ package struct OvercommitPlan: Equatable, Sendable {
         guard let swap = host.swap else { return .notCompared }
         if usableRAM + swap < guestMemory { return .forcedShutdowns }
         if swap < neededSwap || missingRAM > .zero { return .tooSmall }
-        return unseen == nil ? .enough : .incomplete
+        return unread.isMissing ? .incomplete : .enough
     }
 
     /// What the guests may have of the RAM at most: ZFS's cache gives back no more than to its minimum.

@@ -10,7 +10,8 @@ struct CheckConfigCommand: HostCommand {
     @OptionGroup var host: RootOptions
 
     @Argument(
-        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", transform: PathArgument.path)
+        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", completion: .file(),
+        transform: PathArgument.path)
     var file: String?
 
     func execute() throws {

@@ -19,7 +19,8 @@ struct ShowConfigCommand: HostCommand {
     var changed = false
 
     @Argument(
-        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", transform: PathArgument.path)
+        help: "A file instead of /etc/ksmtuned.conf; its drop-ins are FILE.d/*.conf.", completion: .file(),
+        transform: PathArgument.path)
     var file: String?
 
     func execute() throws {

@@ -35,6 +35,8 @@ struct DoctorFacts {
     var unseen: [String] = []
     /// Whether there may be processes that this one is not shown, guests among them.
     var isBlind = false
+    /// What they need and could not be read, as such a sentence.
+    var unknownNeeds: String?
     /// Guests that are there and could not be read, and processes that may be some.
     var unreadableGuests: [GuestList.Unreadable] = []
     /// Processes that are no guests and offer memory to KSM, and how many may do so and hide it from this user.
@@ -96,6 +98,7 @@ struct DoctorFacts {
             unreadableGuests = list.unreadable
             unseen = list.unseen
             isBlind = list.isBlind
+            unknownNeeds = list.unknownNeeds
             others = list.others
             hiddenOthers = list.hiddenOthers
             othersFailures = list.othersFailures

@@ -167,6 +167,6 @@ extension DoctorFacts {
         capacity.cpus = topology.cpus.map { Int64($0) }
         return OvercommitPlan(
             .rhel7, host: OvercommitPlan.Host(ram: total, swapTotal: memory.swapTotal, capacity),
-            groups: guests.map { GuestGroup($0) }, unseen: unseen.isEmpty ? nil : unseen.joined(separator: "; "))
+            groups: guests.map { GuestGroup($0) }, unread: OvercommitPlan.Unread(unseen: unseen, needs: unknownNeeds))
     }
 }

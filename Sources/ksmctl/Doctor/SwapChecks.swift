@@ -47,7 +47,7 @@ extension Check {
                         : "\(swap) on disk is less than the \(plan.neededText) needed if nothing is merged",
                     remedy: remedy))
         case .incomplete:
-            return answered(check.skip("enough for the guests that could be seen; there are others"))
+            return answered(check.skip("enough for what could be read of the guests; there is more"))
         case .notCompared: return answered(check.skip("how much swap there is is not known"))
         case .enough:
             return answered(

@@ -37,7 +37,8 @@ struct PlanCommand: HostCommand {
     @Option(
         help: ArgumentHelp(
             "rhel7: guests + host OS + host swap - RAM. rhel6: the swap recommended for the host, and the guests' "
-                + "memory beyond the RAM left for them.", valueName: "rhel7|rhel6"), transform: PlanArgument.rule)
+                + "memory beyond the RAM left for them.", valueName: "rhel7|rhel6"),
+        completion: .list(OvercommitPlan.Rule.allCases.map { $0.word }), transform: PlanArgument.rule)
     var rule = OvercommitPlan.Rule.rhel7
 
     @Option(

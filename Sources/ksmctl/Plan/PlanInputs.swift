@@ -42,6 +42,18 @@ extension OvercommitPlan.Host {
     }
 }
 
+extension OvercommitPlan.Unread {
+    /// Of one look at the guests.
+    init(_ list: GuestList) {
+        self.init(unseen: list.unseen, needs: list.unknownNeeds)
+        others = list.otherUnknown
+    }
+
+    init(unseen: [String], needs: String?) {
+        self.init(guests: unseen.isEmpty ? nil : unseen.joined(separator: "; "), needs: needs)
+    }
+}
+
 extension SwapRoom {
     /// That of a host.
     init(_ devices: [SwapDevice]) {

@@ -98,12 +98,11 @@ struct PlanReport: Report {
         let view = command.ram == nil || command.guests.isEmpty ? try HostView(command.host.paths) : nil
         let seen = try command.guests.isEmpty ? view.map { try GuestReader.read($0.paths, $0.configuration) } : nil
         let running = seen?.guests
-        let unseen = seen.map { $0.unseen + [$0.unknown].compactMap { $0 } } ?? []
         let present = command.ram == nil ? view : nil
         let plan = OvercommitPlan(
             command.rule, host: try Self.host(command, present),
             groups: running?.map { GuestGroup($0) } ?? command.guests,
-            unseen: unseen.isEmpty ? nil : unseen.joined(separator: "; "))
+            unread: seen.map { OvercommitPlan.Unread($0) } ?? OvercommitPlan.Unread())
         self.init(
             plan, Sources(command), areRunning: running != nil, unreadable: seen?.unreadable.count ?? 0,
             bonuses: try Self.bonuses(

@@ -97,7 +97,7 @@ extension PlanReport {
     private func sentence(_ style: Style) -> String {
         switch plan.verdict {
         case .enough: style.good(plan.neededSwap == .zero ? "No swap is needed." : "The swap is enough.")
-        case .incomplete: style.warning("The swap is enough for the guests that could be read, and not all could.")
+        case .incomplete: style.warning("The swap is enough for what could be read of the guests, and not all could.")
         case .tooSmall:
             plan.missingSwap ?? .zero > .zero
                 ? style.bad("The swap is smaller than needed by \(plan.missingText).")

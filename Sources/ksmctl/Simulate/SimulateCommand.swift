@@ -37,12 +37,12 @@ struct SimulateCommand: HostCommand {
 
     @Option(
         help: ArgumentHelp("The other configuration; its drop-ins are FILE.d/*.conf.", valueName: "file"),
-        transform: PathArgument.path)
+        completion: .file(), transform: PathArgument.path)
     var config: String
 
     @Option(
         help: ArgumentHelp("A trace instead of the daemon's history; - is standard input.", valueName: "file"),
-        transform: PathArgument.path)
+        completion: .file(), transform: PathArgument.path)
     var trace: String?
 
     @Flag(help: "Show every sample, not only those at which a decision changes.")
@@ -51,7 +51,7 @@ struct SimulateCommand: HostCommand {
     @Option(
         help: ArgumentHelp(
             "Write an SVG picture into this file as well; - prints it instead of the text.", valueName: "file"),
-        transform: PathArgument.path)
+        completion: .file(), transform: PathArgument.path)
     var svg: String?
 
     func execute() throws {

@@ -89,8 +89,8 @@ struct ExplainReport: Report {
         notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" }
         notes += failures.map { "\($0): what it says is in no step" }
         // What the steps need of a guest is in its status.
-        let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.failures.isEmpty } ?? false
-        if isSwapUnknown, let unknown = list?.unknown { notes.append(unknown) }
+        let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.needFailures.isEmpty } ?? false
+        if isSwapUnknown, let unknown = list?.unknownNeeds { notes.append(unknown) }
     }
 
     /// What a reader gives; a failure is kept.
