@@ -178,6 +178,14 @@ import Testing
         #expect(pass.hidden == Pages(hidden))
     }
 
+    @Test(arguments: [(5, 10), (10, 10), (15, 15), (20, 20), (25, 20)] as [(Int64, Int64)])
+    func `of what was to be new to it so much is left as can be`(expected: Int64, left: Int64) {
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 10, passedOverAtEnd: 0, looked: 1)
+        pass.leftAtMost = 20
+        pass.expect(Pages(expected))
+        #expect(pass.left == Pages(left))
+    }
+
     @Test func `merged pages cost a fraction of those that are compared`() {
         let cost = PassCost()
         let merged = cost.seconds(Self.counters(shared: 500_000, sharing: 500_000))
