@@ -347,8 +347,10 @@ import Testing
     @Test func `its cgroup tells where the line does not`() throws {
         let host = FakeHost()
         host.mountUnifiedCgroups()
-        host.setCgroup(of: 10, #"0::/machine.slice/machine-qemu\x2d1\x2da.scope/libvirt/emulator"#)
-        #expect(try guest("qemu-system-x86_64 -m 1G", resident: 1, on: host).manager == .libvirt)
+        for group in [#"machine-qemu\x2d1\x2da.scope"#, "a.scope/libvirt/emulator"] {
+            host.setCgroup(of: 10, "0::/machine.slice/\(group)")
+            #expect(try guest("qemu-system-x86_64 -m 1G", resident: 1, on: host).manager == .libvirt)
+        }
         host.setCgroup(of: 10, "0::/qemu.slice/105.scope")
         #expect(try guest("kvm -m 1G", resident: 1, on: host).manager == .proxmox(105))
         #expect(try guest("firecracker", comm: "firecracker", resident: 1, on: host).manager == .firecracker)

@@ -28,6 +28,12 @@ import Testing
         #expect(try HugePagePool.read(host.paths) == HugePagePool(size: KiB(1 << 20), idle: .zero))
     }
 
+    @Test func `a line of meminfo without a number is none`() throws {
+        let host = FakeHost()
+        host.write("HugePages_Total:\nHugePages_Free\nHugepagesize: 2048 kB\n", to: "proc/meminfo")
+        #expect(try HugePagePool.read(host.paths) == nil)
+    }
+
     @Test func `pools of several sizes add up`() throws {
         let host = FakeHost()
         for (size, pages, free, reserved) in [(2048, 512, 100, 40), (1_048_576, 8, 3, 3), (65_536, 0, 0, 0)] {
