@@ -87,6 +87,16 @@ import Testing
         #expect((third.fresh, third.carried, third.changed) == (90, 0, 0))
     }
 
+    @Test(arguments: [(100, 0), (101, 101)] as [(Int64, Int64)])
+    func `new pages that came few and far between as a pass ended are none of the next`(fresh: Int64, carried: Int64) {
+        var meter = PassMeter(Self.counters(unshared: 100_000), after: nil, visitedBefore: 0)
+        // One of 64 that it came to.
+        let counters = Self.counters(passes: 1, unshared: 100_000, volatile: fresh, scanned: 6400)
+        #expect(meter.observe(counters, forgivingLosses: false)?.fresh == Pages(fresh))
+        let next = Self.counters(passes: 2, unshared: 100_000, volatile: fresh, scanned: 12_800)
+        #expect(meter.observe(next, forgivingLosses: false)?.carried == Pages(carried))
+    }
+
     @Test func `several passes in one step are their mean, but for what came`() throws {
         var meter = PassMeter(Self.counters(unshared: 100, cpu: .seconds(1)), after: nil, visitedBefore: 0)
         let ended = meter.observe(
