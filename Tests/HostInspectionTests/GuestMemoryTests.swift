@@ -72,7 +72,8 @@ import Testing
         #expect(guest.needed == Self.gib(4.5))
         #expect(!guest.hasGrown)
         // Half a GiB, and a sixteenth of what it was started with.
-        for (resident, hasGrown) in [(68.5, false), (68.51, true)] {
+        let pages = Double(Host.pageSize.count) / 1_073_741_824
+        for (resident, hasGrown) in [(68.5, false), (68.5 + pages, true)] {
             #expect(try self.guest(Self.qemu + "-m 64G", resident: resident).hasGrown == hasGrown)
         }
     }

@@ -69,6 +69,12 @@ import Testing
 
     // MARK: Swap
 
+    @Test(arguments: [(8, 2, 4), (2, 8, 0.25), (0, 2, nil), (8, 0, nil)] as [(Int64, Int64, Double?)])
+    func `compressed memory is so many times smaller, where there is any`(original: Int64, taken: Int64, ratio: Double?)
+    {
+        #expect(CompressedMemory(original: Bytes(original), taken: Bytes(taken)).ratio == ratio)
+    }
+
     private func backing(_ host: FakeHost, _ line: String) throws -> SwapDevice.Backing? {
         host.setSwaps([line])
         return try SwapDevice.all(host.paths)?.first?.backing
