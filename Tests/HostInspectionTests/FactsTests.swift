@@ -100,6 +100,17 @@ import Testing
         #expect(swaps.allSatisfy { $0.isFile && !$0.isZram })
     }
 
+    /// The temporary folder may lie on a device of number 0 among its kind; of these two one at most does.
+    @Test(arguments: ["/proc/version", "/dev/null"])
+    func `The disk of a file is looked for by both of its numbers`(_ target: String) throws {
+        let host = FakeHost()
+        host.link("swap", to: target)
+        host.addDisk("sdb", isRotational: true)
+        host.place("swap", onDisk: "sdb")
+        host.setSwaps(["/swap file 1024 0 -2"])
+        #expect(try SwapDevice.all(host.paths)?.map { $0.isRotational } == [true])
+    }
+
     @Test func `zram tells what it takes`() throws {
         let host = FakeHost()
         host.addZram("zram0", held: 8 << 20, taken: 2 << 20)
@@ -315,6 +326,8 @@ import Testing
         let files = ProcessFiles(host.paths)
         #expect(try files.program(10) == nil)
         host.write("", to: "proc/10/cmdline")
+        // What failed before says nothing of it.
+        errno = EIO
         #expect(try files.program(10) == nil)
         host.createFolder("proc/11/cmdline")
         #expect(throws: KernelFileError.self) { try files.program(11) }

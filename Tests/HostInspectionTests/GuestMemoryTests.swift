@@ -72,7 +72,8 @@ import Testing
         #expect(guest.needed == Self.gib(4.5))
         #expect(!guest.hasGrown)
         // Half a GiB, and a sixteenth of what it was started with.
-        for (resident, hasGrown) in [(68.5, false), (68.51, true)] {
+        let pages = Double(Host.pageSize.count) / 1_073_741_824
+        for (resident, hasGrown) in [(68.5, false), (68.5 + pages, true)] {
             #expect(try self.guest(Self.qemu + "-m 64G", resident: resident).hasGrown == hasGrown)
         }
     }
@@ -347,8 +348,10 @@ import Testing
     @Test func `its cgroup tells where the line does not`() throws {
         let host = FakeHost()
         host.mountUnifiedCgroups()
-        host.setCgroup(of: 10, #"0::/machine.slice/machine-qemu\x2d1\x2da.scope/libvirt/emulator"#)
-        #expect(try guest("qemu-system-x86_64 -m 1G", resident: 1, on: host).manager == .libvirt)
+        for group in [#"machine-qemu\x2d1\x2da.scope"#, "a.scope/libvirt/emulator"] {
+            host.setCgroup(of: 10, "0::/machine.slice/\(group)")
+            #expect(try guest("qemu-system-x86_64 -m 1G", resident: 1, on: host).manager == .libvirt)
+        }
         host.setCgroup(of: 10, "0::/qemu.slice/105.scope")
         #expect(try guest("kvm -m 1G", resident: 1, on: host).manager == .proxmox(105))
         #expect(try guest("firecracker", comm: "firecracker", resident: 1, on: host).manager == .firecracker)

@@ -92,7 +92,11 @@ import Testing
         host.setProcess(10, comm: "bash", resident: 7)
         // The number of a creator that has ended, and is another process's now.
         host.setMachine(of: 10, link: "/dev/null")
-        for name in ["99-9", "10", "10-", "-9", "x-9", "99999999999999999999-9", "0-9", "exits"] {
+        // This one has a machine, and the folders are of other names than a creator's.
+        host.setProcess(11, comm: "bash", resident: 7)
+        host.createFolder("proc/11/fd")
+        host.link("proc/11/fd/9", to: "anon_inode:kvm-vm")
+        for name in ["99-9", "11", "11-", "11_9", "-9", "x-9", "99999999999999999999-9", "0-9", "exits"] {
             host.createFolder("sys/kernel/debug/kvm/\(name)")
         }
         #expect(try read(host).isEmpty)
@@ -147,6 +151,57 @@ import Testing
         host.remove("proc/10/statm")
         host.createFolder("proc/11")
         #expect(try GuestReader.read(host.paths, Configuration()) == GuestList())
+        // Between its name and its command line.
+        host.write("vmm\n", to: "proc/11/comm")
+        #expect(try GuestReader.read(host.paths, Configuration()) == GuestList())
+    }
+
+    @Test func `A process whose command line cannot be read may be a guest`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "vmm", resident: 5)
+        host.remove("proc/10/cmdline")
+        host.createFolder("proc/10/cmdline")
+        let list = try GuestReader.read(host.paths, Configuration())
+        let failure = KernelFileError(.read, host.path("proc/10/cmdline"), errno: EISDIR)
+        #expect(list.unreadable == [GuestList.Unreadable(pid: 10, failure: failure)])
+    }
+
+    @Test func `What a process offers to KSM that is no guest and cannot be read is a failure, and hidden by nobody`()
+        throws
+    {
+        let host = FakeHost()
+        host.setProcess(10, comm: "bash", resident: 5)
+        host.createFolder("proc/10/ksm_stat")
+        let list = try GuestReader.read(host.paths, Configuration())
+        #expect(list.othersFailures == [KernelFileError(.read, host.path("proc/10/ksm_stat"), errno: EISDIR)])
+        #expect(list.hiddenOthers == 0)
+        #expect(list.unreadable.isEmpty)
+    }
+
+    @Test(arguments: [(0, nil), (1, ""), (2, ", and 1 other file"), (3, ", and 2 other files")])
+    func `Files that could not be read are counted in a sentence with the first`(count: Int, others: String?) {
+        let failures = (0..<count).map { KernelFileError(.read, "/\($0)", errno: EIO) }
+        var list = GuestList()
+        list.failures = Array(failures.prefix(1))
+        list.guests = [GuestDetails(pid: 1, comm: "kvm")]
+        list.guests[0].failures = Array(failures.dropFirst())
+        #expect(
+            list.unknown
+                == others.map { "not known, since it could not be read: what /0 says\($0) (\(failures[0]))" })
+    }
+
+    @Test(arguments: [
+        (1, 0, "1 guest"), (2, 0, "2 guests"), (0, 1, "1 process that may be one"),
+        (0, 2, "2 processes that may be guests"), (1, 2, "1 guest and 2 processes that may be guests"),
+    ])
+    func `What could not be seen is counted in a sentence`(guests: Int, others: Int, expected: String) {
+        let failure = KernelFileError(.read, "x", errno: EIO)
+        var list = GuestList()
+        for pid in 0..<Int32(guests + others) {
+            list.unreadable.append(
+                GuestList.Unreadable(pid: pid, comm: pid < guests ? "kvm" : nil, failure: failure))
+        }
+        #expect(list.unseen == ["\(expected) could not be read (\(failure))"])
     }
 
     @Test func `What says more of a guest and cannot be read is kept as a failure`() throws {
@@ -162,6 +217,17 @@ import Testing
         #expect(guest.configured == nil)
         #expect(guest.isMergeable == nil)
         #expect(!guest.isHidden)
+    }
+
+    @Test func `Where its threads cannot be counted nobody knows its CPUs but by its command line`() throws {
+        for (line, vcpus) in [("firecracker", nil), ("qemu-system-x86_64 -smp 3", 3)] as [(String, Int?)] {
+            let host = FakeHost()
+            host.setGuest(10, comm: "firecracker", line)
+            host.write("", to: "proc/10/task")
+            let guest = try #require(try read(host).first)
+            #expect(guest.vcpus == vcpus)
+            #expect(guest.failures == [KernelFileError(.list, host.path("proc/10/task"), errno: ENOTDIR)])
+        }
     }
 
     @Test func `A command line beyond the limit is a failure, not an empty line`() throws {

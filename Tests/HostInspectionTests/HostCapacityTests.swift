@@ -28,6 +28,12 @@ import Testing
         #expect(try HugePagePool.read(host.paths) == HugePagePool(size: KiB(1 << 20), idle: .zero))
     }
 
+    @Test func `a line of meminfo without a number is none`() throws {
+        let host = FakeHost()
+        host.write("HugePages_Total:\nHugePages_Free\nHugepagesize: 2048 kB\n", to: "proc/meminfo")
+        #expect(try HugePagePool.read(host.paths) == nil)
+    }
+
     @Test func `pools of several sizes add up`() throws {
         let host = FakeHost()
         for (size, pages, free, reserved) in [(2048, 512, 100, 40), (1_048_576, 8, 3, 3), (65_536, 0, 0, 0)] {
@@ -62,6 +68,12 @@ import Testing
     }
 
     // MARK: Swap
+
+    @Test(arguments: [(8, 2, 4), (2, 8, 0.25), (0, 2, nil), (8, 0, nil)] as [(Int64, Int64, Double?)])
+    func `compressed memory is so many times smaller, where there is any`(original: Int64, taken: Int64, ratio: Double?)
+    {
+        #expect(CompressedMemory(original: Bytes(original), taken: Bytes(taken)).ratio == ratio)
+    }
 
     private func backing(_ host: FakeHost, _ line: String) throws -> SwapDevice.Backing? {
         host.setSwaps([line])

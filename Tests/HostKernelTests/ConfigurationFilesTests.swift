@@ -166,6 +166,19 @@ import Testing
             ])
     }
 
+    @Test func `a file in the place of the drop-ins' folder is an error, and none is not`() {
+        let host = FakeHost()
+        #expect(ConfigurationFiles(host.paths).load(total: nil).diagnostics.isEmpty)
+        host.write("", to: "etc/ksmtuned.conf.d")
+        let folder = host.path("etc/ksmtuned.conf.d")
+        let loaded = ConfigurationFiles(host.paths).load(total: nil)
+        #expect(!loaded.isUsable)
+        #expect(
+            loaded.diagnostics.map { $0.description } == [
+                "\(folder):1:1: error: cannot list \(folder): Not a directory; make it a readable folder, or remove it"
+            ])
+    }
+
     @Test func `a product beyond 64 bits is an error on the host where it is`() {
         let host = FakeHost()
         host.write("KSM_THRES_COEF=9000000000000000\n", to: "etc/ksmtuned.conf")

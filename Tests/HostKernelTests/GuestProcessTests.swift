@@ -44,9 +44,21 @@ import Testing
             #expect(guest.start == (isHeld ? nil : 777))
             host.remove("proc/10/statm")
             #expect(guest.isSame(in: folder) == !isHeld)
+            // What is held can still be read; of a process it could not.
+            #expect(guest.read(in: folder) == (isHeld ? .resident(Pages(1000)) : .ended))
             host.write("2000 1000 0\n", to: "proc/10/statm")
             host.write("10 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 778 777\n", to: "proc/10/stat")
             #expect(!guest.isSame(in: folder))
+        }
+    }
+
+    @Test func `One whose file is held is the same where it cannot be looked for`() throws {
+        setProcess()
+        try withGuest(isHeld: true) { guest, folder in
+            host.remove("proc/10")
+            // A link to itself: ELOOP.
+            host.link("proc/10", to: "10")
+            #expect(guest.isSame(in: folder))
         }
     }
 

@@ -104,8 +104,12 @@ import Testing
     @Test func `a ring is in place until its path names another file or none`() throws {
         let host = FakeHost()
         let writer = try HistoryWriter(host.paths.history) { _ in }
-        func isInPlace() -> Bool { writer.isInPlace }
-        #expect(isInPlace())
+        // What failed before says nothing of it.
+        func isInPlace(after failure: Int32 = 0) -> Bool {
+            errno = failure
+            return writer.isInPlace
+        }
+        #expect(isInPlace() && isInPlace(after: ENOENT))
         host.remove(Self.place)
         #expect(!isInPlace())
         host.write("", to: Self.place)
@@ -217,6 +221,7 @@ import Testing
         Foreign(testDescription: "a damaged header") { $0[30] ^= 1 },
         Foreign(testDescription: "a header cut short") { $0.removeSubrange(100...) },
         Foreign(testDescription: "a text") { $0 = Array("time,free\n1,2\n".utf8) },
+        Foreign(testDescription: "a single byte") { $0 = [UInt8(ascii: "7")] },
     ])
     func `a file of another kind is kept under another name, and a new ring begins`(_ foreign: Foreign) throws {
         let host = FakeHost()

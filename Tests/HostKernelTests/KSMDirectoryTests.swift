@@ -42,6 +42,38 @@ import Testing
         }
     }
 
+    @Test func `A thread takes another policy and nice value`() throws {
+        let host = FakeHost()
+        let child = Process()
+        child.executableURL = URL(fileURLWithPath: "/bin/sleep")
+        child.arguments = ["60"]
+        try child.run()
+        let pid = child.processIdentifier
+        defer {
+            kill(pid, SIGKILL)
+            child.waitUntilExit()
+        }
+        host.setProcess(Int(pid), comm: "ksmd", resident: 0)
+        let thread = try #require(try KSMThread(host.paths))
+        try thread.schedule(Scheduling(.idle, nice: 19), over: Scheduling(.other, nice: 0))
+        host.write(try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), to: "proc/\(pid)/stat")
+        #expect(try thread.scheduling()?.scheduling == Scheduling(.idle, nice: 19))
+    }
+
+    @Test func `A thread that is not there takes neither, and what is as it should be needs no call`() throws {
+        let host = FakeHost()
+        // Beyond the greatest that Linux gives; see PID_MAX_LIMIT.
+        let pid: Int32 = 4_194_305
+        host.setProcess(Int(pid), comm: "ksmd", resident: 0)
+        let thread = try #require(try KSMThread(host.paths))
+        for (policy, nice) in [(Scheduling.Policy.other, 19), (.idle, 18)] as [(Scheduling.Policy, Int64)] {
+            #expect(throws: KernelFileError(.schedule, "ksmd (pid \(pid))", errno: ESRCH)) {
+                try thread.schedule(Scheduling(policy, nice: nice), over: Scheduling(.idle, nice: 19))
+            }
+        }
+        try thread.schedule(Scheduling(.idle, nice: 19), over: Scheduling(.idle, nice: 19))
+    }
+
     @Test(arguments: [("R", "3", 3), ("S", "3", nil), ("D", "3", nil), ("R", "x", nil), ("R", "99999999999", nil)])
     func `A thread has a processor while it runs or waits for one`(state: String, processor: String, expected: Int32?)
         throws

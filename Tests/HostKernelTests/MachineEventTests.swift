@@ -80,6 +80,11 @@ struct MachineEventSourceTests {
         return unsafe poll(&entry, 1, milliseconds) == 1
     }
 
+    /// The kernel doubles it, and takes 832 bytes for a message.
+    @Test func `there is room for the events of two thousand machines, each of which sends two`() {
+        #expect(Int64(MachineEventSource.receiveBuffer) * 2 >= 2000 * 2 * 832)
+    }
+
     @Test func `where nothing comes nothing is taken, and nothing is waited for`() throws {
         let source = try MachineEventSource()
         var heard = MachineEvents()

@@ -87,6 +87,16 @@ import Testing
         #expect((third.fresh, third.carried, third.changed) == (90, 0, 0))
     }
 
+    @Test(arguments: [(100, 0), (101, 101)] as [(Int64, Int64)])
+    func `new pages that came few and far between as a pass ended are none of the next`(fresh: Int64, carried: Int64) {
+        var meter = PassMeter(Self.counters(unshared: 100_000), after: nil, visitedBefore: 0)
+        // One of 64 that it came to.
+        let counters = Self.counters(passes: 1, unshared: 100_000, volatile: fresh, scanned: 6400)
+        #expect(meter.observe(counters, forgivingLosses: false)?.fresh == Pages(fresh))
+        let next = Self.counters(passes: 2, unshared: 100_000, volatile: fresh, scanned: 12_800)
+        #expect(meter.observe(next, forgivingLosses: false)?.carried == Pages(carried))
+    }
+
     @Test func `several passes in one step are their mean, but for what came`() throws {
         var meter = PassMeter(Self.counters(unshared: 100, cpu: .seconds(1)), after: nil, visitedBefore: 0)
         let ended = meter.observe(
@@ -176,6 +186,14 @@ import Testing
         var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: looked)
         pass.hide(unmatched: Pages(unmatched), of: 1000)
         #expect(pass.hidden == Pages(hidden))
+    }
+
+    @Test(arguments: [(5, 10), (10, 10), (15, 15), (20, 20), (25, 20)] as [(Int64, Int64)])
+    func `of what was to be new to it so much is left as can be`(expected: Int64, left: Int64) {
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 10, passedOverAtEnd: 0, looked: 1)
+        pass.leftAtMost = 20
+        pass.expect(Pages(expected))
+        #expect(pass.left == Pages(left))
     }
 
     @Test func `merged pages cost a fraction of those that are compared`() {

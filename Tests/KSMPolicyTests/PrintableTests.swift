@@ -34,4 +34,10 @@ import Testing
     func `A text that is too long is cut at the border of a character`(_ text: String, _ limit: Int, _ cut: String) {
         #expect(text.cut(toBytes: limit) == cut)
     }
+
+    @Test func `A message quotes two hundred bytes of a text`() {
+        let whole = String(repeating: "x", count: 200)
+        #expect(whole.quotable == whole)
+        #expect((whole + "y").quotable == whole + "...")
+    }
 }

@@ -209,6 +209,25 @@ import Testing
         if isFound { #expect(run.scan.pause(run.settings, GuestLedger()) == .milliseconds(100)) }
     }
 
+    @Test func `a look that finds enough changed goes by what all pages are expected to have`() {
+        var run = Run(.look, seen: 1000, cpu: nil)
+        run.step {
+            $0.scanned += 32_768
+            $0.volatile += 16_384
+            $0.unshared -= 16_384
+        }
+        #expect(run.goesOn && run.scan.reason == .settled)
+        // Half of a million, of which a fourth merges.
+        run.step {
+            $0.passes = 1
+            $0.scanned += 1_000_000
+            $0.sharing += 125_000
+            $0.unshared -= 125_000
+        }
+        run.scan.learn(run.counters, run.settings, &run.learned)
+        #expect(abs(run.learned.driftYield - (1.0 / 3 + 3 * 0.25) / 4) < 0.002)
+    }
+
     @Test func `a look takes more pages where there are more`() {
         for (visited, goesOn) in [(Int64(39_999), true), (40_000, false)] {
             var run = Run(.look, seen: 1000, cpu: nil)
@@ -241,9 +260,11 @@ import Testing
                 $0.scanned = 300_000
             }
             #expect(run.goesOn == goesOn && (!goesOn || run.scan.reason == .probing))
+            // Whatever the second pass has passed over.
             run.step {
                 $0.passes = 2
-                $0.scanned = 1_300_000
+                $0.scanned = 800_000
+                $0.skipped = 500_000
             }
             #expect(!run.goesOn)
         }
@@ -417,6 +438,54 @@ import Testing
         // Then its new memory is still to come.
         #expect(first(seeing: 89_900).learned.ledger.unscanned == KiB(400_000))
         #expect(first(seeing: 90_100).learned.ledger.unscanned == .zero)
+    }
+
+    @Test(arguments: [(0, 0), (20_000, 15_000), (200_000, 100_000)] as [(Int64, Int64)])
+    func `new pages that a pass compared and did not merge may be like those that it passed over`(
+        before: Int64, hidden: Int64
+    ) {
+        var run = Run(.request, seen: 1000)
+        run.step {
+            $0.scanned += 900_000
+            $0.volatile += Pages(before)
+        }
+        // At the end of the first pass: the second may have hashed them.
+        run.step {
+            $0.passes = 1
+            $0.scanned += 100_000
+            $0.volatile += 30_000
+        }
+        // The second merges 5,000, and passes over 100,000.
+        run.step {
+            $0.passes = 2
+            $0.sharing += 5000
+            $0.skipped += 100_000
+            $0.unshared -= 100_000
+            $0.volatile += 95_000
+        }
+        #expect(run.learned.lastPass?.hidden == Pages(hidden))
+    }
+
+    @Test(arguments: [(0, 15), (7680, 38), (15_360, 60)] as [(Int64, Int64)])
+    func `what a pass hashed at its end is no memory that the next finds changed`(changed: Int64, unscanned: Int64) {
+        // A guest of 100 MiB, which gives back 60 MiB and takes them again before the first pass ends.
+        var run = Run(.request, seen: 25_600)
+        func refill() {
+            for mebibytes in [40, 100] as [Int64] {
+                run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(mebibytes * 1024))])
+            }
+        }
+        refill()
+        run.pass(fresh: 20_000, left: 20_000)
+        #expect(run.goesOn)
+        run.step {
+            $0.passes = 2
+            $0.volatile += Pages(changed)
+            $0.unshared -= Pages(changed)
+        }
+        // What was found of them so far says how much counts when they come once more.
+        refill()
+        #expect(abs(run.learned.ledger.unscanned.count - unscanned * 1024) < 1024)
     }
 
     /// A scan in its third pass, with newcomers of 100,000 pages that the first did not come to, on a host where so many

@@ -148,6 +148,31 @@ import Testing
         #expect(state == expected)
     }
 
+    @Test(arguments: [
+        "FOUND_RUN=0", "FOUND_RUN=2", "FOUND_PAGES_TO_SCAN=4294967295", "FOUND_SLEEP_MILLISECS=4294967295",
+        "FOUND_ADVISOR_SCAN_TIME=1", "FOUND_ADVISOR_CPU_MAX=0", "FOUND_ADVISOR_NPAGES_MIN=0",
+        "FOUND_ADVISOR_NPAGES_MAX=9223372036854775807", "FOUND_MERGE_ACROSS_NODES=1", "FOUND_MAX_PAGE_SHARING=2",
+        "FOUND_MAX_PAGE_SHARING=2147483647", "FOUND_USE_ZERO_PAGES=0", "FOUND_SMART_SCAN=1",
+    ])
+    func `The least and the most that it can have held is believed`(line: String) throws {
+        let state = try #require(StateRecord(parsing: Array("PID=1\n\(line)\n".utf8)))
+        #expect(state.disbelieved == [])
+        #expect(lines(state) == ["PID=1", line])
+    }
+
+    @Test func `A time since boot is one from 0 up to for ever`() throws {
+        let longest = Duration.endless.microseconds
+        for (uptime, isKnown) in [(-1, false), (0, true), (longest, true), (longest + 1, false)] {
+            var state = StateRecord(pid: 1)
+            state.report = report(decision)
+            state.report?.bootTime = BootTime(uptime: .seconds(5), boot: 7)
+            let text = lines(state).map { $0.hasPrefix("UPTIME_USEC=") ? "UPTIME_USEC=\(uptime)\n" : "\($0)\n" }
+                .joined()
+            state.report?.bootTime = isKnown ? BootTime(uptime: .microseconds(uptime), boot: 7) : nil
+            #expect(StateRecord(parsing: Array(text.utf8)) == state)
+        }
+    }
+
     @Test(arguments: ["TIME_USEC", "TOTAL_KIB", "THRESHOLD_KIB", "FREE_KIB", "COMMITTED_KIB"])
     func `A decision with a number below 0 is none`(name: String) throws {
         var state = StateRecord(pid: 1)

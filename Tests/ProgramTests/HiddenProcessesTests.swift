@@ -45,4 +45,15 @@ struct HiddenProcessesTests {
         let shown = try await Self.run(.ksmctl, [command], hides: false)
         #expect(shown.status == 0)
     }
+
+    /// As `/proc` is with `hidepid=1`: its processes are there, and deny their files.
+    @Test(arguments: [true, false])
+    func `ksmctl ends with 1 where a process denies its name`(isDenied: Bool) async throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "bash", resident: 5)
+        if isDenied { unsafe chmod(host.path("proc/10/comm"), 0) }
+        let outcome = try await Self.run(.ksmctl, ["guests", host.rootOption], hides: false)
+        #expect(outcome.status == (isDenied ? 1 : 0))
+        #expect((outcome.output + outcome.error).contains("hides other users' processes") == isDenied)
+    }
 }

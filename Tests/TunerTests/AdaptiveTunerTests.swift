@@ -216,6 +216,18 @@ private struct Notices: StepObserver {
         #expect(tuner.control.writes.filter { $0.hasPrefix("smart_scan") } == ["smart_scan=0", "smart_scan=1"])
     }
 
+    @Test func `the pass under way is told, and none while ksmd rests`() throws {
+        var tuner = try tuner()
+        var notices = Notices()
+        #expect(tuner.step(at: 0, &notices)?.decision.scan?.pass == 0)
+        startGuest()
+        let passes = (1..<Int64(4)).map { second in
+            let decision = tuner.step(at: Instant(nanoseconds: second * Self.second), &notices)?.decision
+            return decision?.action == .scan ? decision?.scan?.pass : nil
+        }
+        #expect(passes.last == 1)
+    }
+
     // MARK: The kernel's advisor
 
     private func advised(_ change: (inout Configuration) -> Void = { _ in }) throws -> Tuner<RecordingControl> {
@@ -259,6 +271,20 @@ private struct Notices: StepObserver {
         #expect(tuner.control.advisorMode == .some(.none))
         #expect(tuner.control.values[.pagesToScan] == 100)
         checkOrder(tuner.control.writes, minimum: given.0, maximum: given.1)
+    }
+
+    @Test func `an advisor that is on is left on, but for a restart where it is far too slow`() throws {
+        host.setMemory(total: Self.total, free: 1000)
+        var tuner = try advised()
+        var notices = Notices()
+        let modes = (0..<Int64(4)).map { look in
+            tuner.control.forget()
+            _ = tuner.step(at: Instant(nanoseconds: look * 60 * Self.second), &notices)
+            return tuner.control.writes.filter { $0.hasPrefix("advisor_mode=") }
+        }
+        #expect(
+            modes == [["advisor_mode=scan-time"], [], [], ["advisor_mode=none", "advisor_mode=scan-time"]])
+        #expect(notices.all.count == 1)
     }
 
     /// The kernel refuses a minimum above the maximum that it has, and a maximum below its minimum.

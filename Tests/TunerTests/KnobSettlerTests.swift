@@ -55,6 +55,20 @@ import Testing
         #expect(settler.stage == .settled)
     }
 
+    @Test(arguments: [true, false])
+    func `A change of smart_scan is told of where the operator wants it, not where the policy does`(isOperators: Bool) {
+        var configuration = Configuration()
+        if isOperators { configuration.smartScan = .no }
+        var settler = KnobSettler(configuration, found: KnobSettings(), takesEffect: true)
+        settler.setSmartScan(ofPolicy: 0)
+        var view = KnobSettler.View()
+        view.present = [.smartScan: .success(1)]
+        settler.begin(view, mayClear: true)
+        let news: [KnobSettler.Action] = [.report(.changedKnob(.smartScan, from: 1, to: 0))]
+        #expect(actions(&settler) == [.write(.smartScan, 0)] + (isOperators ? news : []))
+        #expect(settler.found[.smartScan] == 1)
+    }
+
     @Test func `What the kernel does not say is not in the way`() {
         var settler = settler()
         var view = KnobSettler.View()

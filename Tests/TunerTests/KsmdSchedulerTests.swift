@@ -146,6 +146,13 @@ private struct Listener: StepObserver {
         var listener = Listener()
         for second in stride(from: 0.0, to: 300, by: 60) { decide(&tuner, &listener, at: second) }
         #expect(tuner.control.writes.allSatisfy { !$0.hasPrefix("ksmd=") })
+        // Whoever gave it one and takes it away goes on to say how it is scheduled, until the operator of the daemon speaks.
+        tuner.control.ksmd = KsmdState(scheduling: Self.own)
+        for second in stride(from: 300.0, to: 600, by: 60) { decide(&tuner, &listener, at: second) }
+        #expect(scheduled(tuner) == Self.own)
+        try adopt(&tuner, .idle)
+        decide(&tuner, &listener, at: 600)
+        #expect(scheduled(tuner) == Self.idle)
     }
 
     @Test func `A ksmd that cannot be seen is left, as that of another tree`() throws {

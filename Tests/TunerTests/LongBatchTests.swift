@@ -77,6 +77,7 @@ private struct Ignorer: StepObserver {
         #expect(tuner.control.begun.count == begun)
     }
 
+    /// Half a second is what ksmd takes to compare 100,000 pages.
     @Test(arguments: [(0, false), (1, true)] as [(Int64, Bool)], [true, false])
     func `A knob waits for the end of a long batch, and not of a shorter one`(
         running: (run: Int64, mayWait: Bool), isLong: Bool
@@ -87,7 +88,7 @@ private struct Ignorer: StepObserver {
         var control = RecordingControl()
         control.values[.run] = running.run
         control.values[.mergeAcrossNodes] = 1
-        control.values[.pagesToScan] = Tuner<RecordingControl>.longestBatch + (isLong ? 1 : 0)
+        control.values[.pagesToScan] = isLong ? 100_001 : 100_000
         host.write("", to: "run/child")
         control.childFile = host.path("run/child")
         var tuner = try Tuner(

@@ -166,6 +166,24 @@ private struct Notices: StepObserver {
         }
     }
 
+    // MARK: KSM
+
+    @Test func `between two looks only the end of a pass is news of KSM's pages, unless a step asks for them`() throws {
+        var sampler = try Sampler(host.paths, Configuration())
+        var control = settled()
+        var notices = Notices()
+        for (unshared, passes, wants, expected) in [
+            (100, 0, [.guests, .counters], 100), (200, 0, .counters, 100), (300, 1, .counters, 300),
+            (400, 1, [.counters, .allCounters], 400), (500, 2, .guests, 400), (500, 2, .allCounters, 500),
+        ] as [(Int64, Int64, AdaptivePolicy.Wants, Int64)] {
+            (control.values[.pagesUnshared], control.values[.fullScans]) = (unshared, passes)
+            let sample = sampler.take(
+                .adaptive(wants), total: KiB(Self.total), at: Self.moment(1), control, &notices)?.adaptive
+            #expect(sample?.counters.unshared == Pages(expected), "\(unshared)")
+        }
+        #expect(notices.all.isEmpty)
+    }
+
     // MARK: CPUs
 
     /// The pages per scan in a burst after ten seconds in which ksmd took half of a CPU, as it may.

@@ -78,6 +78,8 @@ class Trials:
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            # Under nohup(1) a signal sent by mistake would end nothing.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
         environment = {**os.environ, 'TMPDIR': '/mnt/tmp', 'SWIFT_BACKTRACE': 'enable=no'}
         process = subprocess.Popen(
