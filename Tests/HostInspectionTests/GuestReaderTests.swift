@@ -184,7 +184,7 @@ import Testing
         var list = GuestList()
         list.failures = Array(failures.prefix(1))
         list.guests = [GuestDetails(pid: 1, comm: "kvm")]
-        list.guests[0].failures = Array(failures.dropFirst())
+        list.guests[0].otherFailures = Array(failures.dropFirst())
         #expect(
             list.unknown
                 == others.map { "not known, since it could not be read: what /0 says\($0) (\(failures[0]))" })
