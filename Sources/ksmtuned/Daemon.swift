@@ -101,9 +101,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// As late as a later one may be, since a look at many guests takes long; and nobody knows when the kernel is through
     /// with a write that unmerges.
     private mutating func expectFirst() {
-        let isKnown = tuner.pending == nil && (isFirstAtStart || interval < .seconds(365 * 86400))
-        let lateness = min(interval, .seconds(365 * 86400)) * 2
-        publisher.expectFirst(in: isKnown ? (isFirstAtStart ? .zero : interval) + lateness : .endless)
+        let hasInterval = interval < .seconds(365 * 86400)
+        guard tuner.pending == nil, isFirstAtStart || hasInterval else { return publisher.expectFirst(in: .endless) }
+        let lateness = (hasInterval ? interval : .seconds(60)) * 2
+        publisher.expectFirst(in: (isFirstAtStart ? .zero : interval) + lateness)
     }
 
     /// When it decides if nothing happens.

@@ -1,5 +1,6 @@
 import Foundation
 import HostFixtures
+import HostKernel
 import Testing
 
 /// The daemon's life in a tree, driven by signals.
@@ -32,6 +33,21 @@ import Testing
 
         try await daemon.decide()
         #expect(host.knobs == ["1", "300", "10"])
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test(arguments: [("1h", 3 * 3600), ("infinity", nil)] as [(String, Int64?)])
+    func `Before its first decision it shows by when that should be made`(interval: String, seconds: Int64?)
+        async throws
+    {
+        let host = FakeHost()
+        let before = HostClock.uptime
+        let daemon = try await RunningDaemon(host, "KSM_FIRST_DECISION=interval\nKSM_MONITOR_INTERVAL=\(interval)\n")
+        let due = host.state["FIRST_DUE_USEC"].flatMap { Int64($0) }.map { Duration.microseconds($0) }
+        #expect((due == nil) == (seconds == nil))
+        if let due, let seconds {
+            #expect((before...HostClock.uptime).contains(due - .seconds(seconds)))
+        }
         #expect(try await daemon.end() == 0)
     }
 
