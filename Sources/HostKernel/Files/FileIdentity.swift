@@ -2,12 +2,7 @@ internal import Glibc
 
 extension FileDescriptor {
     /// Whether `path` still names this file, and not another one or nothing.
-    package borrowing func isAt(_ path: String) -> Bool {
-        var opened = stat()
-        var named = stat()
-        guard unsafe fstat(number, &opened) == 0, unsafe lstat(path, &named) == 0 else { return false }
-        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
-    }
+    package borrowing func isAt(_ path: String) -> Bool { (try? isReplaced(at: path)) == false }
 
     /// Whether `path` names another file than this one, or nothing.
     ///

@@ -23,8 +23,8 @@ struct ProcessStat {
 
     private func start(of wanted: Int) -> Int? {
         guard var index = nameEnd else { return nil }
-        for field in 3...wanted {
-            if field > 3 { while index < text.count, text[index] != UInt8(ascii: " ") { index += 1 } }
+        for _ in 3...wanted {
+            while index < text.count, text[index] != UInt8(ascii: " ") { index += 1 }
             index += 1
         }
         return index < text.count ? index : nil
