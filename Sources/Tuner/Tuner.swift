@@ -107,8 +107,9 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         if decision.policy == .classic { pagesToScan = decision.pagesToScan }
         applier.watch(decision, at: now, &observer)
         observer.willApply(decision, guests: sample.guests)
+        let refusals = applier.failedWrites
         applier.apply(decision, &knobs, &observer)
-        observer.didApply(decision, guests: sample.guests)
+        observer.didApply(decision, guests: sample.guests, isRefused: applier.failedWrites > refusals)
         counted.count(decision.action)
         return (decision, sample.guests)
     }

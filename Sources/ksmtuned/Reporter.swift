@@ -31,12 +31,13 @@ struct Reporter: StepObserver, ~Copyable {
         }
     }
 
-    mutating func didApply(_ decision: Decision, guests: Int) {
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
         let fields = Journal.DecisionFields(decision: decision, guests: guests)
         if isDebugging, decision.scan == nil || logged.isChange(decision) {
             debugLog.write(DebugLines.afterWriting(decision), fields, log)
         }
-        guard logged.isChange(decision) else { return }
+        // A decision that the kernel did not take is said when it has: until then KSM does something else.
+        guard logged.isChange(decision), !isRefused else { return }
         let id: MessageID =
             switch decision.action {
             case .stop: .scanStopped

@@ -110,6 +110,15 @@ import Testing
         #expect(try DaemonLock.holder(host.paths) == nil)
     }
 
+    /// A process that closes any descriptor of a file lets go of its record locks on it.
+    @Test func `looking whether the lock is in its place does not let go of it`() throws {
+        let host = FakeHost()
+        let lock = try DaemonLock(host.paths)
+        #expect(try !lock.restore())
+        #expect(try DaemonLock.holder(host.paths) == getpid())
+        lock.remove()
+    }
+
     @Test func `a lock that somebody keeps is refused`() throws {
         let host = FakeHost()
         let daemon = host.startDaemon()

@@ -65,6 +65,16 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         #expect(trace.records.map { $0.counters?.cpu } == [.milliseconds(3500), nil])
     }
 
+    @Test func `A daemon that ran on while the clock was set to 1970 recorded times below 0`() throws {
+        let trace = try parse("time_seconds,free_kib,committed_kib\n-60.5,1,1\n-0.000001,1,1\n1700000000,1,1\n")
+        #expect(trace.records.map { $0.time } == [-60_500_000, -1, 1_700_000_000_000_000])
+        let row = TraceFile.row(try #require(trace.records.first))
+        #expect(try parse(TraceFile.header + "\n" + row).records.map { $0.time } == [-60_500_000])
+        for wrong in ["-", "--1", "-.5", "1-"] {
+            #expect(errors("time_seconds,free_kib,committed_kib\n\(wrong),1,1\n")[0].contains("is no number of seconds"))
+        }
+    }
+
     @Test func `A line has all columns in the order of the header`() {
         #expect(
             TraceFile.header

@@ -167,6 +167,23 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test func `What the kernel refused is nobody else's`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 0])
+        host.setProcess(60, comm: "momd", resident: 1, commandLine: ["/usr/sbin/momd"])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        host.write(host.read("run/ksmtuned/state")! + "REFUSED=yes\n", to: "run/ksmtuned/state")
+        let report = try Self.report(host)
+        let text = report.text(.plain)
+        #expect(
+            text.hasPrefix(
+                "○ KSM is not scanning, against the daemon's decision: run is 0, since the daemon could not write its own\n"
+            ))
+        #expect(!text.contains("Writer:"))
+        #expect(try report.json().contains("\"is_refused\" : true"))
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func `Everything unmerged by another while the adaptive policy rests`() throws {
         let host = FakeHost()
         host.setKSM(["run": 2])

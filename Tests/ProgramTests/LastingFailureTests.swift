@@ -138,6 +138,24 @@ import Tuner
         #expect(daemon.messages(with: "before a daemon that was killed is not known").count == 1)
     }
 
+    @Test(arguments: ["", "garbled"])
+    func `A single decision leaves it to the next daemon that what was found is not known`(text: String) async throws {
+        let host = FakeHost()
+        host.setKSM(["run": 1])
+        host.write(text, to: "run/ksmtuned/state")
+        let once = try await Program.ksmtuned.run(["--once", host.rootOption])
+        #expect(once.status == 0)
+        #expect(once.error.contains("before a daemon that was killed is not known"))
+        #expect(host.exists("run/ksmtuned/state"))
+        // By a single decision KSM rests, so what it is restored to shows only in what is said.
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_ON_EXIT=restore\n")
+        #expect(try await daemon.end() == 0)
+        #expect(host.knob("run") == "0")
+        #expect(
+            daemon.messages.contains(
+                "what run held before the start could not be read, so it cannot be put back: stopping KSM"))
+    }
+
     /// As a unit that was killed, restarted by systemd, and stopped at once.
     @Test(arguments: [true, false])
     func `A daemon that ends before its first decision puts back what a killed one had found`(isSet: Bool)

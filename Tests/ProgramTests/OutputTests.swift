@@ -154,6 +154,13 @@ import Testing
 
     // MARK: Texts from outside
 
+    @Test(arguments: ["start", "stop"])
+    func `What a write that failed is about has nothing that a terminal acts on`(_ command: String) async throws {
+        let outcome = try await Program.ksmctl.run([command, "--root", "/nonexistent/\u{1B}[31mx\u{202E}"])
+        #expect(outcome.status == 1)
+        #expect(outcome.error.hasPrefix("ksmctl: cannot write /nonexistent/?[31mx?/sys/kernel/mm/ksm/run: No such file"))
+    }
+
     @Test func `What the parser of the command line repeats has nothing that a terminal acts on`() async throws {
         let outcome = try await Program.ksmctl.run(["status", "\u{1B}[31mx"])
         #expect(outcome.status == 64)

@@ -7,7 +7,7 @@ import Tuner
 private struct Reader: StepObserver {
     var sentences = 0
     mutating func willApply(_ decision: Decision, guests: Int) { sentences += decision.sentence.isEmpty ? 0 : 1 }
-    mutating func didApply(_ decision: Decision, guests: Int) {
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
         _ = DebugLines.beforeWriting(decision) + [DebugLines.afterWriting(decision)]
         if let pass = decision.scan?.ended { _ = DebugLines.pass(pass) }
     }

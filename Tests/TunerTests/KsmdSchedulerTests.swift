@@ -10,7 +10,7 @@ private struct Listener: StepObserver {
     var notices: [Notice] = []
 
     mutating func willApply(_ decision: Decision, guests: Int) {}
-    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {}
     mutating func report(_ notice: Notice) { notices.append(notice) }
 }
 

@@ -6,7 +6,7 @@ import Tuner
 
 private struct Ignorer: StepObserver {
     mutating func willApply(_ decision: Decision, guests: Int) {}
-    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {}
     mutating func report(_ notice: Notice) {}
 }
 

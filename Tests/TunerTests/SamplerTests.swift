@@ -8,7 +8,7 @@ import Testing
 private struct Notices: StepObserver {
     var all: [Notice] = []
     mutating func willApply(_ decision: Decision, guests: Int) {}
-    mutating func didApply(_ decision: Decision, guests: Int) {}
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {}
     mutating func report(_ notice: Notice) { all.append(notice) }
 }
 

@@ -67,12 +67,22 @@ package struct FileDescriptor: ~Copyable {
     }
 
     /// Writes all of `bytes` to a descriptor that somebody else owns.
-    static func writeAll(_ bytes: Span<UInt8>, to number: Int32, path: String) throws(KernelFileError) {
+    ///
+    /// A file that takes a part of it, at a limit or on a full disk, says why when it is given the rest.
+    ///
+    /// - Parameter start: Where in the file, or `nil` for its present offset.
+    static func writeAll(
+        _ bytes: Span<UInt8>, to number: Int32, at start: Int? = nil, path: String
+    ) throws(KernelFileError) {
         var failure: Int32 = 0
         unsafe bytes.withUnsafeBytes { buffer in
             var offset = 0
             while offset < buffer.count {
-                let put = unsafe write(number, buffer.baseAddress! + offset, buffer.count - offset)
+                let (rest, count) = unsafe (buffer.baseAddress! + offset, buffer.count - offset)
+                let put =
+                    if let start { unsafe pwrite(number, rest, count, off_t(start + offset)) } else {
+                        unsafe write(number, rest, count)
+                    }
                 if put < 0 && errno == EINTR { continue }
                 guard put > 0 else {
                     failure = put < 0 ? errno : EIO

@@ -51,11 +51,8 @@ package struct PublishedFile: ~Copyable {
 
     private mutating func write(_ bytes: Span<UInt8>) throws(KernelFileError) {
         if hidden < 0 { try openHidden() }
-        let written = unsafe bytes.withUnsafeBytes { unsafe pwrite(hidden, $0.baseAddress, $0.count, 0) }
-        guard written == bytes.count else {
-            throw KernelFileError(.write, path, errno: written < 0 ? errno : ENOSPC)
-        }
-        guard ftruncate(hidden, off_t(written)) == 0 else { throw KernelFileError(.write, path, errno: errno) }
+        try FileDescriptor.writeAll(bytes, to: hidden, at: 0, path: path)
+        guard ftruncate(hidden, off_t(bytes.count)) == 0 else { throw KernelFileError(.write, path, errno: errno) }
     }
 
     /// Whatever lies there, which may be a pipe or a link, gives way to a file of this process's own; only a folder does

@@ -65,7 +65,7 @@ package struct HistoryWriter: ~Copyable {
 
     private static func begin(_ file: borrowing FileDescriptor, _ path: String) throws(KernelFileError) {
         do throws(KernelFileError) {
-            try write(HistoryFormat.header(), file, path, offset: 0)
+            try FileDescriptor.writeAll(HistoryFormat.header().span, to: file.number, at: 0, path: path)
         } catch {
             // Half a header would be taken for somebody else's file the next time.
             _ = ftruncate(file.number, 0)
@@ -77,16 +77,10 @@ package struct HistoryWriter: ~Copyable {
     package mutating func append(_ record: HistoryRecord) throws(KernelFileError) {
         let next = sequence + 1
         let slot = Int(next % UInt64(HistoryFormat.slots))
-        try Self.write(
-            HistoryFormat.bytes(record, sequence: next), file, path, offset: (slot + 1) * HistoryFormat.recordSize)
+        let bytes = HistoryFormat.bytes(record, sequence: next)
+        try FileDescriptor.writeAll(
+            bytes.span, to: file.number, at: (slot + 1) * HistoryFormat.recordSize, path: path)
         sequence = next
-    }
-
-    private static func write(
-        _ bytes: [UInt8], _ file: borrowing FileDescriptor, _ path: String, offset: Int
-    ) throws(KernelFileError) {
-        let put = unsafe pwrite(file.number, bytes, bytes.count, off_t(offset))
-        guard put == bytes.count else { throw KernelFileError(.write, path, errno: put < 0 ? errno : ENOSPC) }
     }
 }
 

@@ -15,7 +15,8 @@ package import KSMPolicy
 package enum TraceFile {
     /// In the order in which they are written.
     package enum Column: String, CaseIterable, Sendable {
-        /// Seconds since 1970, or since the beginning of the trace; counted to the microsecond.
+        /// Seconds since 1970, or since the beginning of the trace; counted to the microsecond. Below 0 where the daemon
+        /// ran on while the clock was set to 1970.
         case time = "time_seconds"
         /// Memory that is free by `KSM_FREE_METRIC=cached`: MemFree + Buffers + Cached.
         case free = "free_kib"

@@ -228,7 +228,7 @@ private struct TraceParser {
     }
 
     private mutating func readTime(_ field: Field, into record: inout HistoryRecord) {
-        guard let time = decimal(field, .time, places: 6, unit: "seconds") else { return }
+        guard let time = decimal(field, .time, places: 6, unit: "seconds", isSigned: true) else { return }
         // A step back is that of a clock, as at a reboot; see ``Timeline``.
         if time == lastTime {
             fail(field, "time_seconds does not rise: the sample before is of the same time", "write each time once")
@@ -290,10 +290,14 @@ private struct TraceParser {
     }
 
     /// Digits with a point among them, in units of 10^-places. What stands behind the last place does not count.
-    private mutating func decimal(_ field: Field, _ column: Column, places: Int, unit: String) -> Int64? {
-        let point = field.bytes.firstIndex(of: UInt8(ascii: "."))
-        let whole = field.bytes[..<(point ?? field.bytes.endIndex)]
-        let fraction = point.map { field.bytes[($0 + 1)...] } ?? []
+    private mutating func decimal(
+        _ field: Field, _ column: Column, places: Int, unit: String, isSigned: Bool = false
+    ) -> Int64? {
+        let isNegative = isSigned && field.bytes.first == UInt8(ascii: "-")
+        let bytes = field.bytes.dropFirst(isNegative ? 1 : 0)
+        let point = bytes.firstIndex(of: UInt8(ascii: "."))
+        let whole = bytes[..<(point ?? bytes.endIndex)]
+        let fraction = point.map { bytes[($0 + 1)...] } ?? []
         guard !whole.isEmpty, whole.allSatisfy({ $0.isDigit }), fraction.allSatisfy({ $0.isDigit }) else {
             fail(
                 field, "\(column.rawValue)=\(field.shown) is no number of \(unit)",
@@ -305,7 +309,7 @@ private struct TraceParser {
             let place = fraction.startIndex + index
             digits.append(place < fraction.endIndex ? fraction[place] : UInt8(ascii: "0"))
         }
-        guard let number = Self.number(digits[...], isNegative: false) else {
+        guard let number = Self.number(digits[...], isNegative: isNegative) else {
             fail(field, "\(column.rawValue)=\(field.shown) is beyond 64 bits", "write a smaller number")
             return nil
         }

@@ -130,7 +130,7 @@ private struct Listener: StepObserver {
 
     mutating func willApply(_ decision: Decision, guests: Int) {}
 
-    mutating func didApply(_ decision: Decision, guests: Int) {
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
         _ = DebugLines.beforeWriting(decision) + [DebugLines.afterWriting(decision)]
         if let pass = decision.scan?.ended { _ = DebugLines.pass(pass) }
     }
