@@ -118,18 +118,23 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             do throws(KernelFileError) {
                 return try host.beginLastWrite(run: run)
             } catch {
-                // A second signal to end stops the waiting.
-                if attempt < Self.attempts,
-                    !waiter.wait(until: after(Self.attemptPause), or: nil).contains(.terminate)
-                {
+                if attempt < Self.attempts, rest(&host) {
                     attempt += 1
-                    host.signOfLife()
                     continue
                 }
                 try host.writeLast(run: run, after: error)
                 return nil
             }
         }
+    }
+
+    /// Waits a moment before something is tried again.
+    ///
+    /// - Returns: Whether it is to be: a second signal to end stops the waiting.
+    package mutating func rest(_ host: inout some LoopHost & ~Copyable) -> Bool {
+        guard !waiter.wait(until: after(Self.attemptPause), or: nil).contains(.terminate) else { return false }
+        host.signOfLife()
+        return true
     }
 
     private func after(_ pause: Duration) -> Instant { waiter.now + pause }

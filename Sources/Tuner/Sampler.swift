@@ -29,8 +29,9 @@ struct Sampler: ~Copyable {
     private var sample = MemorySample(free: .zero, committed: .zero)
     private var held: [GuestMemory] = []
     private var known: ScanCounters?
-    /// When processes were last listed.
+    /// When processes were last listed, and all of them.
     private var listed: Instant?
+    private var listedAll: Instant?
     /// When the guests were last counted by the configured metric.
     private var measured: Instant?
     private var waited: (at: Instant, time: Duration)?
@@ -174,10 +175,12 @@ struct Sampler: ~Copyable {
     /// Finds guests that came and forgets guests that went.
     ///
     /// - Returns: Whether the processes could be listed.
-    private mutating func refreshGuests(_ observer: inout some StepObserver & ~Copyable) -> Bool {
+    private mutating func refreshGuests(
+        onlyNew: Bool = false, _ observer: inout some StepObserver & ~Copyable
+    ) -> Bool {
         var failure: KernelFileError?
         do throws(KernelFileError) {
-            try guests.refresh()
+            try guests.refresh(onlyNew: onlyNew)
         } catch {
             failure = error
         }
@@ -185,15 +188,24 @@ struct Sampler: ~Copyable {
         return failure == nil
     }
 
-    /// A listing takes 0.35 microseconds per process, and half a thousandth of a CPU is enough for it.
-    private static var listingPause: Duration { .microseconds(700) }
+    /// A whole listing takes 2 microseconds per process, and a thousandth of a CPU is enough for it.
+    private static var pausePerProcess: Duration { .milliseconds(2) }
+    /// Where new processes are told without one, it is to find those that the kernel's numbers do not tell of.
+    private static var wholePause: Duration { .seconds(10) }
+    /// Whoever is to become a guest should have its name by the second listing.
+    private static var listingPause: Duration { .seconds(1) }
 
     /// Guests that no event announced are found by listings, as often as their cost allows.
     private mutating func listIfDue(at now: Instant, _ observer: inout some StepObserver & ~Copyable) -> Bool {
-        let pause = min(max(Self.listingPause * guests.processes, .seconds(1)), configuration.monitorInterval)
-        if let listed, now - listed < pause { return true }
+        if let listed, now - listed < Self.listingPause { return true }
+        let least = guests.tellsNew ? Self.wholePause : Self.listingPause
+        let pause = min(max(Self.pausePerProcess * guests.processes, least), configuration.monitorInterval)
+        let isWholeDue = listedAll.map { now - $0 >= pause } ?? true
+        guard isWholeDue || guests.tellsNew else { return true }
+        guard refreshGuests(onlyNew: !isWholeDue, &observer) else { return false }
         listed = now
-        return refreshGuests(&observer)
+        if isWholeDue { listedAll = now }
+        return true
     }
 
     /// What the guests hold by the configured metric; `nil` where one of them could not be read: a sum without it would

@@ -153,6 +153,18 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         control.savedPages().map { $0.kibibytes(of: Host.pageSize) }
     }
 
+    /// The files of those that decide whether and how ksmd scans which hold something else than was decided. One that
+    /// cannot be read is one of them.
+    package func unfollowed(_ decision: Decision) -> [KSMFile] {
+        func holds(_ file: KSMFile, _ wanted: Int64) -> Bool { (try? control.read(file)) == .some(wanted) }
+        let isScan = decision.action == .scan
+        var files: [KSMFile] = holds(.run, isScan ? 1 : 0) ? [] : [.run]
+        guard isScan, !decision.policy.traits.leavesPaceToKernel else { return files }
+        if !holds(.pagesToScan, decision.pagesToScan) { files.append(.pagesToScan) }
+        if !holds(.sleepMilliseconds, decision.sleepMilliseconds) { files.append(.sleepMilliseconds) }
+        return files
+    }
+
     /// What there is too little of to unmerge everything; `nil` where it fits.
     func unmergeShortage() -> (needed: KiB, available: KiB)? {
         saved.flatMap { sampler.shortage(toUnmerge: $0) }

@@ -93,13 +93,11 @@ struct Ksmctl: ParsableCommand {
 
 /// Where the host is.
 struct HostOptions: ParsableArguments {
-    @Option(
-        help: "Take every path of the host under this folder.", completion: .directory, transform: PathArgument.path)
-    var root = "/"
+    @OptionGroup var host: RootOptions
 
     /// The original ignored what stands behind its first argument.
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var ignored: [String] = []
 
-    var paths: HostPaths { HostPaths(root: root) }
+    var paths: HostPaths { host.paths }
 }

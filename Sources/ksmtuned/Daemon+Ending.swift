@@ -19,11 +19,12 @@ extension Daemon {
             decide()
             finishWrites(&loop)
         }
+        var isLeft = true
         if !options.isOnce, let run = leave() {
-            write(run: run, &loop)
+            isLeft = write(run: run, &loop)
         }
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
-        let mustKeepState = options.isOnce && isStateInherited
+        let mustKeepState = options.isOnce && isStateInherited || !isLeft
         if !mustKeepState { publisher.remove() }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
@@ -47,20 +48,34 @@ extension Daemon {
         }
     }
 
-    /// The last write, in a child: it may wait for ksmd, and the kernel may end one that unmerges for want of memory.
-    private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) {
-        do throws(KernelFileError) {
-            guard let write = try loop.beginLastWrite(run: run, &self) else { return }
-            guard loop.runToEnd(of: write, &self) else {
-                reporter.log.write(
-                    .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
-                return
+    /// The last write, in a child: it may wait for ksmd, and the kernel may end one that unmerges for want of memory. Any
+    /// other that fails is tried again, since nobody else does.
+    ///
+    /// - Returns: Whether KSM is left as it is to be, as far as is known.
+    private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) -> Bool {
+        var attempt = 1
+        while true {
+            do throws(KernelFileError) {
+                guard let write = try loop.beginLastWrite(run: run, &self) else { return true }
+                guard loop.runToEnd(of: write, &self) else {
+                    reporter.log.write(
+                        .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
+                    return true
+                }
+                try write.finish()
+                return true
+            } catch {
+                attempt += 1
+                guard attempt <= Self.lastAttempts, run != 2, loop.rest(&self) else {
+                    reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
+                    return false
+                }
             }
-            try write.finish()
-        } catch {
-            reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
         }
     }
+
+    private static var lastAttempts: Int { 3 }
+
     mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
         try tuner.control.beginWriting(run: run)
     }

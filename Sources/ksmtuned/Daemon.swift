@@ -12,6 +12,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// `nil` in a dry run, which keeps no other daemon away.
     private let lock: DaemonLock?
     private var lockFailures = FailureNews()
+    private var isLockTaken = false
     var tuner: Tuner<Control>
     var reporter: Reporter
     var publisher: Publisher
@@ -130,6 +131,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         guard let (decision, guests) = tuner.step(at: now, &reporter) else {
             // Its own pace comes with a decision, and there is none.
             policyPause = tuner.policy.kind.traits.isPacedByItself ? Self.retryPause : nil
+            restoreLock()
             return
         }
         hasDecided = true
@@ -145,7 +147,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         var report = StateRecord.Report(
             decision, time: HostClock.wallTime, bootTime: HostClock.now(boot: boot), pause: pause,
             guests: Int64(guests), saved: tuner.saved, sentence: decision.sentence)
-        report.isRefused = tuner.tally.failedWrites > failedBefore
+        if tuner.tally.failedWrites > failedBefore { report.refused = tuner.unfollowed(decision).map { $0.name } }
+        report.isPending = tuner.pending != nil
         publisher.publish(
             report, tuner.tally, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, at: now,
             remark: isConfigurationRefused ? "configuration refused, going on with the previous one; " : "",
@@ -153,18 +156,45 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         restoreLock()
     }
 
-    /// Looked at as often as the state is published, whose folder that makes again where it is missing.
+    /// The kernel is through with a write, which a decision or the start had begun.
+    ///
+    /// - Parameter isRefused: Whether it did not take it.
+    private mutating func publishOutcome(isRefused: Bool) {
+        guard tuner.pending == nil, !isEnding else { return }
+        guard let report = publisher.state.report else {
+            expectFirst()
+            return publishFound()
+        }
+        guard report.isPending else { return }
+        publisher.settle(refused: isRefused ? tuner.unfollowed(report.decision).map { $0.name } : [], tuner.tally)
+        publishFound()
+    }
+
+    /// Looked at as often as the state is published, whose folder that makes again where it is missing, and where no
+    /// decision can be made.
     private mutating func restoreLock() {
         guard let lock else { return }
         do throws(KernelFileError) {
-            guard try lock.restore() else { return }
-            _ = lockFailures.end()
-            reporter.log.write(.notice, .recovered, "\(paths.lock) was removed, and is there again")
+            let place = try lock.restore()
+            if case .another(let pid) = place {
+                guard !isLockTaken else { return }
+                isLockTaken = true
+                return reporter.log.write(
+                    .error, .failed,
+                    "another ksmtuned\(pid.map { " (pid \($0))" } ?? "") holds \(paths.lock), since this one's was removed: "
+                        + "both decide, so end one of them")
+            }
+            isLockTaken = false
+            let hasFailed = lockFailures.end()
+            guard place == .restored || hasFailed else { return }
+            reporter.log.write(
+                .notice, .recovered,
+                place == .restored
+                    ? "\(paths.lock) was removed, and is there again" : "\(paths.lock) is in its place again")
         } catch {
             guard lockFailures.isNews(error) else { return }
             reporter.log.write(
-                .warning, .failed,
-                "\(error): it was removed, so other programs do not see that this daemon runs until that works")
+                .warning, .failed, "\(error), so other programs may not see that this daemon runs until that works")
         }
     }
 
@@ -199,7 +229,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     mutating func report(_ notice: SourceNotice) { reporter.report(.source(notice)) }
 
     mutating func finishWrite() -> Bool {
+        let failedBefore = tuner.tally.failedWrites
         tuner.finishPending(&reporter)
+        publishOutcome(isRefused: tuner.tally.failedWrites > failedBefore)
         return isDecisionDue || tuner.isCleared
     }
 

@@ -42,6 +42,14 @@ struct Publisher: ~Copyable {
         notify(report, remark)
     }
 
+    /// What became of a write that the kernel had not finished when the decision was published; to be published with
+    /// what was found.
+    mutating func settle(refused: [String], _ tally: Tally) {
+        state.report?.refused = refused
+        state.report?.isPending = false
+        state.tally = tally
+    }
+
     /// What is published until there is a decision says when the first one is due.
     ///
     /// - Parameter pause: The time until then; without end where it comes on a signal only.

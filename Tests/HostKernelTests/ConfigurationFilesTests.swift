@@ -83,6 +83,9 @@ import Testing
         "PIDFILE=/var/lib/ksmtuned/history", "PIDFILE=/etc/ksmtuned.conf", "LOGFILE=/var/lib/ksmtuned/history",
         "LOGFILE=/run/ksmtuned/state", "LOGFILE=/etc/ksmtuned.conf", "LOGFILE=/run/ksmtuned/.state",
         "PIDFILE=/etc/ksmtuned.conf.d/90-local.conf", "LOGFILE=/tmp/../etc/ksmtuned.conf",
+        // In the place of a folder it would keep the daemon from making that.
+        "LOGFILE=/etc/ksmtuned.conf.d", "PIDFILE=/etc/ksmtuned.conf.d", "LOGFILE=/var/lib/ksmtuned",
+        "PIDFILE=/run/ksmtuned",
     ])
     func `a file that the daemon keeps something else in is neither its pid file nor its log`(line: String) {
         let host = FakeHost()
@@ -103,6 +106,22 @@ import Testing
                 "\(host.path("etc/ksmtuned.conf")):2:1: error: LOGFILE=\(host.path("run/x/../pid")) is the pid file; name "
                     + "another file"
             ])
+    }
+
+    @Test func `nor is that which the pid file is made from the log`() {
+        let host = FakeHost()
+        host.write("PIDFILE=\(host.path("run/a"))\nLOGFILE=\(host.path("run/.a.new"))\n", to: "etc/ksmtuned.conf")
+        #expect(messages(host).map { $0.hasSuffix("/run/.a.new is the pid file; name another file") } == [true])
+    }
+
+    @Test(arguments: ["etc/ksmtuned.conf", "etc/ksmtuned.conf.d/50-own.conf"])
+    func `nor is a file that a link leads to`(link: String) {
+        let host = FakeHost()
+        host.createFolder("etc/ksmtuned.conf.d")
+        host.write("LOGFILE=\(host.path("real.conf"))\n", to: "real.conf")
+        host.link(link, to: host.path("real.conf"))
+        #expect(messages(host).count == 1)
+        #expect(messages(host).first?.contains("is a file that ksmtuned keeps something else in") == true)
     }
 
     @Test func `nor is the file that was named`() {

@@ -48,6 +48,34 @@ import Testing
         #expect(table.measure(by: .rsz).committed == .zero)
     }
 
+    /// On the host itself: no tree has the kernel's numbers.
+    @Test func `a guest that was started since is found without a whole listing, and counts nothing once it has ended`()
+        throws
+    {
+        let host = FakeHost()
+        host.link("a-test-guest", to: "/bin/cat")
+        var table = try GuestTable(
+            HostPaths(), matcher: NameMatcher(profile: .union, pattern: "^a-test-guest$"))
+        try table.refresh()
+        let before = table.measure(by: .rsz).guests
+        let (guest, input) = (Process(), Pipe())
+        guest.executableURL = URL(fileURLWithPath: host.path("a-test-guest"))
+        guest.standardInput = input
+        guest.standardOutput = FileHandle.nullDevice
+        try guest.run()
+        // Between fork and exec it has this program's name; the second look is as late as a listing.
+        try table.refresh(onlyNew: true)
+        try table.refresh(onlyNew: true)
+        #expect(table.measure(by: .rsz).guests == before + 1)
+        try input.fileHandleForWriting.close()
+        guest.waitUntilExit()
+        try table.refresh(onlyNew: true)
+        let after = table.measure(by: .rsz)
+        #expect(after.guests == before && after.failure == nil)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).guests == before)
+    }
+
     @Test func `a process seen between fork and exec is looked at once more`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "libvirtd", resident: 1000)

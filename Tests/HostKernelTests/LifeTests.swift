@@ -103,7 +103,7 @@ import Testing
         #expect(try DaemonLock.holder(host.paths) == getpid())
         // Another name does not tell anybody either.
         #expect(unsafe rename(host.path("run/ksmtuned/lock"), host.path("run/ksmtuned/old")) == 0)
-        #expect(try lock.restore())
+        #expect(try lock.restore() == .restored)
         #expect(try DaemonLock.holder(host.paths) == getpid())
         lock.remove()
         #expect(try host.entries("run/ksmtuned") == ["old"])
@@ -114,7 +114,7 @@ import Testing
     @Test func `looking whether the lock is in its place does not let go of it`() throws {
         let host = FakeHost()
         let lock = try DaemonLock(host.paths)
-        #expect(try !lock.restore())
+        #expect(try lock.restore() == .own)
         #expect(try DaemonLock.holder(host.paths) == getpid())
         lock.remove()
     }
@@ -152,12 +152,12 @@ import Testing
     @Test func `a lock that somebody removed is made again`() throws {
         let host = FakeHost()
         let lock = try DaemonLock(host.paths)
-        #expect(try !lock.restore())
+        #expect(try lock.restore() == .own)
         host.remove("run/ksmtuned")
         #expect(throws: KernelFileError.self) { try lock.restore() }
         host.createFolder("run/ksmtuned")
-        #expect(try lock.restore())
-        #expect(try !lock.restore())
+        #expect(try lock.restore() == .restored)
+        #expect(try lock.restore() == .own)
         #expect(try host.mode("run/ksmtuned/lock") == 0o600)
         #expect(try DaemonLock.holder(host.paths) == getpid())
         lock.remove()
@@ -169,10 +169,26 @@ import Testing
         let lock = try DaemonLock(host.paths)
         host.remove("run/ksmtuned/lock")
         let daemon = host.startDaemon()
-        #expect(try !lock.restore())
+        #expect(try lock.restore() == .another(nil))
         lock.remove()
         #expect(try host.entries("run/ksmtuned").contains("lock"))
         withExtendedLifetime(daemon) {}
+    }
+}
+
+extension DaemonLockTests {
+    @Test func `what is no file is no lock that nobody holds`() throws {
+        let host = FakeHost()
+        for make in [{ host.createFolder("run/ksmtuned/lock") }, { host.makePipe("run/ksmtuned/lock") }] {
+            make()
+            do throws(KernelFileError) {
+                _ = try DaemonLock.holder(host.paths)
+                Issue.record("nobody holds it")
+            } catch {
+                #expect(error.description.hasSuffix("lock: it is not a regular file"))
+            }
+            host.remove("run/ksmtuned/lock")
+        }
     }
 }
 
@@ -258,6 +274,35 @@ import Testing
             try publish("four", &file)
             #expect(host.read("run/ksmtuned/state") == "four")
         }
+    }
+
+    /// As an editor does it, and whoever restores a folder.
+    @Test(arguments: [["state"], [".state"], ["state", ".state"]])
+    func `a copy in the place of a file is not taken for it`(names: [String]) throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        try publish("one", &file)
+        try publish("two", &file)
+        for name in names {
+            host.write("a copy", to: "copy")
+            #expect(unsafe rename(host.path("copy"), host.path("run/ksmtuned/\(name)")) == 0)
+        }
+        for text in ["three", "four", "five"] {
+            try publish(text, &file)
+            #expect(host.read("run/ksmtuned/state") == text)
+        }
+        file.remove()
+        #expect(try host.entries("run/ksmtuned") == [])
+    }
+
+    @Test func `what another daemon published is not removed`() throws {
+        let host = FakeHost()
+        var file = PublishedFile(host.paths.state)
+        try publish("one", &file)
+        host.write("another's", to: "copy")
+        #expect(unsafe rename(host.path("copy"), host.paths.state) == 0)
+        file.remove()
+        #expect(host.read("run/ksmtuned/state") == "another's")
     }
 
     @Test func `a folder that is gone is an error, and its return the end of it`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import HostFixtures
 import HostKernel
 import Testing
@@ -30,5 +31,79 @@ import Testing
         for pids in [[10], [10], []] as [[Int32]] { #expect(try look(&listing) == pids) }
         listing.forget()
         for pids in [[10], [10], []] as [[Int32]] { #expect(try look(&listing) == pids) }
+    }
+
+    // MARK: The kernel's own list
+
+    private func lookAtNew(_ listing: inout ProcessListing) throws -> [Int32]? {
+        var pids: [Int32] = []
+        return try listing.refreshNew { pids.append($0) } ? pids : nil
+    }
+
+    /// A process that ends when its input does.
+    private func start() throws -> (process: Process, input: Pipe) {
+        let (process, input) = (Process(), Pipe())
+        process.executableURL = URL(fileURLWithPath: "/bin/cat")
+        process.standardInput = input
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        return (process, input)
+    }
+
+    /// Beside other tests, which start processes as well; and where those come to the highest number meanwhile, the next
+    /// ones begin from below, and only a whole listing tells them.
+    @Test func `What was started since the last listing is found without a whole one`() throws {
+        var listing = try ProcessListing(HostPaths())
+        #expect(try lookAtNew(&listing) == nil)
+        #expect(listing.tellsNew == false)
+        let old = try look(&listing)
+        #expect(old.contains(1) && old.contains(getpid()))
+        try #require(listing.tellsNew == true)
+        let before = listing.count
+        let (first, firstInput) = try start()
+        let new = try #require(try lookAtNew(&listing))
+        #expect(new.contains(first.processIdentifier))
+        #expect(listing.contains(first.processIdentifier) == true)
+        // Each is looked at twice, as in a whole listing, and then no more. That of pid 1 was the first time before.
+        #expect(new.contains(1))
+        #expect(listing.count >= before)
+        let (second, secondInput) = try start()
+        let again = try #require(try lookAtNew(&listing))
+        #expect(again.contains(first.processIdentifier) && again.contains(second.processIdentifier))
+        #expect(!again.contains(1))
+        let last = try #require(try lookAtNew(&listing))
+        #expect(!last.contains(first.processIdentifier) && last.contains(second.processIdentifier))
+        // One that has ended is known until a whole listing.
+        try firstInput.fileHandleForWriting.close()
+        first.waitUntilExit()
+        _ = try #require(try lookAtNew(&listing))
+        #expect(listing.contains(first.processIdentifier) == true)
+        _ = try look(&listing)
+        #expect(listing.contains(first.processIdentifier) == false)
+        #expect(listing.contains(second.processIdentifier) == true)
+        try secondInput.fileHandleForWriting.close()
+        second.waitUntilExit()
+    }
+
+    @Test func `Where the kernel's numbers tell nothing of the folder, only a whole listing tells what is new`() throws
+    {
+        let host = FakeHost()
+        host.createFolder("proc/10")
+        host.write("0.14 0.53 0.93 1/89 10\n", to: "proc/loadavg")
+        host.write("\(getpid()) (test) S 1\n", to: "proc/self/stat")
+        var listing = try ProcessListing(host.paths)
+        #expect(try look(&listing) == [10])
+        #expect(listing.tellsNew == false)
+        host.createFolder("proc/11")
+        #expect(try lookAtNew(&listing) == nil)
+        #expect(try look(&listing) == [10, 11])
+    }
+
+    @Test func `After it has forgotten all, a listing is a whole one`() throws {
+        var listing = try ProcessListing(HostPaths())
+        _ = try look(&listing)
+        listing.forget()
+        #expect(try lookAtNew(&listing) == nil)
+        #expect(try look(&listing).contains(getpid()))
     }
 }

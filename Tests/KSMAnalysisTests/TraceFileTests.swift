@@ -71,7 +71,8 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         let row = TraceFile.row(try #require(trace.records.first))
         #expect(try parse(TraceFile.header + "\n" + row).records.map { $0.time } == [-60_500_000])
         for wrong in ["-", "--1", "-.5", "1-"] {
-            #expect(errors("time_seconds,free_kib,committed_kib\n\(wrong),1,1\n")[0].contains("is no number of seconds"))
+            let error = errors("time_seconds,free_kib,committed_kib\n\(wrong),1,1\n")[0]
+            #expect(error.contains("is no number of seconds"))
         }
     }
 

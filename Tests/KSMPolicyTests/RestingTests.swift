@@ -330,7 +330,7 @@ import Testing
         var ledger = GuestLedger()
         #expect(Resting(needsCounters: true).pause(Self.settings, ledger) == .zero)
         #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .milliseconds(500))
-        ledger.update((0..<200).map { GuestMemory(id: $0, resident: 1024) })
+        ledger.update((0..<100).map { GuestMemory(id: $0, resident: 1024) })
         #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(1))
     }
 

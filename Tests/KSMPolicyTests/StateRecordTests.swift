@@ -98,9 +98,21 @@ import Testing
         var state = StateRecord(pid: 1)
         state.report = report(decision)
         #expect(!lines(state).contains { $0.hasPrefix("REFUSED") })
-        state.report?.isRefused = true
-        #expect(lines(state).contains("REFUSED=yes"))
+        state.report?.refused = ["run", "sleep_millisecs"]
+        #expect(lines(state).contains("REFUSED=run,sleep_millisecs"))
         #expect(StateRecord(parsing: state.text) == state)
+        state.report?.refused = []
+        state.report?.isPending = true
+        #expect(lines(state).contains("PENDING=yes"))
+        #expect(StateRecord(parsing: state.text) == state)
+    }
+
+    @Test func `A text that was cut is no state: half a number is another number`() {
+        let text = "PID=1\nFOUND_SLEEP_MILLISECS=200\n"
+        #expect(StateRecord(parsing: Array(text.utf8))?.found.sleepMilliseconds == 200)
+        for length in 0..<text.utf8.count where !text.prefix(length).hasSuffix("\n") {
+            #expect(StateRecord(parsing: Array(text.utf8.prefix(length))) == nil)
+        }
     }
 
     @Test func `What is not to be understood is left out`() {

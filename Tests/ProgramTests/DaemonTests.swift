@@ -803,8 +803,8 @@ import Testing
         #expect(
             daemon.messages(with: "state") == [
                 host.filled(
-                    "cannot replace ROOT/run/ksmtuned/state: Not a directory, so other programs cannot see the "
-                        + "decisions until that works")
+                    "cannot create ROOT/run/ksmtuned/.state: Not a directory, so other programs cannot see the decisions "
+                        + "until that works")
             ])
         #expect(try await daemon.end() == 0)
     }

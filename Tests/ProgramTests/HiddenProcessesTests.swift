@@ -46,6 +46,39 @@ struct HiddenProcessesTests {
         #expect(shown.status == 0)
     }
 
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/env"), "there is no env"))
+    func `Whoever cannot write KSM's files is no other writer, whatever he calls his process`() async throws {
+        let host = FakeHost()
+        host.link("uksmd", to: "/bin/cat")
+        host.link("momd", to: "/bin/cat")
+        for folder in ["", "uksmd", "momd"] { unsafe chmod(host.path(folder), 0o755) }
+        let script = """
+            /bin/mount -t tmpfs none /sys/kernel/mm/ksm 2> /dev/null
+            /bin/mount -t tmpfs none /run && /bin/mount -t proc none /proc || exit 99
+            PATH=/usr/bin:/bin
+            mkfifo /run/wait && chmod 644 /run/wait
+            "$1/momd" < /run/wait &
+            /usr/bin/setpriv --reuid 65534 --clear-groups "$1/uksmd" < /run/wait &
+            exec 3> /run/wait
+            until [ "$(cat /proc/[0-9]*/comm 2> /dev/null | grep -c -x -e uksmd -e momd)" = 2 ]; do :; done
+            "$0" doctor --json 3>&-
+            exec 3>&-
+            wait
+            """
+        let outcome = try await Program(path: "/usr/bin/unshare")
+            .run(["--mount", "--pid", "--fork", "/bin/sh", "-c", script, Program.ksmctl.url.path, host.root.path])
+        #expect(outcome.output.contains("momd runs (process "))
+        #expect(!outcome.output.contains("uksmd runs"))
+    }
+
+    @Test func `Where guests may be hidden, nothing is said to be well with all of them`() async throws {
+        for hides in [true, false] {
+            let outcome = try await Self.run(.ksmctl, ["doctor"], hides: hides)
+            #expect(outcome.output.contains("Other writers     none found") == !hides)
+            #expect(outcome.output.contains("SKIP  Other writers     /proc hides other users' processes") == hides)
+        }
+    }
+
     /// As `/proc` is with `hidepid=1`: its processes are there, and deny their files.
     @Test(arguments: [true, false])
     func `ksmctl ends with 1 where a process denies its name`(isDenied: Bool) async throws {

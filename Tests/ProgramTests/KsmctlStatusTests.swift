@@ -167,20 +167,41 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `What the kernel refused is nobody else's`() throws {
+    @Test(arguments: [
+        ("REFUSED=run", "the daemon could not write its own", true),
+        ("PENDING=yes", "the kernel has not finished the daemon's own write", false),
+    ])
+    func `What the kernel has not taken is nobody else's`(_ line: String, _ why: String, _ isRefused: Bool) throws {
         let host = Self.shortHost()
         host.setKSM(["run": 0])
         host.setProcess(60, comm: "momd", resident: 1, commandLine: ["/usr/sbin/momd"])
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
-        host.write(host.read("run/ksmtuned/state")! + "REFUSED=yes\n", to: "run/ksmtuned/state")
+        host.write(host.read("run/ksmtuned/state")! + line + "\n", to: "run/ksmtuned/state")
         let report = try Self.report(host)
         let text = report.text(.plain)
         #expect(
-            text.hasPrefix(
-                "○ KSM is not scanning, against the daemon's decision: run is 0, since the daemon could not write its own\n"
-            ))
+            text.hasPrefix("○ KSM is not scanning, against the daemon's decision: run is 0, since \(why)\n"))
         #expect(!text.contains("Writer:"))
-        #expect(try report.json().contains("\"is_refused\" : true"))
+        #expect(!text.contains("something else wrote it since"))
+        #expect(try report.json().contains("\"is_refused\" : \(isRefused)"))
+        #expect(try report.json().contains("\"is_pending\" : \(!isRefused)"))
+        #expect(try JSONSchema("status").problems(report.json()) == [])
+        let explained = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1023))
+        #expect(
+            explained.notes.contains(
+                "run is 0, the daemon decided 1: \(why), so that KSM does not follow the decision: see ksmctl status"))
+        withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `Whose write was refused is not asked of a file that held what was decided`() throws {
+        let host = Self.shortHost()
+        host.setKSM(["run": 0])
+        host.setProcess(60, comm: "momd", resident: 1, commandLine: ["/usr/sbin/momd"])
+        let daemon = host.startDaemon(decision: try Self.decision(), guests: 3)
+        host.write(host.read("run/ksmtuned/state")! + "REFUSED=sleep_millisecs\n", to: "run/ksmtuned/state")
+        let text = try Self.report(host).text(.plain)
+        #expect(text.contains("run is 0, which the daemon did not write\n"))
+        #expect(text.contains("Writer: may be momd (process 60)\n"))
         withExtendedLifetime(daemon) {}
     }
 

@@ -153,7 +153,8 @@ import Tuner
         #expect(host.knob("run") == "0")
         #expect(
             daemon.messages.contains(
-                "what run held before the start could not be read, so it cannot be put back: stopping KSM"))
+                "what run, pages_to_scan and sleep_millisecs held before the start could not be read, so it cannot be put "
+                    + "back: stopping KSM"))
     }
 
     /// As a unit that was killed, restarted by systemd, and stopped at once.
@@ -198,6 +199,82 @@ import Tuner
     }
 
     // MARK: What is tried again
+
+    @Test func `The lock is made again also while no decision can be made`() async throws {
+        let host = FakeHost()
+        host.setProcess(100, comm: "qemu-kvm", resident: 1000)
+        let daemon = try await RunningDaemon(host, Self.never)
+        host.remove("proc/100/statm")
+        host.createFolder("proc/100/statm")
+        host.remove("run/ksmtuned/lock")
+        daemon.program.send(SIGUSR1)
+        try await daemon.until("the lock was there again") {
+            daemon.messages.contains(host.filled("ROOT/run/ksmtuned/lock was removed, and is there again"))
+        }
+        #expect(host.exists("run/ksmtuned/lock"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `What is in the place of the lock is told once, and its end once, each time`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host, Self.never)
+        for round in 1...2 {
+            #expect(unsafe rename(host.path("run/ksmtuned/lock"), host.path("run/ksmtuned/old")) == 0)
+            host.createFolder("run/ksmtuned/lock")
+            for _ in 0..<2 { try await daemon.decide() }
+            #expect(daemon.messages(with: "so other programs may not see that this daemon runs").count == round)
+            host.remove("run/ksmtuned/lock")
+            #expect(unsafe rename(host.path("run/ksmtuned/old"), host.path("run/ksmtuned/lock")) == 0)
+            for _ in 0..<2 { try await daemon.decide() }
+            #expect(daemon.messages(with: "lock is in its place again").count == round)
+        }
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test func `A second daemon, let in by the lock that was removed, is told by the first one, and loses nothing by its end`()
+        async throws
+    {
+        let host = FakeHost()
+        let first = try await RunningDaemon(host, Self.never)
+        host.remove("run/ksmtuned/lock")
+        host.remove("var/run/ksmtune.pid")
+        let second = try await RunningDaemon(host, Self.never)
+        for _ in 0..<2 { try await first.reload() }
+        try await first.until("it had told") { !first.messages(with: "another ksmtuned").isEmpty }
+        #expect(
+            first.messages(with: "another ksmtuned") == [
+                host.filled(
+                    "another ksmtuned (pid \(second.program.pid)) holds ROOT/run/ksmtuned/lock, since this one's was removed: "
+                        + "both decide, so end one of them")
+            ])
+        try await second.decide()
+        #expect(try await first.end() == 0)
+        #expect(host.state["PID"] == "\(second.program.pid)")
+        #expect(host.exists("run/ksmtuned/lock") && host.exists("var/run/ksmtune.pid"))
+        #expect(try await second.end() == 0)
+        #expect(!host.exists("run/ksmtuned/state"))
+    }
+
+    /// The kernel takes no more entries of poll(2) than a process may have descriptors.
+    @Test func `A limit of descriptors that is lowered from outside leaves the signals`() async throws {
+        let host = FakeHost()
+        let daemon = try await RunningDaemon(host, Self.never)
+        let lowered = try await Program(path: "/usr/bin/prlimit").run(["--pid", "\(daemon.program.pid)", "--nofile=3:3"])
+        #expect(lowered.status == 0)
+        daemon.program.send(SIGTERM)
+        #expect(try await daemon.program.ended() == 0)
+    }
+
+    @Test func `A first decision that cannot be made is due when the write that the start began has ended`() async throws {
+        let host = FakeHost()
+        host.setKSM(["merge_across_nodes": 1, "pages_sharing": 1000, "pages_shared": 10])
+        host.setProcess(100, comm: "qemu-kvm", resident: 1000)
+        host.remove("proc/100/statm")
+        host.createFolder("proc/100/statm")
+        let daemon = try await RunningDaemon(host, Self.never + "KSM_MERGE_ACROSS_NODES=0\nKSM_ALLOW_UNMERGE=yes\n")
+        try await daemon.until("it was known") { host.state["FIRST_DUE_USEC"] != nil }
+        #expect(try await daemon.end() == 0)
+    }
 
     @Test func `A folder of the state that is removed is made again`() async throws {
         let host = FakeHost()

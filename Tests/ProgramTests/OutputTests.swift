@@ -127,6 +127,33 @@ import Testing
         #expect(shown.output.hasPrefix("# HELP ksmtuned_build_info"))
     }
 
+    /// Standard output may be a file in its midst, or a socket, of which the names in /dev tell nothing.
+    @Test func `Metrics are written to standard output behind what is there`() async throws {
+        let host = Self.host()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c",
+            "(echo header; \"$0\" metrics --output /dev/stdout \"$1\"; echo trailer) > \"$2\"; "
+                + "\"$0\" metrics --output /dev/stdout \"$1\" >> \"$2\"",
+            Program.ksmctl.url.path, host.rootOption, host.path("out"),
+        ])
+        #expect(outcome.status == 0)
+        let text = try #require(host.read("out"))
+        #expect(text.hasPrefix("header\n# HELP ksmtuned_build_info"))
+        let parts = text.components(separatedBy: "\ntrailer\n")
+        #expect(parts.count == 2 && parts[1].hasPrefix("# HELP ksmtuned_build_info"))
+    }
+
+    @Test func `Metrics wait no longer than some seconds for whoever has a pipe and does not read it`() async throws {
+        let host = Self.host()
+        host.makePipe("pipe")
+        let pipe = unsafe open(host.path("pipe"), O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        defer { close(pipe) }
+        while unsafe write(pipe, "x", 1) == 1 {}
+        let outcome = try await Program.ksmctl.run(["metrics", "--output", host.path("pipe"), host.rootOption])
+        #expect(outcome.status == 74)
+        #expect(outcome.error == "ksmctl: cannot write \(host.path("pipe")): Connection timed out\n")
+    }
+
     @Test(arguments: [
         ["status", "--root", ""], ["plan", "--root", ""], ["check-config", ""], ["show-config", ""],
         ["metrics", "--output", ""], ["plot", "--svg", ""], ["simulate", "--config", ""],
@@ -158,7 +185,8 @@ import Testing
     func `What a write that failed is about has nothing that a terminal acts on`(_ command: String) async throws {
         let outcome = try await Program.ksmctl.run([command, "--root", "/nonexistent/\u{1B}[31mx\u{202E}"])
         #expect(outcome.status == 1)
-        #expect(outcome.error.hasPrefix("ksmctl: cannot write /nonexistent/?[31mx?/sys/kernel/mm/ksm/run: No such file"))
+        #expect(
+            outcome.error.hasPrefix("ksmctl: cannot write /nonexistent/?[31mx?/sys/kernel/mm/ksm/run: No such file"))
     }
 
     @Test func `What the parser of the command line repeats has nothing that a terminal acts on`() async throws {

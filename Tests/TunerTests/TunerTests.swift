@@ -10,7 +10,9 @@ private struct Recorder: StepObserver {
     var notices: [Notice] = []
 
     mutating func willApply(_ decision: Decision, guests: Int) { told.append("will \(decision.action.word)") }
-    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) { told.append("did \(decision.action.word)") }
+    mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
+        told.append("did \(decision.action.word)")
+    }
     mutating func report(_ notice: Notice) { notices.append(notice) }
 }
 

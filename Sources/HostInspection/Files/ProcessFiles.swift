@@ -8,12 +8,24 @@ internal import KSMPolicy
 /// thrown, so that no process is left out in silence.
 struct ProcessFiles {
     let folder: String
+    private let isStandIn: Bool
 
-    init(_ paths: HostPaths) { folder = paths.proc }
+    init(_ paths: HostPaths) {
+        folder = paths.proc
+        isStandIn = paths.isStandIn
+    }
 
     func path(_ pid: Int32, _ name: String) -> String { "\(folder)/\(pid)/\(name)" }
 
     func exists(_ pid: Int32) -> Bool { unsafe access("\(folder)/\(pid)", F_OK) == 0 }
+
+    /// Whether a process is root's; in a tree that stands for a host each may be.
+    func isRoots(_ pid: Int32) -> Bool {
+        if isStandIn { return true }
+        var status = stat()
+        // The owner of the folder is the process's effective user; see proc(5).
+        return unsafe stat("\(folder)/\(pid)", &status) == 0 && status.st_uid == 0
+    }
 
     /// - Parameter limit: A file of as many bytes or more is an error.
     func read(_ pid: Int32, _ name: String, limit: Int) throws(KernelFileError) -> [UInt8]? {

@@ -88,7 +88,7 @@ package struct ConfigurationFiles: Sendable {
         }
         let configuration = Configuration(values, total: total, diagnostics: &diagnostics)
         Self.checkPattern(configuration, values, &diagnostics)
-        checkPaths(values, &diagnostics)
+        checkPaths(values, read: paths, &diagnostics)
         if let total { Self.checkArithmetic(configuration, total: total, values, &diagnostics) }
         return LoadedConfiguration(
             configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths),
@@ -151,13 +151,18 @@ package struct ConfigurationFiles: Sendable {
     }
 
     /// A file that the daemon writes or reads itself would be replaced and removed as its pid file, or grow by lines of a
-    /// log that are no part of it.
-    private func checkPaths(_ values: SettingValues, _ diagnostics: inout [Diagnostic]) {
+    /// log that are no part of it; and one in the place of its folders would keep it from making them.
+    ///
+    /// - Parameter read: The files that the configuration comes from.
+    private func checkPaths(_ values: SettingValues, read: [String], _ diagnostics: inout [Diagnostic]) {
         let host = HostPaths()
-        let own = [
-            host.lock, host.state, PublishedFile.hiddenPath(of: host.state), host.history, host.configuration, file,
-        ].map { Self.resolved($0) }
-        let dropIns = [host.configuration, file].map { Self.resolved(HostPaths.dropIns(of: $0)) }
+        let folders = [host.configuration, file].map { HostPaths.dropIns(of: $0) }
+        let dropIns = folders.map { Self.resolved($0) }
+        let written = [host.lock, host.state, PublishedFile.hiddenPath(of: host.state), host.history]
+        // A file that is read may be a link to another one.
+        let linked = read.compactMap { HostFile.realPath($0) }
+        var own = (written + folders + [host.configuration] + read + linked).map { Self.resolved($0) }
+        own += written.map { Self.resolved($0).dropLast() }
         func isOwn(_ path: ArraySlice<Substring>) -> Bool { own.contains(path) || dropIns.contains(path.dropLast()) }
         for setting in [Setting.pidFile, .logFile] where isOwn(Self.resolved(values[setting].text)) {
             diagnostics.append(
@@ -167,7 +172,8 @@ package struct ConfigurationFiles: Sendable {
                     hint: "name another file"))
         }
         let (log, pid) = (values[.logFile], values[.pidFile])
-        if !log.text.isEmpty, Self.resolved(log.text) == Self.resolved(pid.text) {
+        let pidPaths = [pid.text, PIDFile.aside(pid.text)].map { Self.resolved($0) }
+        if !log.text.isEmpty, pidPaths.contains(Self.resolved(log.text)) {
             diagnostics.append(
                 Diagnostic(
                     .error, at: log.origin, "\(Setting.logFile.name)=\(log.shown) is the pid file",

@@ -69,6 +69,7 @@ package final class DaemonLock {
         let path = paths.lock
         do throws(KernelFileError) {
             let file = try FileDescriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, for: .lock)
+            try file.requireRegular(for: .lock, path)
             return try holder(of: file, path)
         } catch {
             if error.isMissing { return nil }
@@ -87,19 +88,26 @@ package final class DaemonLock {
         }
     }
 
+    /// What is where the lock should be.
+    package enum Place: Equatable, Sendable {
+        case own
+        /// Its own, made anew.
+        case restored
+        /// That of another daemon, which was started after this one's was removed; with its pid, where the kernel names it.
+        case another(Int32?)
+    }
+
     /// Makes the file anew where somebody removed it, or gave it another name: the lock on it keeps nobody away then, and
     /// whoever asks who holds the lock would be told that nobody does.
     ///
-    /// - Returns: Whether that was so.
-    /// - Throws: ``KernelFileError`` where there is none now; it is to be tried again.
-    package func restore() throws(KernelFileError) -> Bool {
+    /// - Throws: ``KernelFileError`` where there is none now, or that cannot be told; it is to be tried again.
+    package func restore() throws(KernelFileError) -> Place {
         // A second descriptor of the file that is held would take the lock with it when it is closed.
-        guard try file.isReplaced(at: path) else { return false }
+        guard try file.isReplaced(at: path) else { return .own }
         var holder: Int32?
-        // `nil` where another daemon was started meanwhile and has it.
-        guard let file = try Self.take(path, &holder) else { return false }
+        guard let file = try Self.take(path, &holder) else { return .another(holder.flatMap { $0 > 0 ? $0 : nil }) }
         self.file = file
-        return true
+        return .restored
     }
 
     /// Removes the file, at the end of an orderly life; the lock goes with the process.

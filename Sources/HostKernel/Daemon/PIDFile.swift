@@ -86,7 +86,7 @@ package struct PIDFile: ~Copyable {
     }
 
     /// `/run/.ksmtune.pid.new`
-    private static func aside(_ path: String) -> String {
+    static func aside(_ path: String) -> String {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
         return path[..<slash] + "." + path[slash...] + ".new"
     }

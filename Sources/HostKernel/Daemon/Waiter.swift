@@ -105,9 +105,15 @@ package struct Waiter: Waiting, ~Copyable {
         )
         let deadline = min(deadline, machinesRest ?? .never)
         let timeout = deadline == .never ? -1 : max(deadline - now, .zero).nanoseconds
-        _ = unsafe withUnsafeMutableBytes(of: &entries) { entries in
+        let result = unsafe withUnsafeMutableBytes(of: &entries) { entries in
             let entries = unsafe entries.bindMemory(to: pollfd.self)
-            unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)
+            return unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)
+        }
+        if result < 0, errno != EINTR {
+            // The kernel takes no more entries than a process may have descriptors, and that can be lowered from outside.
+            // Time and signals remain.
+            linux_sleep(min(max(deadline - now, .zero), Self.blindPause).nanoseconds)
+            entries.0.revents = Int16(POLLIN)
         }
         var wakeup: Wakeup = []
         if entries.0.revents != 0 {
@@ -132,6 +138,9 @@ package struct Waiter: Waiting, ~Copyable {
         }
         return wakeup
     }
+
+    /// Between two looks at the signals where the kernel does not tell of them.
+    private static var blindPause: Duration { .milliseconds(200) }
 
     // MARK: Virtual machines
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import KSMPolicy
 
 /// An open file, closed when its owner is gone.
 package struct FileDescriptor: ~Copyable {
@@ -62,8 +63,13 @@ package struct FileDescriptor: ~Copyable {
     }
 
     /// Writes all of `bytes`, in one call where the file takes them in one.
-    package borrowing func writeAll(_ bytes: Span<UInt8>, path: String) throws(KernelFileError) {
-        try Self.writeAll(bytes, to: number, path: path)
+    ///
+    /// - Parameter patience: For how long whoever reads from it may keep all of it from being taken, where it was opened
+    ///   not to wait.
+    package borrowing func writeAll(
+        _ bytes: Span<UInt8>, path: String, patience: Duration = .zero
+    ) throws(KernelFileError) {
+        try Self.writeAll(bytes, to: number, path: path, patience: patience)
     }
 
     /// Writes all of `bytes` to a descriptor that somebody else owns.
@@ -72,8 +78,9 @@ package struct FileDescriptor: ~Copyable {
     ///
     /// - Parameter start: Where in the file, or `nil` for its present offset.
     static func writeAll(
-        _ bytes: Span<UInt8>, to number: Int32, at start: Int? = nil, path: String
+        _ bytes: Span<UInt8>, to number: Int32, at start: Int? = nil, path: String, patience: Duration = .zero
     ) throws(KernelFileError) {
+        let deadline = patience > .zero ? Waiter.now + patience : .never
         var failure: Int32 = 0
         unsafe bytes.withUnsafeBytes { buffer in
             var offset = 0
@@ -84,6 +91,13 @@ package struct FileDescriptor: ~Copyable {
                         unsafe write(number, rest, count)
                     }
                 if put < 0 && errno == EINTR { continue }
+                if put < 0, errno == EAGAIN, deadline != .never {
+                    var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+                    let left = max(deadline - Waiter.now, .zero)
+                    if unsafe poll(&entry, 1, Int32(clamping: left.nanoseconds / 1_000_000)) > 0 { continue }
+                    failure = ETIMEDOUT
+                    return
+                }
                 guard put > 0 else {
                     failure = put < 0 ? errno : EIO
                     return

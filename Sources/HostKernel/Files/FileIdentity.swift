@@ -8,6 +8,11 @@ extension FileDescriptor {
     ///
     /// - Throws: ``KernelFileError`` where that cannot be told.
     borrowing func isReplaced(at path: String) throws(KernelFileError) -> Bool {
+        try Self.isReplaced(number, at: path)
+    }
+
+    /// The same of a descriptor that somebody else owns.
+    static func isReplaced(_ number: Int32, at path: String) throws(KernelFileError) -> Bool {
         var opened = stat()
         var named = stat()
         guard unsafe fstat(number, &opened) == 0 else { throw KernelFileError(.read, path, errno: errno) }

@@ -47,6 +47,7 @@ package struct HostPaths: Sendable {
         machines = prefix + "/sys/kernel/debug/kvm"
     }
 
+    package var loadAverage: String { prefix + "/proc/loadavg" }
     /// A number that another boot does not have.
     package var bootID: String { prefix + "/proc/sys/kernel/random/boot_id" }
     /// The folder of transparent huge pages; those of khugepaged lie below.

@@ -43,13 +43,32 @@ package struct PublishedFile: ~Copyable {
         }
     }
 
-    /// Removes it, at the end of an orderly life.
+    /// Removes it, at the end of an orderly life, but for what somebody else put in its place.
     package borrowing func remove() {
-        _ = unsafe unlink(path)
-        _ = unsafe unlink(hiddenPath)
+        if !Self.isReplaced(shown, at: path) { _ = unsafe unlink(path) }
+        if !Self.isReplaced(hidden, at: hiddenPath) { _ = unsafe unlink(hiddenPath) }
+    }
+
+    /// - Parameter number: One of the two files, or -1.
+    private static func isReplaced(_ number: Int32, at path: String) -> Bool {
+        number >= 0 && (try? FileDescriptor.isReplaced(number, at: path)) == true
+    }
+
+    /// An editor, or whoever puts back a copy of the folder, has other files in the place of these: exchanged with one
+    /// another, these would be shown no more, and the other ones in turns.
+    private mutating func forgetReplaced() {
+        if Self.isReplaced(shown, at: path) {
+            close(shown)
+            shown = -1
+        }
+        if Self.isReplaced(hidden, at: hiddenPath) {
+            close(hidden)
+            hidden = -1
+        }
     }
 
     private mutating func write(_ bytes: Span<UInt8>) throws(KernelFileError) {
+        forgetReplaced()
         if hidden < 0 { try openHidden() }
         try FileDescriptor.writeAll(bytes, to: hidden, at: 0, path: path)
         guard ftruncate(hidden, off_t(bytes.count)) == 0 else { throw KernelFileError(.write, path, errno: errno) }

@@ -55,8 +55,11 @@ package struct GuestTable: ~Copyable {
         for guest in guests { guest.close() }
     }
 
-    /// The processes of the last listing: what the next will cost is in proportion.
+    /// The processes of the last listing: what the next whole one will cost is in proportion.
     package var processes: Int { listing.count }
+
+    /// Whether ``refresh(onlyNew:)`` can do without a whole listing.
+    package var tellsNew: Bool { listing.tellsNew }
 
     /// Goes by other names from the next listing on, which looks at every process again.
     ///
@@ -69,7 +72,10 @@ package struct GuestTable: ~Copyable {
     /// Finds guests that came and forgets guests that went, by one listing of `/proc`.
     ///
     /// What could not be read of a process is asked again the next time, and until then ``measure(by:)`` says so.
-    package mutating func refresh() throws(KernelFileError) {
+    ///
+    /// - Parameter onlyNew: Whether processes that were started since are enough. Guests that ended keep their place then,
+    ///   and count nothing.
+    package mutating func refresh(onlyNew: Bool = false) throws(KernelFileError) {
         if isFull { listing.forget() }
         // Both in the order of their pids, so that none is looked for among all.
         var looked: [(pid: Int32, isNamed: Bool)] = []
@@ -88,10 +94,12 @@ package struct GuestTable: ~Copyable {
                 failure = failure ?? error
             }
         }
-        try listing.refresh { pid in
+        func lookOnce(_ pid: Int32, _ matcher: borrowing NameMatcher) {
             look(pid, matcher)
             if again.hasSorted(pid) { again.removeAll { $0 == pid } }
         }
+        let isPart = onlyNew ? try listing.refreshNew { lookOnce($0, matcher) } : false
+        if !isPart { try listing.refresh { lookOnce($0, matcher) } }
         for pid in again where listing.contains(pid) { look(pid, matcher) }
         looked.sort { $0.pid < $1.pid }
         unknown = unnamed
@@ -100,7 +108,7 @@ package struct GuestTable: ~Copyable {
         // A pid that is looked at again may have changed its name, or be another process than before.
         var settled: [Int32] = []
         for index in guests.indices.reversed() {
-            guard listing.contains(guests[index].pid) else {
+            guard isPart || listing.contains(guests[index].pid) else {
                 forget(index)
                 continue
             }

@@ -26,6 +26,11 @@ internal import KSMPolicy
     private let folder: FileDescriptor
     private let path: String
     private let records: UnsafeMutableRawBufferPointer
+    private let counter: PIDCounter
+    /// The number that was given last before the last listing, and the offset that leads to the last process up to it:
+    /// whatever was started since stands behind.
+    private var newest: Int32?
+    private var mark: Int64 = 0
     private var known: [Entry] = []
     // The two arrays change places at each listing, so that a steady one allocates nothing.
     private var present: [Entry] = []
@@ -34,6 +39,7 @@ internal import KSMPolicy
         path = paths.proc
         folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
         unsafe records = .allocate(byteCount: 32768, alignment: 16)
+        counter = PIDCounter(paths)
     }
 
     deinit {
@@ -59,7 +65,17 @@ internal import KSMPolicy
     ///   once more with each that was new in the last listing.
     /// - Throws: ``KernelFileError``; what was known stays known.
     package mutating func refresh(look: (Int32) -> Void) throws(KernelFileError) {
-        try list()
+        newest = counter.last
+        mark = 0
+        present.removeAll(keepingCapacity: true)
+        // As many as the last time and some more, in one allocation.
+        present.reserveCapacity(known.count + known.count / 8)
+        do throws(KernelFileError) {
+            try list()
+        } catch {
+            newest = nil
+            throw error
+        }
         var old = 0
         for index in present.indices {
             let pid = present[index].pid
@@ -73,45 +89,100 @@ internal import KSMPolicy
         swap(&known, &present)
     }
 
+    /// Lists what was started since the last listing: the kernel gives rising numbers, and lists in their order. That costs
+    /// next to nothing, however many processes there are. Those that have ended stay known until a whole listing, and one
+    /// that asked the kernel for its number (clone3(2), `set_tid`) is found by that alone.
+    ///
+    /// - Parameter look: As ``refresh(look:)`` has it.
+    /// - Returns: Whether that could be told; otherwise nothing was listed.
+    package mutating func refreshNew(look: (Int32) -> Void) throws(KernelFileError) -> Bool {
+        guard let before = newest, let last = counter.last, last >= before else { return false }
+        present.removeAll(keepingCapacity: true)
+        if last > before {
+            newest = last
+            do throws(KernelFileError) {
+                try list(from: mark)
+            } catch {
+                newest = nil
+                throw error
+            }
+        }
+        for index in known.indices where known[index].isYoung {
+            known[index].inode &= ~Entry.young
+            look(known[index].pid)
+        }
+        for entry in present { learn(entry, look) }
+        return true
+    }
+
+    /// Takes a process that is listed, new or not.
+    private mutating func learn(_ entry: Entry, _ look: (Int32) -> Void) {
+        let place = place(of: entry.pid)
+        var young = entry
+        young.inode |= Entry.young
+        if place < known.count, known[place].pid == entry.pid {
+            guard known[place].inode != entry.inode else { return }
+            known[place] = young
+        } else {
+            known.insert(young, at: place)
+        }
+        look(entry.pid)
+    }
+
+    /// Whether what was started since the last listing can be told without a whole one.
+    package var tellsNew: Bool { newest != nil }
+
     /// Has the next listing take every process for a new one.
     package mutating func forget() {
         known.removeAll(keepingCapacity: true)
+        newest = nil
     }
 
     /// Whether the last listing had this process.
     package func contains(_ pid: Int32) -> Bool {
+        let place = place(of: pid)
+        return place < known.count && known[place].pid == pid
+    }
+
+    /// Where a process is among the known, or would be.
+    private func place(of pid: Int32) -> Int {
         var low = 0
         var high = known.count
         while low < high {
             let middle = (low + high) / 2
             if known[middle].pid < pid { low = middle + 1 } else { high = middle }
         }
-        return low < known.count && known[low].pid == pid
+        return low
     }
 
-    private mutating func list() throws(KernelFileError) {
-        present.removeAll(keepingCapacity: true)
-        // As many as the last time and some more, in one allocation.
-        present.reserveCapacity(known.count + known.count / 8)
-        guard lseek(folder.number, 0, SEEK_SET) == 0 else { throw KernelFileError(.list, path, errno: errno) }
+    private mutating func list(from start: Int64 = 0) throws(KernelFileError) {
+        guard lseek(folder.number, off_t(start), SEEK_SET) == start else {
+            throw KernelFileError(.list, path, errno: errno)
+        }
+        var position = start
         var isAscending = true
         while true {
             let length = unsafe linux_getdents64(folder.number, records.baseAddress, records.count)
             if length < 0 && errno == EINTR { continue }
             guard length >= 0 else { throw KernelFileError(.list, path, errno: errno) }
             if length == 0 { break }
-            unsafe collect(UnsafeRawBufferPointer(rebasing: records[..<length]), &isAscending)
+            unsafe collect(UnsafeRawBufferPointer(rebasing: records[..<length]), &position, &isAscending)
         }
         // The kernel lists in ascending order; a folder that stands for /proc need not.
         if !isAscending { present.sort { $0.pid < $1.pid } }
     }
 
     /// Takes the entries whose names are numbers. A record is described in getdents(2).
-    private mutating func collect(_ records: UnsafeRawBufferPointer, _ isAscending: inout Bool) {
+    ///
+    /// - Parameter position: The offset that leads to the next record.
+    private mutating func collect(
+        _ records: UnsafeRawBufferPointer, _ position: inout Int64, _ isAscending: inout Bool
+    ) {
         var offset = 0
         var last = present.last?.pid ?? 0
         while offset < records.count {
             let inode = unsafe records.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let next = unsafe records.loadUnaligned(fromByteOffset: offset + 8, as: Int64.self)
             let length = Int(unsafe records.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
             var pid: Int32 = 0
             var index = offset + 19
@@ -125,7 +196,9 @@ internal import KSMPolicy
                 if pid <= last { isAscending = false }
                 last = pid
                 present.append(Entry(pid: pid, inode: inode))
+                if let newest, pid <= newest { mark = position }
             }
+            position = next
             offset += length
         }
     }

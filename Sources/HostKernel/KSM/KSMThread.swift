@@ -97,7 +97,11 @@ extension KSMThread {
     /// - Throws: ``KernelFileError/isDenied`` without CAP_SYS_NICE.
     package func schedule(_ wanted: Scheduling, over present: Scheduling) throws(KernelFileError) {
         if wanted.policy != present.policy, linux_set_policy(pid, Int32(wanted.policy.rawValue)) < 0 { throw failure }
-        if wanted.nice != present.nice, linux_set_nice(pid, Int32(wanted.nice)) < 0 { throw failure }
+        guard wanted.nice != present.nice, linux_set_nice(pid, Int32(wanted.nice)) < 0 else { return }
+        let failure = failure
+        // Half of it was not asked for.
+        if wanted.policy != present.policy { _ = linux_set_policy(pid, Int32(present.policy.rawValue)) }
+        throw failure
     }
 
     private var failure: KernelFileError { KernelFileError(.schedule, "ksmd (pid \(pid))", errno: errno) }

@@ -37,8 +37,11 @@ package struct StateRecord: Equatable, Sendable {
         package var saved: KiB?
         /// The daemon's own words, which are those of ``decision``.
         package var sentence: String
-        /// Whether the kernel refused some of what was to be written for it.
-        package var isRefused = false
+        /// The files that held something else than was decided when the kernel had refused a write for it: of `run`,
+        /// `pages_to_scan` and `sleep_millisecs`.
+        package var refused: [String] = []
+        /// Whether the kernel had not finished a write for it.
+        package var isPending = false
 
         package init(
             _ decision: Decision, time: WallTime, bootTime: BootTime? = nil, pause: Duration?, guests: Int64,
@@ -74,6 +77,7 @@ package struct StateRecord: Equatable, Sendable {
         case reason = "REASON"
         case sentence = "SENTENCE"
         case refused = "REFUSED"
+        case pending = "PENDING"
         case total = "TOTAL_KIB"
         case threshold = "THRESHOLD_KIB"
         case free = "FREE_KIB"
@@ -180,7 +184,8 @@ extension StateRecord {
         writer.put(.action, word: decision.action.word)
         writer.put(.reason, word: decision.reason.word)
         writer.put(.sentence, quoted: report.sentence)
-        if report.isRefused { writer.put(.refused, word: "yes") }
+        if !report.refused.isEmpty { writer.put(.refused, word: report.refused.joined(separator: ",")) }
+        if report.isPending { writer.put(.pending, word: "yes") }
         writer.put(.total, decision.total.count)
         writer.put(.threshold, decision.threshold.count)
         writer.put(.free, decision.memory.free.count)
@@ -255,8 +260,10 @@ extension StateRecord {
     /// Why a text that is no such file cannot be understood.
     package static let foreign = "it is no state of a ksmtuned"
 
-    /// - Returns: `nil` where the text is no such file. What is missing or not to be understood in one is left out.
+    /// - Returns: `nil` where the text is no such file, or was cut: half a number is another number. What is missing or not
+    ///   to be understood in one is left out.
     package init?(parsing text: [UInt8]) {
+        guard text.last == UInt8(ascii: "\n") else { return nil }
         let values = Values(text)
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
@@ -348,7 +355,8 @@ extension StateRecord {
             pause: values.span(.pause),
             guests: values.count(.guests) ?? 0, saved: values.count(.saved).map { KiB($0) },
             sentence: values.word(.sentence) ?? decision.sentence)
-        report.isRefused = values.word(.refused) == "yes"
+        report.refused = values.word(.refused)?.split(separator: ",").map { String($0) } ?? []
+        report.isPending = values.word(.pending) == "yes"
         return report
     }
 

@@ -1,3 +1,5 @@
+import HostInspection
+
 /// A check that the doctor makes, with the name and subject of its results.
 struct Check: Sendable {
     let id: String
@@ -12,6 +14,21 @@ struct Check: Sendable {
     }
 
     func result(_ facts: DoctorFacts) -> CheckResult { look(self, facts) }
+
+    /// What a check of guests or processes found, where some may be hidden: that all is well with those that are seen says
+    /// nothing of the others.
+    static func ofAll(
+        _ id: String, _ subject: String, _ look: @escaping @Sendable (Check, DoctorFacts) -> CheckResult
+    ) -> Check {
+        Check(id, subject) { check, facts in
+            let result = look(check, facts)
+            guard facts.isBlind, result.verdict == .ok else { return result }
+            return check.blind.seen("of those that are seen: \(result.finding)").seen(result.evidence)
+        }
+    }
+
+    /// That there may be processes that are not seen.
+    var blind: CheckResult { skip(GuestList.blindness.what, remedy: GuestList.blindness.remedy) }
 
     func ok(_ finding: String) -> CheckResult { CheckResult(id: id, subject: subject, verdict: .ok, finding: finding) }
 

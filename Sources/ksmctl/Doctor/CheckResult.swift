@@ -37,4 +37,8 @@ struct CheckResult: Encodable, Equatable {
     func seen(_ texts: [String], in source: String? = nil) -> CheckResult {
         texts.reduce(self) { $0.seen($1, in: source) }
     }
+
+    func seen(_ evidence: [Evidence]) -> CheckResult {
+        evidence.reduce(self) { $0.seen($1.text, in: $1.source) }
+    }
 }

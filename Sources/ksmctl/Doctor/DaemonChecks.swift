@@ -105,8 +105,17 @@ extension Check {
     static let knobs = Check("knobs", "Knobs") { check, facts in
         guard facts.isRunning else { return check.skip("ksmtuned does not run") }
         guard facts.state?.report != nil else { return check.skip("the daemon has published no decision") }
-        let overwritten = facts.overwrittenKnobs
+        let (overwritten, unwritten) = (facts.overwrittenKnobs, facts.unwrittenKnobs)
         let unset = facts.unsetKnobs
+        if let (_, excuse) = unwritten.first, overwritten.isEmpty {
+            let evidence = unwritten.map { $0.text } + unset
+            // That can take as long as an unmerging.
+            guard excuse == .refused else { return check.skip(excuse.rawValue).seen(evidence, in: facts.paths.ksm) }
+            return check.warn(
+                excuse.rawValue,
+                remedy: "journalctl -u ksmtuned says why; it tries again with its next decision"
+            ).seen(evidence, in: facts.paths.ksm)
+        }
         if !overwritten.isEmpty {
             return check.warn(
                 "something else writes KSM's files",
@@ -174,7 +183,10 @@ extension Check {
         if found.isEmpty, let failure = facts.processesFailure {
             return check.skip("the processes cannot be seen: \(failure)")
         }
-        guard !found.isEmpty else { return check.ok("none found").seen(harmless) }
+        guard !found.isEmpty else {
+            let result = facts.isBlind ? check.blind : check.ok("none found")
+            return result.seen(harmless)
+        }
         return check.warn(names.joined(separator: ", "), remedy: remedies.joined(separator: "; "))
             .seen(found + harmless)
     }
@@ -202,10 +214,18 @@ extension DoctorFacts {
         return decision.policy != .advisor && decision.action == .scan
     }
 
-    /// Knobs that hold something else than the daemon's last decision says.
+    /// Knobs that somebody else gave another value than the daemon's last decision says.
     var overwrittenKnobs: [String] {
-        guard isRunning, let decision = state?.report?.decision else { return [] }
-        return ksm.differences(from: decision).map { $0.text }
+        guard isRunning, let report = state?.report else { return [] }
+        return ksm.differences(from: report.decision).filter { report.excuse(for: $0.file) == nil }.map { $0.text }
+    }
+
+    /// Knobs that hold another value since the daemon's own was not taken, or not yet.
+    var unwrittenKnobs: [(text: String, excuse: StateRecord.Report.Excuse)] {
+        guard isRunning, let report = state?.report else { return [] }
+        return ksm.differences(from: report.decision).compactMap { difference in
+            report.excuse(for: difference.file).map { (difference.text, $0) }
+        }
     }
 
     /// Knobs that hold something else than the configuration asks for.

@@ -12,7 +12,7 @@ extension Check {
         if let failure = facts.processesFailure {
             return check.skip("the processes cannot be seen: \(failure)")
         }
-        if facts.isBlind { return check.skip(GuestList.blindness.what, remedy: GuestList.blindness.remedy) }
+        if facts.isBlind { return check.blind }
         guard facts.unreadableGuests.isEmpty else {
             let unreadable = facts.unreadableGuests
             return check.warn(
@@ -70,11 +70,12 @@ extension Check {
 
     // MARK: Whether they can be merged
 
-    static let mergeable = Check("mergeable", "Mergeable memory") { check, facts in
+    static let mergeable = Check.ofAll("mergeable", "Mergeable memory") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         let excluded = facts.guests.filter { $0.isMergeable == false }
         let reasons = obstacles(facts.guests)
         if excluded.count == facts.guests.count {
+            if facts.isBlind { return check.blind.seen(reasons) }
             return check.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
         }
         let unknown = facts.guests.filter { $0.isMergeable == nil }
@@ -130,7 +131,7 @@ extension Check {
 
     // MARK: Balloon
 
-    static let balloon = Check("balloon", "Balloon") { check, facts in
+    static let balloon = Check.ofAll("balloon", "Balloon") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         let known = facts.guests.filter { $0.balloon != nil }
         guard !known.isEmpty else { return check.skip("no guest's command line names one") }
@@ -163,7 +164,7 @@ extension Check {
 
     // MARK: CPUs
 
-    static let vcpus = Check("vcpus", "vCPUs") { check, facts in
+    static let vcpus = Check.ofAll("vcpus", "vCPUs") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         guard let cpus = facts.topology.cpus else { return check.skip("the host's CPUs cannot be counted") }
         let known = facts.guests.filter { $0.vcpus != nil }

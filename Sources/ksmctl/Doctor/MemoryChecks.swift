@@ -12,7 +12,7 @@ extension Check {
     /// Of what guests hold: less is what any host swaps.
     private static let muchSwapped = 0.1
 
-    static let swappedGuests = Check("swapped-guests", "Swapped guests") { check, facts in
+    static let swappedGuests = Check.ofAll("swapped-guests", "Swapped guests") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         let known = facts.guests.filter { $0.swapped != nil }
         guard !known.isEmpty else { return check.skip("this kernel does not say what of them is in swap") }
@@ -43,7 +43,7 @@ extension Check {
 
     // MARK: Limits
 
-    static let limits = Check("limits", "Guests' limits") { check, facts in
+    static let limits = Check.ofAll("limits", "Guests' limits") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         let known = facts.guests.filter { $0.limits != nil }
         guard !known.isEmpty else { return check.skip("no guest's cgroup is known") }

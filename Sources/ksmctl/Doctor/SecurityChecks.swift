@@ -6,7 +6,7 @@ import KSMPolicy
 extension Check {
     static let securityChecks = [owners]
 
-    static let owners = Check("owners", "Owners") { check, facts in
+    static let owners = Check.ofAll("owners", "Owners") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         // Where only root sees what is merged, those that may be merged count.
         let sharing = facts.guests.filter { guest in

@@ -8,7 +8,7 @@ extension Check {
     static let swapChecks = [swapSize, swapOnZram, swapBacking, swappiness, compressedSwap, rotationalSwap, pressure]
 
     /// The verdict of `ksmctl plan`, so that the two never contradict each other.
-    static let swapSize = Check("swap-size", "Swap") { check, facts in
+    static let swapSize = Check.ofAll("swap-size", "Swap") { check, facts in
         if let reason = facts.whyNoGuests { return check.skip(reason) }
         guard facts.swaps != nil else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         let plan = facts.plan

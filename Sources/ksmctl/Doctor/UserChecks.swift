@@ -11,7 +11,7 @@ extension Check {
     static let users = Check("ksm-users", "KSM's users") { check, facts in
         guard facts.ksm.isPresent else { return check.skip("there is no KSM to use") }
         if let failure = facts.guestsFailure { return check.skip("the processes cannot be seen: \(failure)") }
-        if facts.isBlind { return check.skip(GuestList.blindness.what, remedy: GuestList.blindness.remedy) }
+        if facts.isBlind { return check.blind }
         let others = facts.otherUsers
         let hidden = Words.count(facts.hiddenOthers, "process", "processes")
         let failed = facts.othersFailures.map { "\($0)" }

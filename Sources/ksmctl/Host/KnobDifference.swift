@@ -11,6 +11,20 @@ struct KnobDifference: Equatable {
     var text: String { "\(file.name) is \(present), the daemon decided \(decided)" }
 }
 
+extension StateRecord.Report {
+    /// Why a file need not hold what was decided though nobody else has written it.
+    enum Excuse: String {
+        case refused = "the daemon could not write its own"
+        case pending = "the kernel has not finished the daemon's own write"
+    }
+
+    /// - Returns: `nil` where only somebody else can have written it.
+    func excuse(for file: KSMFile) -> Excuse? {
+        if refused.contains(file.name) { return .refused }
+        return isPending ? .pending : nil
+    }
+}
+
 extension KSMSnapshot {
     /// Set while memory goes offline, for as long as ksmd pauses. `KSM_RUN_OFFLINE` of the kernel
     private static let offline: Int64 = 4

@@ -61,20 +61,22 @@ enum Output {
         }
     }
 
+    /// Whoever has a pipe open to read has this much time to take all.
+    private static let patience = Duration.seconds(5)
+
     /// Writes to a device or a pipe.
     private static func fill(_ file: String, with text: String) throws {
         do throws(KernelFileError) {
-            if ["/dev/stdout", "/dev/stderr"].contains(file) {
-                let device = try FileDescriptor(opening: file, O_WRONLY, for: .open)
-                return try device.writeAll(text.utf8.span, path: file)
+            switch file {
+            // Opened by their names, a file would be written to from its beginning, and a socket not at all.
+            case "/dev/stdout": return try StandardStream.output.write(text)
+            case "/dev/stderr": return try StandardStream.error.write(text)
+            default: break
             }
             // A pipe that nobody reads is not waited for.
             let pipe = try FileDescriptor(
                 openingNoLink: file, O_WRONLY | O_NONBLOCK, mode: 0, for: .open, advice: "name the file itself")
-            guard fcntl(pipe.number, F_SETFL, O_WRONLY) == 0 else {
-                throw KernelFileError(.open, file, errno: errno)
-            }
-            try pipe.writeAll(text.utf8.span, path: file)
+            try pipe.writeAll(text.utf8.span, path: file, patience: patience)
         } catch {
             throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
         }

@@ -71,8 +71,11 @@ struct ExplainReport: Report {
             }
         }
         if let failure = view.configurationFailure { notes.append(failure) }
-        notes += view.differences.map {
-            "\($0.text), so that KSM does not follow the decision until the next one: see ksmctl status"
+        notes += view.differences.map { difference in
+            let excuse = view.state?.report?.excuse(for: difference.file)
+            let why = excuse.map { ": \($0.rawValue)," } ?? ","
+            return "\(difference.text)\(why) so that KSM does not follow the decision"
+                + (excuse == nil ? " until the next one" : "") + ": see ksmctl status"
         }
         policy = decision.policy.word
         action = decision.action.word

@@ -33,6 +33,8 @@ struct StatusReport: Report {
         var mayHaveWritten: [String]
         /// Whether the daemon could not write what it decided, so that nobody else need have written anything.
         var isRefused: Bool
+        /// Whether the kernel had not finished the daemon's write.
+        var isPending: Bool
     }
 
     struct Daemon: Encodable {
@@ -197,11 +199,12 @@ extension StatusReport {
         guard ksm.isPresent else { return }
         if decision != nil {
             var failures: [KernelFileError] = []
-            let isRefused = host.state?.report?.isRefused == true
+            let excuse = host.state?.report?.excuse(for: .run)
             disagreement = host.differences.first { $0.file == .run }.map {
                 Disagreement(
                     run: $0.present, decidedRun: $0.decided,
-                    mayHaveWritten: isRefused ? [] : host.runWriters(&failures), isRefused: isRefused)
+                    mayHaveWritten: excuse == nil ? host.runWriters(&failures) : [], isRefused: excuse == .refused,
+                    isPending: excuse == .pending)
             }
             notes += failures.map { "\($0), so others may have written it" }
             isAsDecided = ksm.mode.map { _ in disagreement == nil }
@@ -238,6 +241,12 @@ extension StatusReport {
             notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
         }
         notes += host.differences.map { difference in
+            switch host.state?.report?.excuse(for: difference.file) {
+            case .refused?:
+                return "\(difference.text): \(StateRecord.Report.Excuse.refused.rawValue), and tries again with its next decision"
+            case .pending?: return "\(difference.text): \(StateRecord.Report.Excuse.pending.rawValue)"
+            case nil: break
+            }
             let next =
                 difference.file == .run && host.ksm.mode == 2 && host.state?.report?.decision.policy == .adaptive
                 ? "it stays so until the adaptive policy begins its next scan"

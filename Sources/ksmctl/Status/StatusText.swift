@@ -11,8 +11,7 @@ extension StatusReport {
         let policy = decision.map { ", by the \($0.policy) policy" } ?? ""
         let (full, empty) = style.isUnicode ? ("●", "○") : ("*", "-")
         if let disagreement {
-            let whose =
-                disagreement.isRefused ? "since the daemon could not write its own" : "which the daemon did not write"
+            let whose = disagreement.excuse.map { "since \($0.rawValue)" } ?? "which the daemon did not write"
             let why = "run is \(disagreement.run), \(whose)\n"
             switch (state, disagreement.decidedRun) {
             case ("scanning", _): return style.warning(full) + " KSM is scanning against the daemon's decision: " + why
@@ -37,7 +36,7 @@ extension StatusReport {
         var fields = FieldList()
         // A reason for what the kernel does not do would contradict the line above.
         fields.add(disagreement == nil ? "Reason" : "Decided", decision?.sentence)
-        if let disagreement, !disagreement.isRefused {
+        if let disagreement, disagreement.excuse == nil {
             fields.add("Writer", Self.writerText(disagreement.mayHaveWritten))
         }
         fields.add("Daemon", daemonText)
@@ -142,4 +141,8 @@ extension StatusReport.Counters {
         ]
         return values.compactMap { value in value.1.map { (value.0, String($0)) } }
     }
+}
+
+extension StatusReport.Disagreement {
+    fileprivate var excuse: StateRecord.Report.Excuse? { isRefused ? .refused : isPending ? .pending : nil }
 }

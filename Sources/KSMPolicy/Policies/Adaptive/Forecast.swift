@@ -10,8 +10,11 @@ extension AdaptivePolicy {
         private let retaken: Pages
         private var visited = Pages.zero
         private var gained = Pages.zero
-        /// What guests hold beyond what there is of it, when the scan began and when that was last known.
-        private var shared: (first: Pages, last: Pages)?
+        /// What guests hold beyond what there is of it, when that was last known.
+        private var shared: Pages?
+        /// By how much that rose from one look to the next, all rises together. What guests give back meanwhile, or end
+        /// with, takes what is shared of it along at one stroke, which says nothing of what merged.
+        private var risen = Pages.zero
 
         init(drift: Pages, _ learned: Learned) {
             self.drift = drift
@@ -39,7 +42,8 @@ extension AdaptivePolicy {
         ///   - zero: What guests hold no more, since the kernel's zero page stands for it.
         mutating func note(resident: Pages, anonymous: Pages, zero: Pages) {
             let present = resident - anonymous + zero
-            shared = (shared?.first ?? present, present)
+            if let shared { risen += (present - shared).nonNegative }
+            shared = present
         }
 
         /// The scan has ended after so many passes, where KSM knows of so many pages.
@@ -52,10 +56,10 @@ extension AdaptivePolicy {
         }
 
         private func merged(_ seen: Double) -> Pages {
-            guard let shared else { return gained }
+            guard shared != nil else { return gained }
             // Other processes come and go as well; what KSM cannot have miscounted is not believed of it.
             let most = gained + Pages(rounding: seen * Double(retaken.count))
-            return min(max(shared.last - shared.first, gained), most)
+            return min(max(risen, gained), most)
         }
     }
 }

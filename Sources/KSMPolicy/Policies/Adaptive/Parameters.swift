@@ -120,9 +120,9 @@ extension AdaptivePolicy {
         static let leastStep = Duration.milliseconds(20)
         /// Between two looks at the guests while ksmd scans: what a pass is worth is asked at its end.
         static let guestStep = Duration.seconds(1)
-        /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and a thousandth of a CPU is
-        /// enough for all of them.
-        static let pausePerGuest = Duration.milliseconds(5)
+        /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and half of a thousandth of a CPU
+        /// is enough for all of them.
+        static let pausePerGuest = Duration.milliseconds(10)
         /// Between two looks at the host's memory: that it is short the kernel announces by itself.
         static let memoryStep = Duration.seconds(2)
         /// Between two steps of a scan at the share of a look, at most: a tenth of a CPU need not be watched as closely
