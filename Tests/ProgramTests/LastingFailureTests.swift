@@ -231,8 +231,7 @@ import Tuner
         #expect(try await daemon.end() == 0)
     }
 
-    @Test func `A second daemon, let in by the lock that was removed, is told by the first one, and loses nothing by its end`()
-        async throws
+    @Test func `A second daemon that a removed lock let in is told by the first, and loses nothing by it`() async throws
     {
         let host = FakeHost()
         let first = try await RunningDaemon(host, Self.never)
@@ -259,13 +258,14 @@ import Tuner
     @Test func `A limit of descriptors that is lowered from outside leaves the signals`() async throws {
         let host = FakeHost()
         let daemon = try await RunningDaemon(host, Self.never)
-        let lowered = try await Program(path: "/usr/bin/prlimit").run(["--pid", "\(daemon.program.pid)", "--nofile=3:3"])
+        let lowered = try await Program(path: "/usr/bin/prlimit")
+            .run(["--pid", "\(daemon.program.pid)", "--nofile=3:3"])
         #expect(lowered.status == 0)
         daemon.program.send(SIGTERM)
         #expect(try await daemon.program.ended() == 0)
     }
 
-    @Test func `A first decision that cannot be made is due when the write that the start began has ended`() async throws {
+    @Test func `A first decision that cannot be made is due once the start's write has ended`() async throws {
         let host = FakeHost()
         host.setKSM(["merge_across_nodes": 1, "pages_sharing": 1000, "pages_shared": 10])
         host.setProcess(100, comm: "qemu-kvm", resident: 1000)

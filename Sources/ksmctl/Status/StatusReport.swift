@@ -241,11 +241,9 @@ extension StatusReport {
             notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
         }
         notes += host.differences.map { difference in
-            switch host.state?.report?.excuse(for: difference.file) {
-            case .refused?:
-                return "\(difference.text): \(StateRecord.Report.Excuse.refused.rawValue), and tries again with its next decision"
-            case .pending?: return "\(difference.text): \(StateRecord.Report.Excuse.pending.rawValue)"
-            case nil: break
+            if let excuse = host.state?.report?.excuse(for: difference.file) {
+                let next = excuse == .refused ? ", and tries again with its next decision" : ""
+                return "\(difference.text): \(excuse.rawValue)\(next)"
             }
             let next =
                 difference.file == .run && host.ksm.mode == 2 && host.state?.report?.decision.policy == .adaptive
