@@ -14,6 +14,8 @@ MEMORY = 512                                    # KiB more than the undisturbed 
 EXCEPTIONS = (
     ((None, None, '~/run/ksmtuned/lock', None, 'left'),
      "A lock file that could not be looked at or locked may be another daemon's: without it a third one could start."),
+    ((None, None, '~/sys/kernel/mm/ksm/run', None, 'left'),
+     'Where the last write fails, the state is kept: it tells the next daemon what run held before this one.'),
     ((None, 'openat', re.compile(r'^~/proc/20\d/statm$'), None, 'given up'),
      'A guest whose file could not be held when it came is read by one that is opened each time.'),
     ((None, 'getrandom', None, errno.ENOSYS, 'descriptor'),
