@@ -126,6 +126,9 @@ import Testing
         #expect(try SwapDevice.all(host.paths) == nil)
         host.setSwaps([])
         #expect(try SwapDevice.all(host.paths) == [])
+        // The priority is not needed.
+        host.setSwaps(["/dev/sda1 partition 8 1"])
+        #expect(try SwapDevice.all(host.paths)?.map { $0.used } == [KiB(1)])
         for line in ["/dev/sda1 partition", "/dev/sda1 partition many 0 -2", "/dev/sda1 partition -5 0 -2"] {
             host.setSwaps([line])
             let failure = #expect(throws: KernelFileError.self) { try SwapDevice.all(host.paths) }

@@ -42,6 +42,16 @@ import Testing
         #expect(try limits(host) == expected)
     }
 
+    @Test(arguments: ["/qemu.slice/100.scope", "/qemu.slice", "/qemu.slice/x.scope"])
+    func `a guest of Proxmox VE by its scope`(path: String) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::\(path)")
+        host.setGuest(10, "")
+        let manager = try GuestReader.read(host.paths, Configuration()).guests.first?.manager
+        #expect((manager == .proxmox(100)) == path.hasSuffix("100.scope"))
+    }
+
     @Test func `nothing limited`() throws {
         let host = FakeHost()
         host.mountUnifiedCgroups()

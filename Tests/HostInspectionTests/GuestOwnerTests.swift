@@ -18,7 +18,7 @@ import Testing
             user:root@pam:1:0:::root@example.com::
             group:admins:root@pam::
             pool:blue:the blue ones:100,101:local:
-            pool:red/inner::102::
+            pool:red/inner::102
 
             """, to: "etc/pve/user.cfg")
         host.setGuest(10, comm: "kvm", "/usr/bin/kvm -id 101 -chardev socket,path=/var/run/qemu-server/101.qmp")
@@ -58,7 +58,7 @@ import Testing
         ("/user.slice/user-1000.slice/session-2.scope", "user-1000.slice"),
         ("/machine.slice/machine-blue.slice/machine-qemu.scope", "machine-blue.slice"),
         ("/machine.slice/machine-qemu.scope/libvirt/emulator", nil),
-        ("/qemu.slice/100.scope", nil),
+        ("/qemu.slice/100.scope", nil), ("/qemu.slice", nil),
         ("/kubepods.slice/kubepods-podab.slice/cri-x.scope", nil),
         ("/", nil),
     ]) func `A slice tells an owner unless it holds everybody's guests`(path: String, name: String?) {

@@ -116,8 +116,8 @@ import Testing
         host.write(
             """
             22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
-            30 22 0:40 / /data rw master:3 propagate_from:2 - btrfs /dev/vdb rw
             31 30 254:3 / /data/own rw - xfs /dev/vdc rw
+            30 22 0:40 / /data rw master:3 propagate_from:2 - btrfs /dev/vdb rw
             32 22 0:41 / /tank rw - zfs rpool/tank rw
             33 22 0:42 / /net rw - nfs4 server:/export rw
             34 22 0:43 / /remote\\040files rw - fuse.sshfs a@b: rw

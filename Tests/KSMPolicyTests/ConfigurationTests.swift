@@ -575,6 +575,17 @@ import Testing
                 "f:1:1: error: KSM_ADVISOR_NPAGES_MIN=3 is above KSM_ADVISOR_NPAGES_MAX=2; write a minimum at or below "
                     + "the maximum"
             ]),
+        // What was refused stands in the configuration as a harmless value, which says nothing of the other one.
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=x\nKSM_ADVISOR_NPAGES_MAX=2",
+            messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MIN=x \(noNumber)"]),
+        Refused(
+            text: "KSM_ADVISOR_NPAGES_MIN=3000000\nKSM_ADVISOR_NPAGES_MAX=x",
+            messages: ["f:2:1: error: KSM_ADVISOR_NPAGES_MAX=x \(noNumber)"]),
+        Refused(
+            text: "KSM_NPAGES_MIN=x\nKSM_NPAGES_MAX=10", messages: ["f:1:1: error: KSM_NPAGES_MIN=x \(noNumber)"]),
+        Refused(
+            text: "KSM_NPAGES_MIN=3000000\nKSM_NPAGES_MAX=x", messages: ["f:2:1: error: KSM_NPAGES_MAX=x \(noNumber)"]),
         Refused(
             text: "KSM_ADVISOR_NPAGES_MAX=some", messages: ["f:1:1: error: KSM_ADVISOR_NPAGES_MAX=some \(noNumber)"]),
         Refused(

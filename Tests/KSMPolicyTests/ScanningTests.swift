@@ -415,6 +415,10 @@ import Testing
         #expect(abs(learned.driftYield - (1.0 / 3 + 3 * 0.5) / 4) < 1e-9)
     }
 
+    @Test func `where KSM knows of no page none was seen`() {
+        #expect(AdaptivePolicy.Forecast(drift: 20_000, AdaptivePolicy.Learned()).seen(of: 0) == 0)
+    }
+
     @Test func `where new memory comes as well it shows nothing`() {
         var run = recheck(new: 4096)
         run.pass(merged: 0)

@@ -219,6 +219,41 @@ private struct Notices: StepObserver {
         #expect(pressed < 1000)
     }
 
+    // MARK: What the threshold is held against
+
+    @Test(arguments: [(GuestMetric.rsz, 102_400 * 4), (.pss, 25_600 * 4)])
+    func `by rsz each look tells what guests hold, by a dearer metric once in an interval`(
+        metric: GuestMetric, committed: Int64
+    ) throws {
+        host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+        host.write("Pss: 102400 kB\n", to: "proc/100/smaps_rollup")
+        var tuner = try tuner {
+            $0.guestMetric = metric
+            $0.adaptiveStart = .threshold
+        }
+        var notices = Notices()
+        let first = tuner.step(at: Self.moment(0), &notices)?.decision
+        #expect(first?.memory.committed == KiB(102_400))
+        #expect(first?.sleepMilliseconds == 0)
+        host.write("9 102400 0 0 0 0 0\n", to: "proc/100/statm")
+        host.write("Pss: 409600 kB\n", to: "proc/100/smaps_rollup")
+        #expect(tuner.step(at: Self.moment(1), &notices)?.decision.memory.committed == KiB(committed))
+        #expect(tuner.step(at: Self.moment(61), &notices)?.decision.memory.committed == KiB(409_600))
+    }
+
+    @Test(arguments: [false, true])
+    func `while memory is short nothing that is coming is waited for`(isShort: Bool) throws {
+        let control = settled()
+        var tuner = try tuner(control)
+        var notices = Notices()
+        for second in [0.0, 1] { #expect(tuner.step(at: Self.moment(second), &notices)?.decision.action == .stop) }
+        host.write("9 500000 0 0 0 0 0\n", to: "proc/100/statm")
+        if isShort { tuner.memoryIsShort() }
+        let reason = tuner.step(at: Self.moment(2), &notices)?.decision.reason
+        #expect((reason == .filling) == !isShort)
+        #expect(tuner.tally.pressureEvents == (isShort ? 1 : 0))
+    }
+
     // MARK: Guests that nothing announces
 
     @Test func `a guest that no event announced is found within a second, and not looked for sooner`() throws {
