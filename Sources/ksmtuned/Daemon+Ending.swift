@@ -26,6 +26,8 @@ extension Daemon {
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
         let mustKeepState = options.isOnce && isStateInherited || !isLeft
         if !mustKeepState { publisher.remove() }
+        // All else is put back, or left on purpose.
+        if !isLeft { publishFound(KnobValues(run: found.values.run)) }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }

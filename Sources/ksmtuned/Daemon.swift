@@ -205,9 +205,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         tuner.scheduleKsmd(at: now, &reporter)
     }
 
-    private mutating func publishFound() {
-        publisher.publish(
-            found: found.values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
+    private mutating func publishFound() { publishFound(found.values) }
+
+    mutating func publishFound(_ values: KnobValues) {
+        publisher.publish(found: values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
     }
 
     /// The start ends with the second decision: the first one finds everything new, the second one what is known, and

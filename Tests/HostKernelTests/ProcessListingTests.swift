@@ -107,3 +107,45 @@ import Testing
         #expect(try look(&listing).contains(getpid()))
     }
 }
+
+@Suite struct ProcessTableTests {
+    typealias Entry = ProcessTable.Entry
+
+    private func added(_ entries: [Entry], to table: inout ProcessTable) -> [Int32] {
+        var pids: [Int32] = []
+        table.add(entries) { pids.append($0) }
+        return pids
+    }
+
+    @Test func `What is added is looked at twice, in the order of its numbers`() {
+        var table = ProcessTable()
+        #expect(added([Entry(pid: 9, inode: 1)], to: &table) == [9])
+        #expect(added([Entry(pid: 9, inode: 1), Entry(pid: 4, inode: 2)], to: &table) == [4, 9])
+        #expect(added([], to: &table) == [4])
+        #expect(added([Entry(pid: 9, inode: 1), Entry(pid: 4, inode: 2)], to: &table) == [])
+        #expect(table.count == 2 && table.contains(4) && table.contains(9) && !table.contains(5))
+    }
+
+    /// Looked at twice in one listing, a guest would be counted twice.
+    @Test func `A number that is another process's by the second look is looked at once`() {
+        var table = ProcessTable()
+        #expect(added([Entry(pid: 9, inode: 1)], to: &table) == [9])
+        #expect(added([Entry(pid: 9, inode: 2)], to: &table) == [9])
+        #expect(added([], to: &table) == [9])
+        #expect(added([], to: &table) == [])
+        #expect(added([Entry(pid: 9, inode: 3)], to: &table) == [9])
+        #expect(table.count == 1)
+    }
+
+    @Test func `A whole listing forgets what is not in it`() {
+        var table = ProcessTable()
+        _ = added([Entry(pid: 4, inode: 1), Entry(pid: 9, inode: 2)], to: &table)
+        var pids: [Int32] = []
+        var whole = [Entry(pid: 9, inode: 2), Entry(pid: 12, inode: 3)]
+        table.replace(with: &whole) { pids.append($0) }
+        #expect(pids == [9, 12])
+        #expect(!table.contains(4) && table.contains(12))
+        table.forget()
+        #expect(table.count == 0)
+    }
+}

@@ -8,21 +8,6 @@ internal import KSMPolicy
 /// nothing is opened here; of a process its number and its inode are kept, and both come with the listing. The inode
 /// tells a process from an earlier one of the same number, since `/proc` gives each its own.
 @safe package struct ProcessListing: ~Copyable {
-    /// A process as the listing shows it.
-    private struct Entry {
-        var pid: Int32
-        var inode: UInt32
-        /// First seen in the last listing: it may have been seen between fork and exec, under its parent's name.
-        var isYoung: Bool { inode & Self.young != 0 }
-        static let young: UInt32 = 1 << 31
-
-        /// Half of the inode's bits are the kernel's counter's; losing one of them cannot matter.
-        init(pid: Int32, inode: UInt64) {
-            self.pid = pid
-            self.inode = UInt32(truncatingIfNeeded: inode) & ~Self.young
-        }
-    }
-
     private let folder: FileDescriptor
     private let path: String
     private let records: UnsafeMutableRawBufferPointer
@@ -31,9 +16,9 @@ internal import KSMPolicy
     /// whatever was started since stands behind.
     private var newest: Int32?
     private var mark: Int64 = 0
-    private var known: [Entry] = []
-    // The two arrays change places at each listing, so that a steady one allocates nothing.
-    private var present: [Entry] = []
+    private var known = ProcessTable()
+    /// What was listed last.
+    private var present: [ProcessTable.Entry] = []
 
     package init(_ paths: HostPaths) throws(KernelFileError) {
         path = paths.proc
@@ -76,17 +61,7 @@ internal import KSMPolicy
             newest = nil
             throw error
         }
-        var old = 0
-        for index in present.indices {
-            let pid = present[index].pid
-            while old < known.count, known[old].pid < pid { old += 1 }
-            let isKnown =
-                old < known.count && known[old].pid == pid
-                && known[old].inode & ~Entry.young == present[index].inode
-            if !isKnown { present[index].inode |= Entry.young }
-            if !isKnown || known[old].isYoung { look(pid) }
-        }
-        swap(&known, &present)
+        known.replace(with: &present, look)
     }
 
     /// Lists what was started since the last listing: the kernel gives rising numbers, and lists in their order. That costs
@@ -101,32 +76,14 @@ internal import KSMPolicy
         if last > before {
             newest = last
             do throws(KernelFileError) {
-                try list(from: mark)
+                try list(from: mark, through: last)
             } catch {
                 newest = nil
                 throw error
             }
         }
-        for index in known.indices where known[index].isYoung {
-            known[index].inode &= ~Entry.young
-            look(known[index].pid)
-        }
-        for entry in present { learn(entry, look) }
+        known.add(present, look)
         return true
-    }
-
-    /// Takes a process that is listed, new or not.
-    private mutating func learn(_ entry: Entry, _ look: (Int32) -> Void) {
-        let place = place(of: entry.pid)
-        var young = entry
-        young.inode |= Entry.young
-        if place < known.count, known[place].pid == entry.pid {
-            guard known[place].inode != entry.inode else { return }
-            known[place] = young
-        } else {
-            known.insert(young, at: place)
-        }
-        look(entry.pid)
     }
 
     /// Whether what was started since the last listing can be told without a whole one.
@@ -134,35 +91,28 @@ internal import KSMPolicy
 
     /// Has the next listing take every process for a new one.
     package mutating func forget() {
-        known.removeAll(keepingCapacity: true)
+        known.forget()
         newest = nil
     }
 
     /// Whether the last listing had this process.
-    package func contains(_ pid: Int32) -> Bool {
-        let place = place(of: pid)
-        return place < known.count && known[place].pid == pid
-    }
+    package func contains(_ pid: Int32) -> Bool { known.contains(pid) }
 
-    /// Where a process is among the known, or would be.
-    private func place(of pid: Int32) -> Int {
-        var low = 0
-        var high = known.count
-        while low < high {
-            let middle = (low + high) / 2
-            if known[middle].pid < pid { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
+    /// The bytes that are taken at a time of a listing that is to end soon: some 40 processes.
+    private static var shortPiece: Int { 1024 }
 
-    private mutating func list(from start: Int64 = 0) throws(KernelFileError) {
+    /// - Parameters:
+    ///   - start: The offset of the first one.
+    ///   - last: Behind this number it ends. What is there is as old as the last time that the numbers began again.
+    private mutating func list(from start: Int64 = 0, through last: Int32 = .max) throws(KernelFileError) {
         guard lseek(folder.number, off_t(start), SEEK_SET) == start else {
             throw KernelFileError(.list, path, errno: errno)
         }
         var position = start
         var isAscending = true
-        while true {
-            let length = unsafe linux_getdents64(folder.number, records.baseAddress, records.count)
+        let piece = last == .max ? unsafe records.count : Self.shortPiece
+        while present.last?.pid ?? 0 <= last {
+            let length = unsafe linux_getdents64(folder.number, records.baseAddress, piece)
             if length < 0 && errno == EINTR { continue }
             guard length >= 0 else { throw KernelFileError(.list, path, errno: errno) }
             if length == 0 { break }
@@ -195,7 +145,7 @@ internal import KSMPolicy
             if byte == 0, pid > 0 {
                 if pid <= last { isAscending = false }
                 last = pid
-                present.append(Entry(pid: pid, inode: inode))
+                present.append(ProcessTable.Entry(pid: pid, inode: inode))
                 if let newest, pid <= newest { mark = position }
             }
             position = next
