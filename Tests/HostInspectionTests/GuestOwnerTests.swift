@@ -17,6 +17,7 @@ import Testing
             """
             user:root@pam:1:0:::root@example.com::
             group:admins:root@pam::
+            pool:cut
             pool:blue:the blue ones:100,101:local:
             pool:red/inner::102
 

@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(
-        arguments: [(0, 1), (0.25, 1), (0.5, 0.75), (0.9, 0.35), (1, 0.25), (.nan, 1), (.infinity, 1)]
+        arguments: [(0, 1), (0.25, 1), (0.5, 0.75), (0.9, 0.35), (1, 0.25), (1.2, 0.25), (.nan, 1), (.infinity, 1)]
             as [(Double, Double)])
     func `ksmd gives up what others wait for, above a quarter of the time and down to a quarter of its share`(
         pressure: Double, part: Double

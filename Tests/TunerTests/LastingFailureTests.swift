@@ -175,6 +175,7 @@ private struct Notices: StepObserver {
         tuner.applyKnobs(&notices)
         tuner.control.childFile = host.path("run/takes")
         tuner.finishPending(&notices)
+        #expect(tuner.tally.failedWrites == 1)
         #expect(tuner.control.begun.last == 2)
         tuner.finishPending(&notices)
         #expect(tuner.control.values[.maxPageSharing] == 512)

@@ -254,6 +254,16 @@ private struct Notices: StepObserver {
         #expect(tuner.tally.pressureEvents == (isShort ? 1 : 0))
     }
 
+    @Test func `another policy decides from a reload on`() throws {
+        var tuner = try tuner()
+        for kind in [PolicyKind.classic, .adaptive, .advisor, .adaptive, .classic] {
+            var configuration = Configuration()
+            configuration.policy = kind
+            try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+            #expect(tuner.policy.kind == kind)
+        }
+    }
+
     // MARK: Guests that nothing announces
 
     @Test func `a guest that no event announced is found within a second, and not looked for sooner`() throws {
