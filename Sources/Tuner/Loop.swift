@@ -46,6 +46,8 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
     package static var pressureRest: Duration { .seconds(1) }
 
     private var waiter: W
+    /// Whether a second signal came to end: from then on nothing is waited for.
+    package private(set) var isToldAgain = false
 
     package init(_ waiter: consuming W) {
         self.waiter = waiter
@@ -90,51 +92,69 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
         }
     }
 
+    // MARK: The end
+
     /// Waits for a last write to the kernel, giving signs of life; a second signal to end stops the waiting.
     ///
     /// - Returns: Whether the write came to its end.
     package mutating func runToEnd(of write: ChildWrite, _ host: inout some LoopHost & ~Copyable) -> Bool {
-        while true {
-            let wakeup = waiter.wait(until: after(min(host.watchdogPeriod, .seconds(1))), or: write)
+        while !isToldAgain {
+            let wakeup = waitAtEnd(until: after(min(host.watchdogPeriod, .seconds(1))), or: write)
             if wakeup.contains(.written) { return true }
-            if wakeup.contains(.terminate) { return false }
-            host.signOfLife()
+            if !isToldAgain { host.signOfLife() }
         }
+        return false
     }
 
     /// The last write is tried this often in a child, with a pause between.
     private static var attempts: Int { 3 }
     private static var attemptPause: Duration { .seconds(1) }
 
-    /// Begins the last write to `run`, in a child, since it may take long. Where there are no processes or descriptors for
-    /// one, and none after a moment, the daemon writes itself: ksmd must not go on without it.
+    /// Makes the last write to `run`, in a child, since it may take long. One that fails is tried again, since nobody else
+    /// does; but the kernel ends one that unmerges for want of memory, which it would want again. Where there are no
+    /// processes or descriptors for a child, and none after a moment, the daemon writes itself: ksmd must not go on without
+    /// it.
     ///
-    /// - Returns: The child to wait for, or `nil` where the write is done.
-    package mutating func beginLastWrite(
+    /// - Returns: Whether the kernel has taken it; a second signal to end stops the waiting.
+    package mutating func writeLast(
         run: Int64, _ host: inout some LoopHost & ~Copyable
-    ) throws(KernelFileError) -> ChildWrite? {
-        var attempt = 1
-        while true {
+    ) throws(KernelFileError) -> Bool {
+        for attempt in 1... {
+            var hasBegun = false
             do throws(KernelFileError) {
-                return try host.beginLastWrite(run: run)
+                guard let write = try host.beginLastWrite(run: run) else { return true }
+                hasBegun = true
+                guard runToEnd(of: write, &host) else { return false }
+                try write.finish()
+                return true
             } catch {
-                if attempt < Self.attempts, rest(&host) {
-                    attempt += 1
-                    continue
-                }
+                let mayTryAgain = attempt < Self.attempts && !(hasBegun && run == 2)
+                if mayTryAgain, rest(&host) { continue }
+                if hasBegun { throw error }
                 try host.writeLast(run: run, after: error)
-                return nil
+                return true
             }
         }
+        return false
     }
 
     /// Waits a moment before something is tried again.
     ///
     /// - Returns: Whether it is to be: a second signal to end stops the waiting.
-    package mutating func rest(_ host: inout some LoopHost & ~Copyable) -> Bool {
-        guard !waiter.wait(until: after(Self.attemptPause), or: nil).contains(.terminate) else { return false }
-        host.signOfLife()
-        return true
+    private mutating func rest(_ host: inout some LoopHost & ~Copyable) -> Bool {
+        let end = after(Self.attemptPause)
+        repeat { _ = waitAtEnd(until: end, or: nil) } while !isToldAgain && waiter.now < end
+        if !isToldAgain { host.signOfLife() }
+        return !isToldAgain
+    }
+
+    /// Nothing but the write and a second signal to end counts any more.
+    private mutating func waitAtEnd(until deadline: Instant, or write: ChildWrite?) -> Wakeup {
+        let wakeup = waiter.wait(until: deadline, or: write)
+        if wakeup.contains(.terminate) { isToldAgain = true }
+        // Else the next wait would end at once.
+        if wakeup.contains(.guests) { _ = waiter.takeMachineEvents() }
+        return wakeup
     }
 
     private func after(_ pause: Duration) -> Instant { waiter.now + pause }

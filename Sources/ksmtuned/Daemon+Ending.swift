@@ -40,7 +40,7 @@ extension Daemon {
 
     /// A change of a knob can take one write after the other.
     private mutating func finishWrites(_ loop: inout Loop<Waiter>) {
-        while let write = tuner.pending {
+        while let write = tuner.pending, !loop.isToldAgain {
             guard loop.runToEnd(of: write, &self) else {
                 reporter.log.write(
                     .warning, .failed, "told to end again, not waiting for the kernel's answer to the last write")
@@ -50,33 +50,19 @@ extension Daemon {
         }
     }
 
-    /// The last write, in a child: it may wait for ksmd, and the kernel may end one that unmerges for want of memory. Any
-    /// other that fails is tried again, since nobody else does.
-    ///
     /// - Returns: Whether KSM is left as it is to be, as far as is known.
     private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) -> Bool {
-        var attempt = 1
-        while true {
-            do throws(KernelFileError) {
-                guard let write = try loop.beginLastWrite(run: run, &self) else { return true }
-                guard loop.runToEnd(of: write, &self) else {
-                    reporter.log.write(
-                        .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
-                    return true
-                }
-                try write.finish()
-                return true
-            } catch {
-                attempt += 1
-                guard attempt <= Self.lastAttempts, run != 2, loop.rest(&self) else {
-                    reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
-                    return false
-                }
+        do throws(KernelFileError) {
+            if try !loop.writeLast(run: run, &self) {
+                reporter.log.write(
+                    .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
             }
+            return true
+        } catch {
+            reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
+            return false
         }
     }
-
-    private static var lastAttempts: Int { 3 }
 
     mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
         try tuner.control.beginWriting(run: run)

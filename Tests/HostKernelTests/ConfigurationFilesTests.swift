@@ -124,6 +124,22 @@ import Testing
         #expect(messages(host).first?.contains("is a file that ksmtuned keeps something else in") == true)
     }
 
+    @Test func `nor is a file in a folder that a link leads to`() {
+        let host = FakeHost()
+        host.createFolder("real")
+        host.link("etc/ksmtuned.conf.d", to: host.path("real"))
+        host.write("LOGFILE=\(host.path("real/20-log.conf"))\n", to: "etc/ksmtuned.conf")
+        #expect(messages(host).count == 1)
+    }
+
+    @Test func `a log that nobody keeps may be the device that a masked file leads to`() {
+        let host = FakeHost()
+        host.createFolder("etc/ksmtuned.conf.d")
+        host.link("etc/ksmtuned.conf.d/50-own.conf", to: "/dev/null")
+        host.write("LOGFILE=/dev/null\n", to: "etc/ksmtuned.conf")
+        #expect(messages(host) == [])
+    }
+
     @Test func `nor is the file that was named`() {
         let host = FakeHost()
         let path = host.path("own.conf")

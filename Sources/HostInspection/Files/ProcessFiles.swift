@@ -19,12 +19,16 @@ struct ProcessFiles {
 
     func exists(_ pid: Int32) -> Bool { unsafe access("\(folder)/\(pid)", F_OK) == 0 }
 
-    /// Whether a process is root's; in a tree that stands for a host each may be.
-    func isRoots(_ pid: Int32) -> Bool {
+    /// People's accounts begin with this number; see login.defs(5).
+    private static var firstPerson: UInt32 { 1000 }
+
+    /// Whether a process is of one of the system's own accounts, as root's are and VDSM's; in a tree that stands for a host
+    /// each may be.
+    func isOfSystem(_ pid: Int32) -> Bool {
         if isStandIn { return true }
         var status = stat()
         // The owner of the folder is the process's effective user; see proc(5).
-        return unsafe stat("\(folder)/\(pid)", &status) == 0 && status.st_uid == 0
+        return unsafe stat("\(folder)/\(pid)", &status) == 0 && status.st_uid < Self.firstPerson
     }
 
     /// - Parameter limit: A file of as many bytes or more is an error.

@@ -157,12 +157,12 @@ package struct ConfigurationFiles: Sendable {
     private func checkPaths(_ values: SettingValues, read: [String], _ diagnostics: inout [Diagnostic]) {
         let host = HostPaths()
         let folders = [host.configuration, file].map { HostPaths.dropIns(of: $0) }
-        let dropIns = folders.map { Self.resolved($0) }
+        let dropIns = (folders + folders.compactMap { HostFile.realPath($0) }).map { Self.resolved($0) }
         let written = [host.lock, host.state, PublishedFile.hiddenPath(of: host.state), host.history]
-        // A file that is read may be a link to another one.
-        let linked = read.compactMap { HostFile.realPath($0) }
-        var own = (written + folders + [host.configuration] + read + linked).map { Self.resolved($0) }
-        own += written.map { Self.resolved($0).dropLast() }
+        // A file that is read may be a link to another one; to a device, nothing is lost by a log.
+        let linked = read.compactMap { HostFile.realPath($0) }.filter { (try? HostFile.openRegular($0)) != nil }
+        var own = (written + [host.configuration] + linked).map { Self.resolved($0) } + dropIns
+        own += read.filter { $0 != "/dev/null" }.map { Self.resolved($0) } + written.map { Self.resolved($0).dropLast() }
         func isOwn(_ path: ArraySlice<Substring>) -> Bool { own.contains(path) || dropIns.contains(path.dropLast()) }
         for setting in [Setting.pidFile, .logFile] where isOwn(Self.resolved(values[setting].text)) {
             diagnostics.append(

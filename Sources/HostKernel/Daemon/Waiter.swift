@@ -110,10 +110,13 @@ package struct Waiter: Waiting, ~Copyable {
             return unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)
         }
         if result < 0, errno != EINTR {
-            // The kernel takes no more entries than a process may have descriptors, and that can be lowered from outside.
-            // Time and signals remain.
+            // The kernel takes no more entries than a process may have descriptors, and that can be lowered from outside. So
+            // each is asked for by itself.
             linux_sleep(min(max(deadline - now, .zero), Self.blindPause).nanoseconds)
-            entries.0.revents = Int16(POLLIN)
+            unsafe withUnsafeMutableBytes(of: &entries) { entries in
+                let entries = unsafe entries.bindMemory(to: pollfd.self)
+                for index in entries.indices { _ = unsafe linux_wait(entries.baseAddress! + index, 1, 0) }
+            }
         }
         var wakeup: Wakeup = []
         if entries.0.revents != 0 {
