@@ -202,7 +202,10 @@ struct Sampler: ~Copyable {
         let pause = min(max(Self.pausePerProcess * guests.processes, least), configuration.monitorInterval)
         let isWholeDue = listedAll.map { now - $0 >= pause } ?? true
         guard isWholeDue || guests.tellsNew else { return true }
-        guard refreshGuests(onlyNew: !isWholeDue, &observer) else { return false }
+        guard refreshGuests(onlyNew: !isWholeDue, &observer) else {
+            listedAll = nil
+            return false
+        }
         listed = now
         if isWholeDue { listedAll = now }
         return true

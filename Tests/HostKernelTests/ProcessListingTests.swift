@@ -73,7 +73,8 @@ import Testing
         #expect(!again.contains(1))
         let last = try #require(try lookAtNew(&listing))
         #expect(!last.contains(first.processIdentifier) && last.contains(second.processIdentifier))
-        // One that has ended is known until a whole listing.
+        // One that has ended is known until a whole listing. The one before is looked at again by that: between fork and exec
+        // some prepare for long.
         try firstInput.fileHandleForWriting.close()
         first.waitUntilExit()
         _ = try #require(try lookAtNew(&listing))
@@ -135,6 +136,18 @@ import Testing
         #expect(added([], to: &table) == [])
         #expect(added([Entry(pid: 9, inode: 3)], to: &table) == [9])
         #expect(table.count == 1)
+    }
+
+    @Test func `What parts of listings found is looked at once more by the next whole one`() {
+        var table = ProcessTable()
+        _ = added([Entry(pid: 9, inode: 1)], to: &table)
+        for _ in 0..<2 { _ = added([], to: &table) }
+        for expected in [[9], []] as [[Int32]] {
+            var pids: [Int32] = []
+            var whole = [Entry(pid: 9, inode: 1)]
+            table.replace(with: &whole) { pids.append($0) }
+            #expect(pids == expected)
+        }
     }
 
     @Test func `A whole listing forgets what is not in it`() {

@@ -162,7 +162,8 @@ package struct ConfigurationFiles: Sendable {
         // A file that is read may be a link to another one; to a device, nothing is lost by a log.
         let linked = read.compactMap { HostFile.realPath($0) }.filter { (try? HostFile.openRegular($0)) != nil }
         var own = (written + [host.configuration] + linked).map { Self.resolved($0) } + dropIns
-        own += read.filter { $0 != "/dev/null" }.map { Self.resolved($0) } + written.map { Self.resolved($0).dropLast() }
+        own += read.filter { $0 != "/dev/null" }.map { Self.resolved($0) }
+        own += written.map { Self.resolved($0).dropLast() }
         func isOwn(_ path: ArraySlice<Substring>) -> Bool { own.contains(path) || dropIns.contains(path.dropLast()) }
         for setting in [Setting.pidFile, .logFile] where isOwn(Self.resolved(values[setting].text)) {
             diagnostics.append(

@@ -16,6 +16,8 @@ internal import KSMPolicy
     /// whatever was started since stands behind.
     private var newest: Int32?
     private var mark: Int64 = 0
+    /// Whether the last listing may have come before a process that had its number already.
+    private var isUnsettled = false
     private var known = ProcessTable()
     /// What was listed last.
     private var present: [ProcessTable.Entry] = []
@@ -52,6 +54,7 @@ internal import KSMPolicy
     package mutating func refresh(look: (Int32) -> Void) throws(KernelFileError) {
         newest = counter.last
         mark = 0
+        isUnsettled = true
         present.removeAll(keepingCapacity: true)
         // As many as the last time and some more, in one allocation.
         present.reserveCapacity(known.count + known.count / 8)
@@ -73,8 +76,9 @@ internal import KSMPolicy
     package mutating func refreshNew(look: (Int32) -> Void) throws(KernelFileError) -> Bool {
         guard let before = newest, let last = counter.last, last >= before else { return false }
         present.removeAll(keepingCapacity: true)
-        if last > before {
+        if last > before || isUnsettled {
             newest = last
+            isUnsettled = last > before
             do throws(KernelFileError) {
                 try list(from: mark, through: last)
             } catch {

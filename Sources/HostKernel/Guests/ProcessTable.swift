@@ -7,11 +7,18 @@ package struct ProcessTable: Sendable {
         /// First seen in the last listing: it may have been seen between fork and exec, under its parent's name.
         fileprivate var isYoung: Bool { inode & Self.young != 0 }
         fileprivate static let young: UInt32 = 1 << 31
+        /// Seen in parts of listings alone. They come soon one after the other, and whoever starts a guest may prepare much
+        /// between fork and exec.
+        fileprivate var isUnsettled: Bool { inode & Self.unsettled != 0 }
+        fileprivate static let unsettled: UInt32 = 1 << 30
 
-        /// Half of the inode's bits are the kernel's counter's; losing one of them cannot matter.
+        fileprivate var own: UInt32 { inode & ~(Self.young | Self.unsettled) }
+
+        /// Half of the inode's bits are the kernel's counter's; losing two of them cannot matter.
         package init(pid: Int32, inode: UInt64) {
             self.pid = pid
-            self.inode = UInt32(truncatingIfNeeded: inode) & ~Self.young
+            self.inode = UInt32(truncatingIfNeeded: inode)
+            self.inode = own
         }
     }
 
@@ -46,17 +53,16 @@ package struct ProcessTable: Sendable {
     ///   - present: All processes in ascending order of pids. It is given what was known before, whose room it has: a steady
     ///     listing allocates nothing.
     ///   - look: Called in ascending order of pids with each process that was not known, and once more with each that was
-    ///     new in the last listing.
+    ///     new in the last listing, or was found by ``add(_:_:)`` since the last whole one.
     package mutating func replace(with present: inout [Entry], _ look: (Int32) -> Void) {
         var old = 0
         for index in present.indices {
             let pid = present[index].pid
             while old < known.count, known[old].pid < pid { old += 1 }
             let isKnown =
-                old < known.count && known[old].pid == pid
-                && known[old].inode & ~Entry.young == present[index].inode
+                old < known.count && known[old].pid == pid && known[old].own == present[index].own
             if !isKnown { present[index].inode |= Entry.young }
-            if !isKnown || known[old].isYoung { look(pid) }
+            if !isKnown || known[old].isYoung || known[old].isUnsettled { look(pid) }
         }
         swap(&known, &present)
     }
@@ -79,12 +85,12 @@ package struct ProcessTable: Sendable {
     private mutating func take(_ entry: Entry) -> Bool {
         let place = place(of: entry.pid)
         var young = entry
-        young.inode |= Entry.young
+        young.inode |= Entry.young | Entry.unsettled
         guard place < known.count, known[place].pid == entry.pid else {
             known.insert(young, at: place)
             return true
         }
-        guard known[place].inode != entry.inode else { return false }
+        guard known[place].own != entry.own else { return false }
         known[place] = young
         return true
     }

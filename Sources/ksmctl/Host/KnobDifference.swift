@@ -21,7 +21,7 @@ extension StateRecord.Report {
     /// - Returns: `nil` where only somebody else can have written it.
     func excuse(for file: KSMFile) -> Excuse? {
         if refused.contains(file.name) { return .refused }
-        return isPending ? .pending : nil
+        return isPending && file == .run ? .pending : nil
     }
 }
 
