@@ -40,10 +40,10 @@ package final class DaemonLock {
                 throw .failed(error)
             }
         }
-        throw .taken(by: holder.flatMap { $0 > 0 ? $0 : nil })
+        throw .taken(by: holder)
     }
 
-    /// - Parameter holder: Who has it.
+    /// - Parameter holder: Who has it; `nil` where the kernel does not name it.
     /// - Returns: The locked file, or `nil` where somebody has it.
     private static func take(_ path: String, _ holder: inout Int32?) throws(KernelFileError) -> FileDescriptor? {
         let file = try FileDescriptor(
@@ -57,7 +57,7 @@ package final class DaemonLock {
             return file
         }
         guard errno == EAGAIN else { throw KernelFileError(.lock, path, errno: errno) }
-        holder = try Self.holder(of: file, path)
+        holder = try Self.holder(of: file, path).flatMap { $0 > 0 ? $0 : nil }
         return nil
     }
 
@@ -105,7 +105,7 @@ package final class DaemonLock {
         // A second descriptor of the file that is held would take the lock with it when it is closed.
         guard try file.isReplaced(at: path) else { return .own }
         var holder: Int32?
-        guard let file = try Self.take(path, &holder) else { return .another(holder.flatMap { $0 > 0 ? $0 : nil }) }
+        guard let file = try Self.take(path, &holder) else { return .another(holder) }
         self.file = file
         return .restored
     }
