@@ -1,6 +1,14 @@
 package import HostKernel
 package import KSMPolicy
 
+/// How KSM is left, but for the write to `run`.
+package struct Leaving: Equatable, Sendable {
+    /// What to write to `run`; `nil` to leave it.
+    package var run: Int64?
+    /// Whether all else is back that was to be put back.
+    package var isRestPutBack: Bool
+}
+
 extension Tuner {
     /// Does what `KSM_ON_EXIT=` says, except for the write to `run`, which may take long.
     ///
@@ -10,12 +18,11 @@ extension Tuner {
     /// - Parameters:
     ///   - found: What the knobs held before the first decision.
     ///   - missing: Of the files that were written to, those of which that is not known.
-    /// - Returns: The value to write to `run`, or `nil` to leave it.
     package mutating func leave(
         found: KnobValues, missing: [KSMFile] = [], _ observer: inout some StepObserver & ~Copyable
-    ) -> Int64? {
+    ) -> Leaving {
         applier.releaseKsmd(&observer)
-        attempt(&observer) { (tuner) throws(KernelFileError) in
+        let isSmartScanBack = attempt(&observer) { (tuner) throws(KernelFileError) in
             try tuner.applier.override(smartScan: nil, &tuner.knobs)
         }
         var isPaceRestored = true
@@ -31,6 +38,7 @@ extension Tuner {
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
         }
         if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceRestored = false }
+        let isRestPutBack = isPaceRestored && isSmartScanBack
         let run: Int64? =
             switch configuration.onExit {
             // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
@@ -41,13 +49,13 @@ extension Tuner {
             }
         if run == 1, !isPaceRestored {
             observer.report(.leftStopped)
-            return 0
+            return Leaving(run: 0, isRestPutBack: isRestPutBack)
         }
         if run == 2, let shortage = unmergeShortage() {
             observer.report(.unmergeDoesNotFit(needed: shortage.needed, available: shortage.available))
-            return 0
+            return Leaving(run: 0, isRestPutBack: isRestPutBack)
         }
-        return run
+        return Leaving(run: run, isRestPutBack: isRestPutBack)
     }
 
     /// Each value by itself: one that is refused leaves the others to be put back.
@@ -86,7 +94,7 @@ extension Tuner {
     }
 
     /// - Returns: Whether it was done.
-    @discardableResult private mutating func attempt(
+    private mutating func attempt(
         _ observer: inout some StepObserver & ~Copyable, _ deed: (inout Tuner) throws(KernelFileError) -> Void
     ) -> Bool {
         do throws(KernelFileError) {

@@ -19,21 +19,17 @@ extension Daemon {
             decide()
             finishWrites(&loop)
         }
-        var isLeft = true
-        if !options.isOnce, let run = leave() {
-            isLeft = write(run: run, &loop)
-        }
+        let leaving = options.isOnce ? nil : leave()
+        let isLeft = leaving?.run.map { write(run: $0, &loop) } ?? true
         // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
         let mustKeepState = options.isOnce && isStateInherited || !isLeft
         if !mustKeepState { publisher.remove() }
-        // All else is put back, or left on purpose.
-        if !isLeft { publishFound(KnobValues(run: found.values.run)) }
+        if !isLeft, leaving?.isRestPutBack == true { publishEnded() }
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }
 
-    /// - Returns: What to write to `run`.
-    private mutating func leave() -> Int64? {
+    private mutating func leave() -> Leaving {
         let missing = found.missing(written: tuner.written)
         return tuner.leave(found: found.values, missing: missing, &reporter)
     }

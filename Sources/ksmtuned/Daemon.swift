@@ -205,10 +205,16 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         tuner.scheduleKsmd(at: now, &reporter)
     }
 
-    private mutating func publishFound() { publishFound(found.values) }
+    private mutating func publishFound() {
+        publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
+    }
 
-    mutating func publishFound(_ values: KnobValues) {
-        publisher.publish(found: values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
+    /// That only `run` is not as it is to be: all else is put back, or left on purpose.
+    mutating func publishEnded() {
+        publisher.publishEnded(
+            found: KnobValues(run: found.values.run),
+            foundKnobs: configuration.onExit == .restore ? tuner.foundKnobs : KnobSettings(), ksmd: tuner.ksmdChange,
+            reporter.log)
     }
 
     /// The start ends with the second decision: the first one finds everything new, the second one what is known, and

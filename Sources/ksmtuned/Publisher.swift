@@ -76,6 +76,14 @@ struct Publisher: ~Copyable {
         }
     }
 
+    /// Publishes what is still to be put back, when all else is, for the next daemon.
+    mutating func publishEnded(
+        found: KnobValues, foundKnobs: KnobSettings, ksmd: SchedulingChange?, _ log: Log
+    ) {
+        state.isEnded = true
+        publish(found: found, foundKnobs: foundKnobs, ksmd: ksmd, log)
+    }
+
     /// Each decision that is published tries again, and where the folder is missing, that is created.
     private mutating func write() throws(KernelFileError) {
         let text = state.text

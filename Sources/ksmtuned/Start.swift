@@ -132,7 +132,7 @@ struct Start {
             guard let previous = StateRecord(parsing: text) else {
                 throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
             }
-            return (previous, FoundKnobs(inheriting: previous.found, control), true)
+            return (previous, FoundKnobs(inheriting: previous.found, hasEnded: previous.isEnded, control), true)
         } catch {
             let consequence = ", so what KSM held before a daemon that was killed is not known"
             if error.mayPass, control.takesEffect { throw Refusal(error, .unavailable, consequence) }

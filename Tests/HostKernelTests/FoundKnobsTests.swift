@@ -91,4 +91,12 @@ import Testing
         }
         #expect(found.missing(written: KSMFileSet()) == found.unknown)
     }
+
+    @Test func `What a daemon that had put it back does not say is the operator's`() {
+        allow("sleep_millisecs", 9)
+        let found = FoundKnobs(inheriting: KnobValues(run: 2), hasEnded: true, control)
+        #expect(found.values.run == 2)
+        #expect(found.values.sleepMilliseconds == 9)
+        #expect(found.unknown.isEmpty)
+    }
 }

@@ -479,6 +479,32 @@ import Testing
         // For the next daemon, and nothing beside: somebody else may set the rest meanwhile.
         #expect(host.state["FOUND_RUN"] == "0")
         #expect(host.state["FOUND_PAGES_TO_SCAN"] == nil)
+        #expect(host.state["ENDED"] == "yes")
+        host.remove("sys/kernel/mm/ksm/run")
+        host.write("1\n", to: "sys/kernel/mm/ksm/run")
+        host.write("77\n", to: "sys/kernel/mm/ksm/sleep_millisecs")
+        let next = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(host.state["ENDED"] == nil)
+        #expect(try await next.end() == 0)
+        #expect(host.knobs == ["0", "300", "77"])
+        #expect(next.messages(with: "not known").isEmpty)
+        #expect(!host.exists("run/ksmtuned/state"))
+    }
+
+    @Test func `Where more than run refuses at the end, the next daemon knows all that was found`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        for file in ["run", "sleep_millisecs"] { host.link("sys/kernel/mm/ksm/\(file)", to: "/dev/full") }
+        #expect(try await daemon.end() == 0)
+        #expect(host.state["ENDED"] == nil)
+        for file in ["run", "sleep_millisecs"] {
+            host.remove("sys/kernel/mm/ksm/\(file)")
+            host.write("1\n", to: "sys/kernel/mm/ksm/\(file)")
+        }
+        let next = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await next.end() == 0)
+        #expect(host.knobs == ["0", "100", "20"])
     }
 
     @Test func `A last write that the kernel does not take is waited for until a second signal, and locks nobody out`()

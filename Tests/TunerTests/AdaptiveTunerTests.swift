@@ -179,12 +179,12 @@ private struct Notices: StepObserver {
         var notices = Notices()
         var resting = try tuner()
         _ = resting.step(at: 0, &notices)
-        #expect(resting.leave(found: KnobValues(), &notices) == nil)
+        #expect(resting.leave(found: KnobValues(), &notices).run == nil)
         startGuest()
         var busy = try tuner()
         for step: Int64 in 0..<2 { _ = busy.step(at: Instant(nanoseconds: step * Self.second), &notices) }
         #expect(busy.control.values[.run] == 1)
-        #expect(busy.leave(found: KnobValues(), &notices) == 0)
+        #expect(busy.leave(found: KnobValues(), &notices).run == 0)
     }
 
     @Test func `smart_scan is off for a recheck, and put back`() throws {

@@ -588,7 +588,7 @@ private struct Listener: StepObserver {
             if !allows {
                 #expect(listener.notices == [.knobWaits(.maxPageSharing, present: 512, wanted: 256, .notAllowed)])
             }
-            #expect(tuner.leave(found: KnobValues(run: 1), &listener) == 1)
+            #expect(tuner.leave(found: KnobValues(run: 1), &listener).run == 1)
         }
     }
 

@@ -218,7 +218,7 @@ private struct Notices: StepObserver {
         found.advisor.pagesMinimum = 500
         found.advisor.pagesMaximum = 30_000
         var notices = Notices()
-        #expect(tuner.leave(found: found, &notices) == 0)
+        #expect(tuner.leave(found: found, &notices).run == 0)
         #expect(
             notices.all.map { $0.description } == [
                 "cannot write advisor_max_cpu: Input/output error, leaving it as it is",
@@ -234,7 +234,7 @@ private struct Notices: StepObserver {
         var tuner = try tuner(control()) { $0.onExit = .restore }
         var notices = Notices()
         let missing: [KSMFile] = [.run, .advisorMode, .advisorMaxCPU]
-        #expect(tuner.leave(found: KnobValues(pagesToScan: 77), missing: missing, &notices) == 0)
+        #expect(tuner.leave(found: KnobValues(pagesToScan: 77), missing: missing, &notices).run == 0)
         #expect(
             notices.all.map { $0.description } == [
                 "what run, advisor_mode and advisor_max_cpu held before the start could not be read, so it cannot be "
@@ -248,7 +248,7 @@ private struct Notices: StepObserver {
         var tuner = try tuner(control()) { $0.onExit = .restore }
         var notices = Notices()
         let found = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
-        #expect(tuner.leave(found: found, missing: [file], &notices) == 0)
+        #expect(tuner.leave(found: found, missing: [file], &notices).run == 0)
         #expect(notices.all == [.notKnownToRestore([file]), .leftStopped])
     }
 
@@ -259,7 +259,7 @@ private struct Notices: StepObserver {
         var found = KnobValues(run: 1, sleepMilliseconds: 33)
         found.advisorMode = .scanTime
         var notices = Notices()
-        #expect(tuner.leave(found: found, missing: [.pagesToScan], &notices) == 1)
+        #expect(tuner.leave(found: found, missing: [.pagesToScan], &notices).run == 1)
         #expect(notices.all == [.notKnownToRestore([.pagesToScan])])
     }
 
@@ -272,7 +272,7 @@ private struct Notices: StepObserver {
             var values = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
             values.advisorMode = found
             var notices = Notices()
-            #expect(tuner.leave(found: values, &notices) == 1)
+            #expect(tuner.leave(found: values, &notices).run == 1)
             #expect(notices.all.isEmpty)
             #expect(tuner.control.advisorMode == found)
             if found == .none { #expect(tuner.control.values[.pagesToScan] == 77) }
@@ -289,7 +289,7 @@ private struct Notices: StepObserver {
             var values = KnobValues(run: 1, pagesToScan: 77, sleepMilliseconds: 33)
             values.advisorMode = found
             var notices = Notices()
-            #expect(tuner.leave(found: values, &notices) == 0)
+            #expect(tuner.leave(found: values, &notices).run == 0)
             #expect(notices.all.first == .notPutBack(KernelFileError(.write, "advisor_mode", errno: 5)))
             #expect(notices.all.last == .leftStopped)
             #expect(tuner.control.values[.sleepMilliseconds] == 33)

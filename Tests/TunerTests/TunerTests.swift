@@ -282,7 +282,7 @@ private struct Recorder: StepObserver {
     func `each way to end`(action: ExitAction, run: Int64?, writes: [String]) throws {
         var tuner = try tuner { $0.onExit = action }
         var recorder = Recorder()
-        #expect(tuner.leave(found: Self.found, &recorder) == run)
+        #expect(tuner.leave(found: Self.found, &recorder).run == run)
         #expect(tuner.control.writes == writes)
         #expect(recorder.notices.isEmpty)
     }
@@ -308,7 +308,7 @@ private struct Recorder: StepObserver {
         control.values[.pagesSharing] = 1 << 40
         var tuner = try tuner(control) { $0.onExit = .unmerge }
         var recorder = Recorder()
-        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        #expect(tuner.leave(found: Self.found, &recorder).run == 0)
         guard case .unmergeDoesNotFit(let needed, let available)? = recorder.notices.first else {
             Issue.record("nothing was said")
             return
@@ -323,7 +323,7 @@ private struct Recorder: StepObserver {
         var tuner = try tuner(control) { $0.onExit = .unmerge }
         var recorder = Recorder()
         host.remove("proc/meminfo")
-        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        #expect(tuner.leave(found: Self.found, &recorder).run == 0)
         #expect(recorder.notices.count == 1)
     }
 
@@ -332,7 +332,7 @@ private struct Recorder: StepObserver {
         control.refusals[.sleepMilliseconds] = 5
         var tuner = try tuner(control) { $0.onExit = .restore }
         var recorder = Recorder()
-        #expect(tuner.leave(found: Self.found, &recorder) == 0)
+        #expect(tuner.leave(found: Self.found, &recorder).run == 0)
         let failure = KernelFileError(.write, "sleep_millisecs", errno: 5)
         #expect(recorder.notices == [.notPutBack(failure), .leftStopped])
         #expect(tuner.control.writes == ["sleep_millisecs=33", "pages_to_scan=77"])

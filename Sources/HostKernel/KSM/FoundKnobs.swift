@@ -27,8 +27,15 @@ package struct FoundKnobs: Sendable {
 
     /// Takes over what a daemon found that had no orderly end. What it does not say is lost, since that daemon may have
     /// written to it, unless this kernel has no such file.
-    package init(inheriting values: KnobValues, _ control: some KSMControl) {
+    ///
+    /// - Parameter hasEnded: Whether it had put back the rest, so that what that holds now is the operator's.
+    package init(inheriting values: KnobValues, hasEnded: Bool = false, _ control: some KSMControl) {
         self.values = values
+        guard !hasEnded else {
+            unknown = Self.files.filter { values[$0] == nil }
+            _ = readAgain(control, written: KSMFileSet())
+            return
+        }
         for file in Self.files where values[file] == nil {
             do throws(KernelFileError) {
                 if try Self.read(file, control) == nil { continue }

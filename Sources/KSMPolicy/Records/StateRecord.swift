@@ -13,6 +13,8 @@ package struct StateRecord: Equatable, Sendable {
     package var ksmd: SchedulingChange?
     /// `nil` before the first decision.
     package var report: Report?
+    /// Whether its daemon has ended and put back all but what ``found`` and ``foundKnobs`` say, or left it on purpose.
+    package var isEnded = false
     /// The time since boot at which the first decision is due; `nil` where it was made, or comes on a signal only.
     package var firstDue: Duration?
     /// What was counted up to that; `nil` before the first decision.
@@ -67,6 +69,7 @@ package struct StateRecord: Equatable, Sendable {
     /// The names in the file. They are an interface: never changed, only added to.
     private enum Key: String {
         case pid = "PID"
+        case ended = "ENDED"
         case firstDue = "FIRST_DUE_USEC"
         case time = "TIME_USEC"
         case uptime = "UPTIME_USEC"
@@ -146,6 +149,7 @@ extension StateRecord {
     package var text: [UInt8] {
         var writer = Writer()
         writer.put(.pid, Int64(pid))
+        if isEnded { writer.put(.ended, word: "yes") }
         if let report { Self.put(report, &writer) } else { writer.put(.firstDue, firstDue?.microseconds) }
         if let tally {
             writer.put(.scanDecisions, tally.scanDecisions)
@@ -267,6 +271,7 @@ extension StateRecord {
         let values = Values(text)
         guard let pid = values[.pid].flatMap({ Int32(exactly: $0) }) else { return nil }
         self.init(pid: pid)
+        isEnded = values.word(.ended) == "yes"
         report = Self.report(values)
         firstDue = report == nil ? values.span(.firstDue) : nil
         isReportDamaged = report == nil && (values.word(.time) != nil || values.word(.action) != nil)
