@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -183,6 +184,10 @@ int linux_set_policy(pid_t thread, int policy) {
 int linux_set_nice(pid_t thread, int nice) {
     return setpriority(PRIO_PROCESS, (id_t)thread, nice);
 }
+
+unsigned linux_major(dev_t device) { return major(device); }
+
+unsigned linux_minor(dev_t device) { return minor(device); }
 
 static cpu_set_t processors;
 

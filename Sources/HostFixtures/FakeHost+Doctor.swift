@@ -1,4 +1,5 @@
 import Foundation
+internal import HostKernel
 
 /// What `ksmctl doctor` looks at beside KSM and the guests.
 extension FakeHost {
@@ -50,14 +51,9 @@ extension FakeHost {
     ///
     /// - Parameter file: A file of the tree.
     package func place(_ file: String, onDisk disk: String) {
-        var status = stat()
-        precondition(unsafe stat(path(file), &status) == 0)
-        // As makedev(3) put them together, for numbers below 256.
-        let number = UInt64(status.st_dev)
+        guard let number = DeviceNumber.text(ofFile: path(file)) else { preconditionFailure("no file \(file)") }
         createFolder("sys/dev/block")
-        link(
-            "sys/dev/block/\(number >> 8 & 0xfff):\(number & 0xff | number >> 12 & 0xffff_ff00)",
-            to: path("sys/devices/virtual/block/\(disk)"))
+        link("sys/dev/block/\(number)", to: path("sys/devices/virtual/block/\(disk)"))
     }
 
     /// - Parameters: In bytes.

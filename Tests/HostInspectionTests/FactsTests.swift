@@ -313,7 +313,7 @@ import Testing
     // MARK: What cannot be read
 
     @Test(arguments: [
-        ("/usr/bin/kvm\0-m\0", "kvm"), ("kvm", "kvm"), ("/a/b/\0x", ""), ("a b\0", "a b"), ("\0x", ""),
+        ("/usr/bin/kvm\0-m\0", "kvm"), ("kvm", "kvm"), ("x", "x"), ("/a/b/\0x", ""), ("a b\0", "a b"), ("\0x", ""),
         ("/" + String(repeating: "d", count: 4091) + "/kvm\0-m\0", "kvm"),
         // No path is longer.
         ("/" + String(repeating: "d", count: 4094) + "/kvm\0", ""),

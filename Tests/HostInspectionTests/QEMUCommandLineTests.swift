@@ -101,7 +101,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("-smp 4", 4), ("-smp 4,sockets=2,cores=2", 4), ("-smp cpus=2,maxcpus=4", 2), ("-smp maxcpus=4", 4),
+        ("-smp 4", 4), ("-smp 4,sockets=2,cores=2", 4), ("-smp cpus=2,maxcpus=4", 2), ("-smp cpus=1,maxcpus=4", 1),
+        ("-smp maxcpus=4", 4),
         ("-smp sockets=2,cores=3,threads=2", 12), ("-smp 0", nil), ("-smp -3", nil), ("-smp x", nil), ("-smp", 1),
         ("-smp 99999999999999999999", nil), ("-smp sockets=9223372036854775807,cores=9223372036854775807", nil),
         ("-smp 2 -smp maxcpus=8", 2), ("-smp sockets=0", nil), ("", 1),

@@ -366,6 +366,9 @@ import Testing
                     + "write KSM_NPAGES_MIN=5 without spaces"
             ], assignments: ["B=2"]),
         Refused(
+            rule: "a space behind the equals sign of what is no setting", text: "MINE= 5\nB=2\n",
+            messages: [Refused.command("5", at: "1:7")], assignments: ["B=2"]),
+        Refused(
             rule: "a value apart from its exported name, to which bash gave an empty value",
             text: "KSM_NPAGES_MIN=5\nexport KSM_NPAGES_MIN= 6\n", messages: [Refused.command("6", at: "2:24")],
             assignments: ["KSM_NPAGES_MIN=5"]),

@@ -196,6 +196,16 @@ import Testing
         #expect(pass.left == Pages(left))
     }
 
+    @Test(arguments: [(100, 30, 50), (100, 60, 60), (40, 30, 40), (100, 10, 50)] as [(Int64, Int64, Int64)])
+    func `a pass that began in the midst leaves what the one before left, and what came since`(
+        left: Int64, fresh: Int64, leaves: Int64
+    ) {
+        let previous = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 30, passedOverAtEnd: 0, looked: 1)
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: Pages(fresh), left: Pages(left), passedOverAtEnd: 0, looked: 1)
+        pass.complete(previous, start: Self.counters(volatile: 10), end: Self.counters(volatile: 30))
+        #expect(pass.left == Pages(leaves))
+    }
+
     @Test func `merged pages cost a fraction of those that are compared`() {
         let cost = PassCost()
         let merged = cost.seconds(Self.counters(shared: 500_000, sharing: 500_000))

@@ -58,6 +58,10 @@ int linux_set_policy(pid_t thread, int policy);
 /* Gives a thread a nice value: setpriority(2). Returns 0, or -1. */
 int linux_set_nice(pid_t thread, int nice);
 
+/* The two parts of a device's number: makedev(3). */
+unsigned linux_major(dev_t device);
+unsigned linux_minor(dev_t device);
+
 /* Moves this thread to one processor, and with it children that it starts there, until linux_move_back. Returns 0, or -1
  * where it may not run there: then it stays. */
 int linux_move_to(int processor);

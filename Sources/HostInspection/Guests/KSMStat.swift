@@ -16,7 +16,7 @@ package struct KSMStat: Equatable, Sendable {
 
     /// Whether any memory of the process is offered, or was. Kernels that do not say so show what they keep track of.
     package var isOffered: Bool {
-        offersAll == true || offersAny == true || items ?? 0 > 0 || mergingPages.map { $0 > .zero } ?? false
+        offersAll == true || offersAny == true || items ?? 0 > 0 || mergingPages ?? .zero > .zero
     }
 
     package init(parsing text: [UInt8]) {

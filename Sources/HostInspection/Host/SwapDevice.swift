@@ -71,24 +71,17 @@ package struct SwapDevice: Equatable, Sendable {
             throw SmallFile.notUnderstood(paths.swaps, "a line is \(String(line).printable)")
         }
         self.init(path: MountTable.unescaped(fields[0]), isFile: fields[1] == "file", size: KiB(size), used: KiB(used))
-        if let device = isFile ? Self.device(ofFile: paths.place(path), paths) : "\(paths.blockDevices)/\(name)" {
+        let folder =
+            isFile
+            ? DeviceNumber.text(ofFile: paths.place(path)).map { "\(paths.blockNumbers)/\($0)" }
+            : "\(paths.blockDevices)/\(name)"
+        if let device = folder {
             // A partition has no queue; its folder lies in that of its disk.
             let own = try SmallFile.isOn(device + "/queue/rotational")
             isRotational = own == nil ? try SmallFile.isOn(device + "/../queue/rotational") : own
         }
         backing = try SwapBacking.find(self, paths)
         if isZram { zram = try ZramUse(folder: "\(paths.blockDevices)/\(name)") }
-    }
-
-    /// The folder of the device that a file lies on. Some file systems have a number of their own that is no device's.
-    private static func device(ofFile path: String, _ paths: HostPaths) -> String? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        // As makedev(3) put them together.
-        let number = UInt64(status.st_dev)
-        let major = number >> 8 & 0xfff | number >> 32 & 0xffff_f000
-        let minor = number & 0xff | number >> 12 & 0xffff_ff00
-        return "\(paths.blockNumbers)/\(major):\(minor)"
     }
 }
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 extension FileDescriptor {
@@ -35,6 +36,17 @@ extension FileDescriptor {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw KernelFileError(operation, path, errno: 0, detail: KernelFileError.notRegular)
         }
+    }
+}
+
+/// The device that a file lies on.
+package enum DeviceNumber {
+    /// Its number as names in `/sys/dev/block` are, `MAJOR:MINOR`; `nil` where there is no such file. Some file systems
+    /// have a number of their own, which is no device's.
+    package static func text(ofFile path: String) -> String? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return "\(linux_major(status.st_dev)):\(linux_minor(status.st_dev))"
     }
 }
 

@@ -10,13 +10,7 @@ package struct HistoryWriter: ~Copyable {
     /// Whether the path still names the open ring: somebody may have removed it, or put another file in its place.
     ///
     /// - Returns: Yes where that cannot be told.
-    package var isInPlace: Bool {
-        var opened = stat()
-        var named = stat()
-        guard unsafe fstat(file.number, &opened) == 0 else { return true }
-        guard unsafe lstat(path, &named) == 0 else { return errno != ENOENT && errno != ENOTDIR }
-        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
-    }
+    package var isInPlace: Bool { (try? file.isReplaced(at: path)) != true }
 
     /// Opens the ring, or begins one.
     ///
