@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct KSMStatTests {
     @Test(arguments: [
-        ("ksm_merge_any: yes\n", true), ("ksm_mergeable: yes\n", true), ("ksm_merge_any: no\nksm_mergeable: no\n", false),
+        ("ksm_merge_any: yes\n", true), ("ksm_mergeable: yes\n", true),
+        ("ksm_merge_any: no\nksm_mergeable: no\n", false),
         ("ksm_rmap_items 1\n", true), ("ksm_rmap_items 0\n", false), ("ksm_merging_pages 1\n", true),
         ("ksm_merging_pages 0\n", false), ("ksm_zero_pages 5\nksm_process_profit -64\n", false), ("", false),
         ("ksm_mergeable: yes", true), ("ksm_mergeable:yes\nksm_rmap_items\n", false),
