@@ -158,7 +158,7 @@ package struct ConfigurationFiles: Sendable {
         let host = HostPaths()
         let folders = [host.configuration, file].map { HostPaths.dropIns(of: $0) }
         let dropIns = (folders + folders.compactMap { HostFile.realPath($0) }).map { Self.resolved($0) }
-        let written = [host.lock, host.state, PublishedFile.hiddenPath(of: host.state), host.history]
+        let written = [host.lock, host.state, HostFile.hiddenName(of: host.state), host.history]
         // A file that is read may be a link to another one; to a device, nothing is lost by a log.
         let linked = read.compactMap { HostFile.realPath($0) }.filter { (try? HostFile.openRegular($0)) != nil }
         var own = (written + [host.configuration] + linked).map { Self.resolved($0) } + dropIns

@@ -86,10 +86,7 @@ package struct PIDFile: ~Copyable {
     }
 
     /// `/run/.ksmtune.pid.new`
-    static func aside(_ path: String) -> String {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
-        return path[..<slash] + "." + path[slash...] + ".new"
-    }
+    static func aside(_ path: String) -> String { HostFile.hiddenName(of: path) + ".new" }
 
     /// Removes the file, at the end of an orderly life.
     ///

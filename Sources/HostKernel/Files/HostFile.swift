@@ -19,6 +19,13 @@ package enum HostFile {
         return file
     }
 
+    /// A hidden name beside a file, so that a program that reads all files of the folder leaves it alone: `.state` of
+    /// `state`.
+    package static func hiddenName(of path: String) -> String {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
+        return path[..<slash] + "." + path[slash...]
+    }
+
     /// A path without links and `..`; `nil` where there is no such file, or it cannot be told.
     static func realPath(_ path: String) -> String? {
         guard let real = unsafe realpath(path, nil) else { return nil }

@@ -16,13 +16,7 @@ package struct PublishedFile: ~Copyable {
 
     package init(_ path: String) {
         self.path = path
-        hiddenPath = Self.hiddenPath(of: path)
-    }
-
-    /// The one that is written next, beside it.
-    static func hiddenPath(of path: String) -> String {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
-        return path[..<slash] + "." + path[slash...]
+        hiddenPath = HostFile.hiddenName(of: path)
     }
 
     deinit {

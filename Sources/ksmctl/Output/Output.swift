@@ -38,9 +38,7 @@ enum Output {
     static func replace(_ file: String, with text: String) throws {
         var status = stat()
         if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try fill(file, with: text) }
-        let slash = file.lastIndex(of: "/").map { file.index(after: $0) } ?? file.startIndex
-        // Hidden, so that a program that reads all files of the folder leaves it alone.
-        let aside = "\(file[..<slash]).\(file[slash...]).\(getpid())"
+        let aside = "\(HostFile.hiddenName(of: file)).\(getpid())"
         do throws(KernelFileError) {
             let descriptor = try FileDescriptor(
                 opening: aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, for: .create)
