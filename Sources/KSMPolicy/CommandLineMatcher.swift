@@ -1,10 +1,15 @@
 /// Looks for `^qemu-system.*-enable-kvm` in a command line that arrives in pieces: Debian's, for pgrep(1) with `-f`.
 ///
-/// A command line can be megabytes long; this keeps 11 bytes of it.
+/// A command line can be megabytes long; this keeps 11 bytes of it. A process chooses how long its own is (prctl(2),
+/// `PR_SET_MM_MAP`), so what comes after ``longest`` is not looked at.
 package struct CommandLineMatcher: Sendable {
+    /// In bytes; no more of a command line is read, whoever reads it.
+    package static let longest = 1 << 20
+
     private static let start: StaticString = "qemu-system"
     private static let option: StaticString = "-enable-kvm"
 
+    private var length = 0
     private var matchedStart = 0
     private var matchedOption = 0
 
@@ -22,6 +27,8 @@ package struct CommandLineMatcher: Sendable {
             guard verdict == .undecided else { return }
             feed(bytes[index])
         }
+        length += bytes.count
+        if length >= Self.longest, verdict == .undecided { verdict = .differs }
     }
 
     private mutating func feed(_ byte: UInt8) {

@@ -8,6 +8,17 @@ import Testing
 /// Each file is read up to a bound. What is shorter counts as it is; what is as long or longer is a failure, and never a
 /// text that was cut.
 @Suite struct FileBoundsTests {
+    @Test func `A text that the kernel gives in pieces of a page is read to its end`() throws {
+        let file = KernelFile("/proc/self/smaps", isHeld: true)
+        for _ in 0..<2 {
+            let text = try file.read(limit: 1 << 24)
+            #expect(text.count > 4096)
+            // The last mappings of a process.
+            #expect(String(decoding: text, as: UTF8.self).contains("[stack]"))
+        }
+        #expect(throws: KernelFileError.self) { try file.read(limit: 5000) }
+    }
+
     struct Case: CustomTestStringConvertible, Sendable {
         var file: String
         /// The first size that is too much.

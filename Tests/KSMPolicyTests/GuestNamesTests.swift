@@ -143,6 +143,12 @@ import Testing
         #expect(matcher.verdict == .differs)
     }
 
+    @Test func `What comes behind a megabyte is not looked at`() {
+        let text = Array("qemu-system".utf8) + [UInt8](repeating: 0, count: 1 << 20) + Array("-enable-kvm".utf8)
+        #expect(verdict(text, pieces: 4096) == .differs)
+        #expect(verdict(Array(text.prefix(900_000)) + Array("-enable-kvm".utf8), pieces: 4096) == .matches)
+    }
+
     @Test func `A verdict stays`() {
         var matcher = CommandLineMatcher()
         matcher.feed(Array("qemu-system-enable-kvm and more -enable".utf8).span)

@@ -144,7 +144,7 @@ package enum GuestReader {
     }
 
     /// The longest command line that is read. libvirt's for guests of hundreds of devices stay below a tenth of it.
-    package static let longestCommandLine = 1 << 20
+    package static let longestCommandLine = CommandLineMatcher.longest
 
     private static func readCommandLine(_ guest: inout GuestDetails, _ files: ProcessFiles) -> GuestCommandLine {
         let text = read("cmdline", of: &guest, files, limit: longestCommandLine) ?? []

@@ -21,6 +21,9 @@ package final class KernelFile {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// A shorter text is a whole one, and is not asked for more: the kernel's buffer of a page has room for another record.
+    private static let mayBeAll = 2048
+
     /// Reads the text as it is now.
     ///
     /// - Parameter limit: As many bytes or more are an error.
@@ -41,11 +44,16 @@ package final class KernelFile {
         }
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            // A text of the kernel that fits comes in one piece.
-            let got = unsafe pread(descriptor, buffer.baseAddress!, limit, 0)
-            if got < 0 { failure = errno }
-            if got == limit { failure = EFBIG }
-            count = max(got, 0)
+            // Most texts come in one piece, and those of several records in pieces of a page (seq_file). What is left of a
+            // page is shorter than one record, so only then there may be more.
+            while count < limit {
+                let got = unsafe pread(descriptor, buffer.baseAddress! + count, limit - count, off_t(count))
+                if got < 0 { failure = errno }
+                guard got > 0 else { break }
+                count += got
+                guard count >= Self.mayBeAll else { break }
+            }
+            if count == limit { failure = EFBIG }
         }
         guard failure == 0 else {
             // Whatever it was, the next read begins afresh.
