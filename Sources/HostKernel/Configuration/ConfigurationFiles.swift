@@ -165,7 +165,8 @@ package struct ConfigurationFiles: Sendable {
         own += read.filter { $0 != "/dev/null" }.map { Self.resolved($0) }
         own += written.map { Self.resolved($0).dropLast() }
         func isOwn(_ path: ArraySlice<Substring>) -> Bool { own.contains(path) || dropIns.contains(path.dropLast()) }
-        for setting in [Setting.pidFile, .logFile] where isOwn(Self.resolved(values[setting].text)) {
+        for setting in [Setting.pidFile, .logFile]
+        where !values[setting].text.isEmpty && isOwn(Self.resolved(values[setting].text)) {
             diagnostics.append(
                 Diagnostic(
                     .error, at: values[setting].origin,

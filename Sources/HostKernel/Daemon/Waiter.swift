@@ -117,6 +117,8 @@ package struct Waiter: Waiting, ~Copyable {
                 let entries = unsafe entries.bindMemory(to: pollfd.self)
                 for index in entries.indices { _ = unsafe linux_wait(entries.baseAddress! + index, 1, 0) }
             }
+            // Where it may have none at all, not even this one can be asked for; to take them does not wait.
+            entries.0.revents = Int16(POLLIN)
         }
         var wakeup: Wakeup = []
         if entries.0.revents != 0 {
@@ -130,8 +132,9 @@ package struct Waiter: Waiting, ~Copyable {
         if entries.2.revents != 0 { hearMachines() }
         if !heard.isEmpty { wakeup.insert(.guests) }
         if entries.3.revents & Int16(POLLERR) != 0 {
-            // It would be ready for ever.
+            // It would be ready for ever. A reload may set it again.
             pressure = nil
+            watched = nil
             notices.append(
                 .noPressure(
                     KernelFileError(.read, paths.memoryPressure, errno: 0, detail: "the kernel dropped the trigger")))
@@ -192,6 +195,7 @@ package struct Waiter: Waiting, ~Copyable {
             }
             pressure = consume trigger
         } catch {
+            watched = nil
             notices.append(.noPressure(error))
         }
     }

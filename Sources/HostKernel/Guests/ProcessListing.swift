@@ -43,8 +43,8 @@ internal import KSMPolicy
     /// The descriptor of `/proc`, for files of a process.
     package var folderNumber: Int32 { folder.number }
 
-    /// The number of processes in the last listing.
-    package var count: Int { known.count }
+    /// The number of processes in the last whole listing. Those that were started since may be many that have ended.
+    package private(set) var count = 0
 
     /// Lists `/proc` once.
     ///
@@ -64,6 +64,7 @@ internal import KSMPolicy
             newest = nil
             throw error
         }
+        count = present.count
         known.replace(with: &present, look)
     }
 

@@ -146,7 +146,7 @@ package struct AdaptivePolicy: Sendable {
         host.isRequested = false
         switch phase {
         case .resting(var resting):
-            resting.keepStill(sample)
+            resting.keepStill(sample, &learned)
             phase = .resting(resting)
         case .scanning(let scanning): rest(after: scanning)
         }

@@ -34,9 +34,12 @@ extension AdaptivePolicy {
         }
 
         /// While the classic rule would not scan.
-        mutating func keepStill(_ sample: AdaptiveSample) {
+        mutating func keepStill(_ sample: AdaptiveSample, _ learned: inout Learned) {
             if sample.isCounted { needsCounters = false }
-            if sample.activity != nil { needsActivityStart = false }
+            if let activity = sample.activity {
+                needsActivityStart = false
+                learned.note(activity, at: sample.now)
+            }
             isFilling = false
             waitsSince = nil
         }
