@@ -25,8 +25,8 @@ import Testing
         #expect(Self.verdict(gain: gain, cost: 10, patience: patience) == (pays ? .pays : .no))
     }
 
-    // 2000 MiB are saved or can be, so a CPU is worth 286 of them: of 10 s twice that are 5714 MiB seconds.
-    @Test(arguments: [(5.6, false), (5.8, true)] as [(Double, Bool)])
+    // 2000 MiB are saved or can be, so a CPU is worth 333 of them: of 10 s twice that are 6667 MiB seconds.
+    @Test(arguments: [(6.6, false), (6.7, true)] as [(Double, Bool)])
     func `it waits until waiting has lost as much as the scan costs`(seconds: Double, pays: Bool) {
         let verdict = Self.verdict(gain: 1000, cost: 10, wait: seconds, saved: 1000)
         #expect(verdict == (pays ? .pays : .wait))
@@ -34,8 +34,8 @@ import Testing
     }
 
     @Test func `a host on which more is saved waits for longer, a cheap scan does not wait`() {
-        #expect(Self.verdict(gain: 1000, cost: 10, wait: 5.8, saved: 1400) == .wait)
-        #expect(Self.verdict(gain: 1000, cost: 9, wait: 5.8, saved: 1000) == .pays)
+        #expect(Self.verdict(gain: 1000, cost: 10, wait: 6.7, saved: 1400) == .wait)
+        #expect(Self.verdict(gain: 1000, cost: 9, wait: 6.7, saved: 1000) == .pays)
         #expect(Self.verdict(gain: 1000, cost: 0, wait: 0, saved: 1e9) == .pays)
     }
 

@@ -134,9 +134,9 @@ import Testing
     }
 
     @Test func `it waits for more while that pays more, with its eyes on guests that fill their memory`() {
-        // 1400 MiB, of which a seventh is worth a CPU: for 12 s twice that has to have waited for 3.4 s. What comes at
-        // 420 MiB/s has come in less, and at 395 not.
-        for (growth, isWait) in [(Int64(420), true), (395, false)] {
+        // 1400 MiB, of which a sixth is worth a CPU: for 12 s twice that has to have waited for 4 s. What comes at
+        // 360 MiB/s has come in less, and at 340 not.
+        for (growth, isWait) in [(Int64(360), true), (340, false)] {
             var (resting, learned) = (Resting(needsCounters: false), Self.learned(new: 1400))
             let next = resting.next(Self.sample(at: 1000), Self.growing(by: growth), Self.settings, &learned)
             #expect(next == (isWait ? .wait : .scan(.burst)))
@@ -313,17 +313,19 @@ import Testing
     }
 
     @Test func `what was seen while the classic rule kept it still is known afterwards`() {
-        var resting = Resting(needsCounters: true)
-        var sample = Self.sample(at: 1001)
+        var (resting, learned) = (Resting(needsCounters: true), Self.learned())
+        var sample = Self.sample(at: 1010)
         sample.isCounted = false
-        resting.keepStill(sample)
+        resting.keepStill(sample, &learned)
         #expect(resting.needsCounters)
-        #expect(resting.wants(at: sample.now, Self.learned()).contains(.activity))
+        #expect(resting.wants(at: sample.now, learned).contains(.activity))
         sample.isCounted = true
         sample.activity = GuestActivity()
-        resting.keepStill(sample)
+        resting.keepStill(sample, &learned)
         #expect(!resting.needsCounters)
-        #expect(resting.wants(at: sample.now, Self.learned()) == .guests)
+        // What guests do is asked every 5 s.
+        #expect(resting.wants(at: sample.now + .seconds(4), learned) == .guests)
+        #expect(resting.wants(at: sample.now + .seconds(5), learned).contains(.activity))
     }
 
     @Test func `it looks at its pace, at once where counters are wanted, and more seldom at many guests`() {

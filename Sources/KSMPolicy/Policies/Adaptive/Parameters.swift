@@ -7,7 +7,7 @@ extension AdaptivePolicy {
         package static let leastGrowth = KiB(16 * 1024)
         /// All that merging saves on a host is worth the whole time of so many CPUs: so the worth of a CPU goes by the
         /// host's size, and a small loss on a small host is not avoided at all costs.
-        static let processorsForAll = 7.0
+        static let processorsForAll = 6.0
         /// The time over which the usual growth of guests is averaged, and the passes whose time it is where that is more.
         static let growthMemory = Duration.seconds(30)
         static let growthPasses = 10.0
