@@ -334,6 +334,9 @@ import Testing
         #expect(try files.program(10) == nil)
         host.createFolder("proc/11/cmdline")
         #expect(throws: KernelFileError.self) { try files.program(11) }
+        let matcher = try NameMatcher(profile: Configuration().profile, pattern: nil)
+        let isGuest = try files.isNamed(12, comm: Array("x".utf8), matcher)
+        #expect(!isGuest)
     }
 
     @Test(arguments: [

@@ -130,6 +130,11 @@ import Testing
         #expect(fallen.needed == Self.gib(4))
     }
 
+    @Test func `a guest of which no line tells needs what it holds`() throws {
+        let guest = try guest("firecracker", comm: "firecracker", resident: 0.125)
+        #expect(guest.needed == Self.gib(0.125))
+    }
+
     @Test func `a part in huge pages counts there, the rest in RAM`() throws {
         let line =
             Self.qemu + "-m 6G -object memory-backend-file,id=a,size=4G,mem-path=/dev/hugepages "
@@ -169,6 +174,7 @@ import Testing
         "-device vfio-pci-nohotplug,host=1", "-device vfio-amd-xgbe,host=x",
         // A mediated device of which the kernel does not say what it holds.
         "-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/b0a0e4a4-0000-1111-2222-333344445555",
+        "-device vfio-pci,sysfsdev=/",
     ])
     func `a passed-through device holds all of a guest in place`(device: String) throws {
         let guest = try guest(Self.qemu + "-m 8G -device virtio-balloon-pci " + device, resident: 8)
@@ -178,6 +184,17 @@ import Testing
         #expect(guest.balloon == .inhibited)
         #expect(guest.ballooned == nil)
         #expect(guest.unswappable == Self.gib(8))
+    }
+
+    @Test(arguments: [
+        ("", GuestDetails.Balloon.none), ("-device virtio-balloon-pci", .inhibited),
+        ("-device virtio-balloon-pci,deflate-on-oom=on", .inhibited),
+    ])
+    func `a passed-through device inhibits the balloon that there is`(
+        device: String, balloon: GuestDetails.Balloon
+    ) throws {
+        let guest = try guest(Self.qemu + "-m 8G -device vfio-pci,host=1 " + device, resident: 8)
+        #expect(guest.balloon == balloon)
     }
 
     @Test(arguments: [

@@ -42,6 +42,9 @@ import Testing
             host.write("\(free)\n", to: "\(folder)/free_hugepages")
             host.write("\(reserved)\n", to: "\(folder)/resv_hugepages")
         }
+        for other in ["otherpages2048kB", "hugepages-2048MB"] {
+            host.write("7\n", to: "sys/kernel/mm/hugepages/\(other)/nr_hugepages")
+        }
         #expect(
             try HugePagePool.read(host.paths)
                 == HugePagePool(size: KiB(512 * 2048 + 8 * 1_048_576), idle: KiB(60 * 2048)))

@@ -163,6 +163,19 @@ import Testing
         ledger.update([Self.guest(1, 100)])
         ledger.assumeScanned(share: share)
         #expect(ledger.unscanned == Self.mebibytes(left))
+        ledger.update([Self.guest(1, 130)])
+        #expect(ledger.unscanned == Self.mebibytes(left + 30))
+    }
+
+    @Test func `new memory that a part of a pass saw is new to no later one`() {
+        var ledger = Self.scanned()
+        ledger.update([Self.guest(1, 160)])
+        ledger.beginPass()
+        ledger.seeAhead(Self.mebibytes(60), changed: .zero)
+        ledger.endPass(seen: .zero, changed: .zero)
+        ledger.update([Self.guest(1, 220)])
+        // Had nothing of the 60 MiB been new, the next ones would count for a quarter.
+        #expect(ledger.unscanned == Self.mebibytes(60))
     }
 
     // MARK: The throttle

@@ -37,6 +37,11 @@ import Testing
         #expect(times(ClockRepair.repaired(records)) == times(records))
     }
 
+    @Test(arguments: [(30, 1000), (-30, 1000), (31, 1031), (-31, 969)] as [(Int64, Int64)])
+    func `It was set where it moved by more than 30 s`(step: Int64, time: Int64) {
+        #expect(times(ClockRepair.repaired([record(1000, 100), record(1060 + step, 160)])) == [time, 1060 + step])
+    }
+
     @Test func `Since the newest record too`() {
         let records = [record(1000 + Self.day, 100), record(1060 + Self.day, 160)]
         let now = (time: WallTime(seconds: 1120), moment: BootTime(uptime: .seconds(220), boot: 1))

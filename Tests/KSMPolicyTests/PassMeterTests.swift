@@ -218,6 +218,12 @@ import Testing
         #expect(abs(mixed - merged - compared) < 1e-9)
     }
 
+    @Test func `however cheap passes are, a new page takes a tenth of the usual time`() {
+        var cost = PassCost()
+        for _ in 0..<9 { cost.learn(Self.counters(unshared: 1_000_000), cpu: .zero, merged: 0, fresh: 0) }
+        #expect(abs(cost.secondsPerNewPage - 0.6e-6) < 1e-9)
+    }
+
     @Test func `the last pass counts for as much as all before it`() {
         let counters = Self.counters(unshared: 1_000_000)
         var cost = PassCost()

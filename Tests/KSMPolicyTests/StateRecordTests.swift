@@ -107,6 +107,24 @@ import Testing
         #expect(StateRecord(parsing: state.text) == state)
     }
 
+    @Test func `What a daemon did not count yet is none`() throws {
+        let text = "PID=1\nSCAN_DECISIONS=3\nSTOP_DECISIONS=4\n"
+        let tally = try #require(StateRecord(parsing: Array(text.utf8))?.tally)
+        #expect((tally.scanDecisions, tally.stopDecisions) == (3, 4))
+        #expect((tally.pressureEvents, tally.foreignWrites, tally.failedWrites) == (0, 0, 0))
+        for line in ["SCAN_DECISIONS=3", "STOP_DECISIONS=4"] {
+            let part = StateRecord(parsing: Array("PID=1\n\(line)\n".utf8))
+            #expect(part != nil && part?.tally == nil)
+        }
+    }
+
+    @Test func `A state that is kept at the end says that all else is back`() {
+        var state = StateRecord(pid: 1, found: KnobValues(run: 1))
+        state.isEnded = true
+        #expect(lines(state) == ["PID=1", "ENDED=yes", "FOUND_RUN=1"])
+        #expect(StateRecord(parsing: state.text) == state)
+    }
+
     @Test func `A text that was cut is no state: half a number is another number`() {
         let text = "PID=1\nFOUND_SLEEP_MILLISECS=200\n"
         #expect(StateRecord(parsing: Array(text.utf8))?.found.sleepMilliseconds == 200)

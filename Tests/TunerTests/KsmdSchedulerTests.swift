@@ -353,6 +353,17 @@ private struct Listener: StepObserver {
         #expect(scan.listener.notices.count == 1)
     }
 
+    @Test func `It is looked at once a second`() throws {
+        var scan = Scan(configuration(.idle, isShort: true))
+        scan.look(for: 2, isStarved: false)
+        // Steps come every 0.5 s; after that in which it was given, the looks were at 0.5 and 1.5 s.
+        scan.control.ksmd?.scheduling = Scheduling(.other, nice: 3)
+        scan.look(for: 0.5, isStarved: false)
+        #expect(scan.listener.notices.isEmpty)
+        scan.look(for: 0.5, isStarved: false)
+        #expect(scan.listener.notices.count == 1)
+    }
+
     @Test func `The next scan tries it again at once`() throws {
         var scan = Scan(configuration(.idle, isShort: true))
         scan.look(for: 4, isStarved: true)

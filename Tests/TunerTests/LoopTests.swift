@@ -59,6 +59,8 @@ private struct RecordingHost: LoopHost {
     var reloads: [@Sendable (inout RecordingHost) -> Void] = []
     /// The errno of each attempt to begin a child that fails, as far as told.
     var childFailures: [Int32] = []
+    /// What the child writes to, where one begins.
+    var childTarget: String?
     /// Of a write without a child.
     var refusal: Int32?
     /// Whether it records why a decision comes, too.
@@ -88,6 +90,7 @@ private struct RecordingHost: LoopHost {
     mutating func signOfLife() { events.append("alive") }
     mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
         events.append("child \(run)")
+        if let childTarget { return try ChildWrite("x", to: childTarget) }
         guard !childFailures.isEmpty else { return nil }
         throw KernelFileError(.write, "run", errno: childFailures.removeFirst())
     }
@@ -122,6 +125,32 @@ private struct RecordingHost: LoopHost {
         #expect(
             lastWrite([11, 11, 24, 24])
                 == ["child 0", "alive", "child 0", "alive", "child 0", "write 0 after 24"])
+    }
+
+    @Test func `Between two attempts at the last write lies a second`() throws {
+        var host = RecordingHost()
+        host.childFailures = [11, 11]
+        let waiter = ScriptedWaiter(script: [([], nil), ([], nil)])
+        var loop = Loop(waiter)
+        let isTaken = try loop.writeLast(run: 0, &host)
+        #expect(isTaken)
+        #expect(waiter.waits.all == [.seconds(1), .seconds(1)])
+    }
+
+    // The kernel ends one that unmerges where memory is short, which it would want again.
+    @Test(arguments: [(Int64(0), 3), (1, 3), (2, 1)])
+    func `A child's last write that the kernel refuses is tried again, unless it unmerges`(run: Int64, attempts: Int) {
+        var host = RecordingHost()
+        host.childTarget = "/dev/full"
+        let pause: (Wakeup, Int64?) = ([], nil)
+        var loop = Loop(ScriptedWaiter(script: [(.written, 1), pause, (.written, 1), pause, (.written, 1)]))
+        do throws(KernelFileError) {
+            let isTaken = try loop.writeLast(run: run, &host)
+            Issue.record("taken: \(isTaken)")
+        } catch {
+            #expect(error.errno == 28)
+        }
+        #expect(host.events.count { $0 == "child \(run)" } == attempts)
     }
 
     @Test func `Nothing but a second signal to end shortens the pause between two attempts`() {
