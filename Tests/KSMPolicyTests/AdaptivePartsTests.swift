@@ -133,6 +133,12 @@ import Testing
         #expect(ledger.lastGrowth == Self.mebibytes(60))
     }
 
+    @Test func `what was taken again and found as new is not set against what comes later`() {
+        var ledger = Self.refilled(seen: 60, changed: 0)
+        ledger.update([Self.guest(1, 180)])
+        #expect(ledger.unscanned == Self.mebibytes(80))
+    }
+
     @Test func `what was taken again and never found counts for less, and new memory as before`() {
         var ledger = Self.refilled(seen: 0, changed: 0)
         ledger.update([Self.guest(1, 40)])

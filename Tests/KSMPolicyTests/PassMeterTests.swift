@@ -87,6 +87,27 @@ import Testing
         #expect((third.fresh, third.carried, third.changed) == (90, 0, 0))
     }
 
+    @Test func `of what a pass left, what was new to it was not carried over`() throws {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
+        let first = meter.observe(
+            Self.counters(passes: 1, unshared: 1000, volatile: 200, scanned: 400), forgivingLosses: false)
+        #expect(first?.fresh == 200)
+        // Of the 120 that it left, 50 were seen in it for the first time.
+        let ended = meter.observe(
+            Self.counters(passes: 2, unshared: 1130, volatile: 120, scanned: 1600), forgivingLosses: false)
+        let second = try #require(ended)
+        #expect((second.fresh, second.carried, second.hashed, second.changed) == (50, 70, 120, 0))
+    }
+
+    @Test func `where two passes saw nothing for the first time, nothing is left to compare`() {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
+        for passes in [1, 2] as [Int64] {
+            let counters = Self.counters(passes: passes, unshared: 1000, scanned: passes * 1000)
+            #expect(meter.observe(counters, forgivingLosses: false)?.fresh == 0)
+        }
+        #expect(meter.hasComparedFresh)
+    }
+
     @Test(arguments: [(100, 0), (101, 101)] as [(Int64, Int64)])
     func `new pages that came few and far between as a pass ended are none of the next`(fresh: Int64, carried: Int64) {
         var meter = PassMeter(Self.counters(unshared: 100_000), after: nil, visitedBefore: 0)

@@ -182,6 +182,27 @@ import Testing
         #expect(Self.drift(learned, at: 1_000_000) == 1_000_000, "no more than there are")
     }
 
+    @Test(arguments: [(3071, .no), (3072, .pays)] as [(Int64, AdaptivePolicy.Prospect.Verdict)])
+    func `what a look finds changed is worth a scan where 4 MiB merge`(
+        pages: Int64, verdict: AdaptivePolicy.Prospect.Verdict
+    ) {
+        // A third of them is expected to merge.
+        var counters = ScanCounters()
+        counters.unshared = 3072
+        let outlook = AdaptivePolicy.Outlook(
+            Self.sample(at: 1010, counters), HostConditions(), Self.settings, Self.learned())
+        #expect(outlook.ofChangedMemory(share: 1, of: Pages(pages)) == verdict)
+    }
+
+    @Test func `a look at a single page tells of all`() {
+        var (learned, counters) = (Self.learned(), ScanCounters())
+        counters.unshared = 100
+        learned.learnDrift(changed: 1, of: 1, Self.sample(at: 1100, counters))
+        // All have changed in 100 s, by a look at a hundredth of them: eight times that part of three.
+        let weight = 3 * 8 * 0.01
+        #expect(abs(learned.driftRate - weight / (1 + weight)) < 1e-9)
+    }
+
     private static func drift(_ learned: AdaptivePolicy.Learned, at seconds: Double) -> Int64 {
         learned.drift(at: sample(at: seconds).now, counters).count
     }
@@ -228,15 +249,15 @@ import Testing
     /// What comes of guests' activity at the second look at it, a minute after the first.
     private static func afterActivity(
         _ activity: GuestActivity, saved: Int64 = 0, known: Int64 = 1000, looked: Double = 1,
-        lookCost: Duration = .zero
+        lookCost: Duration = .zero, cpu: Duration? = nil, isFull: Bool = false
     ) -> String {
         var counters = ScanCounters()
         counters.sharing = Pages(saved)
         counters.unshared = Pages(known)
         var (resting, learned) = (Resting(needsCounters: false), learned())
         var pass = Self.pass(left: 0)
-        pass.looked = looked
-        learned.learn(from: pass, isWhole: false, isFull: false, Self.sample(at: 1000), settings)
+        (pass.looked, pass.cpu) = (looked, cpu)
+        learned.learn(from: pass, isWhole: cpu != nil, isFull: isFull, Self.sample(at: 1000, counters), settings)
         learned.endLook(cpu: lookCost, at: Self.sample(at: 1001).now)
         var sample = sample(at: 1001, counters)
         sample.activity = activity
@@ -263,6 +284,14 @@ import Testing
         busiest: Double, pages: Int64, isLook: Bool
     ) {
         let outcome = Self.afterActivity(GuestActivity(busiest: busiest), known: pages, looked: 0.8)
+        #expect(outcome == (isLook ? Self.scan(.look) : Self.rest))
+    }
+
+    @Test(arguments: [(true, false), (false, true)])
+    func `it is paid for by what passes without smart_scan take`(isFull: Bool, isLook: Bool) {
+        // Twice the usual time for 40,000 pages.
+        let outcome = Self.afterActivity(
+            GuestActivity(), known: 40_000, looked: 0.8, cpu: .milliseconds(480), isFull: isFull)
         #expect(outcome == (isLook ? Self.scan(.look) : Self.rest))
     }
 

@@ -160,6 +160,20 @@ import Testing
         for taken in used.suffix(20) { #expect(abs(taken / 0.1 - share / 8) < share * 0.02) }
     }
 
+    @Test func `one that takes next to nothing while that is paid back gets longer batches`() {
+        var throttle = Self.begun(share: 0.01)
+        throttle.adjust(share: 0.01, elapsed: .seconds(1), used: .seconds(1), waited: .zero)
+        for _ in 0..<20 {
+            throttle.adjust(share: 0.01, elapsed: .milliseconds(100), used: .nanoseconds(1), waited: .zero)
+        }
+        // By a fourth each time, as a thousandth of a CPU is to an eighth of the share.
+        let before = Double(throttle.pace.pagesToScan)
+        for _ in 0..<10 {
+            throttle.adjust(share: 0.01, elapsed: .milliseconds(100), used: .nanoseconds(1), waited: .zero)
+        }
+        #expect(abs(Double(throttle.pace.pagesToScan) / before - 9.4) < 0.6)
+    }
+
     @Test func `what was left over is next to no credit`() {
         var throttle = Self.begun()
         for _ in 0..<20 { throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .zero, waited: .zero) }

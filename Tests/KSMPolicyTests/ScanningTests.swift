@@ -109,15 +109,20 @@ import Testing
         #expect(run.goesOn == goesOn)
     }
 
+    /// A host whose guests grow by 1 GiB/s on average: it would pay to wait.
+    private static func growing() -> HostConditions {
+        var (host, ledger) = (HostConditions(), GuestLedger())
+        for (second, gibibytes) in [(999.0, Int64(1)), (1000, 32)] {
+            ledger.update([GuestMemory(id: 1, resident: KiB(gibibytes << 20))])
+            host.growth.observe(ledger, at: moment(second), passSeconds: 1)
+        }
+        return host
+    }
+
     @Test func `the passes by which a scan was weighed are made, whatever more is coming`() {
         for (new, goesOn) in [(Int64(120_000), true), (0, false)] {
             var run = Run(.burst, seen: 1000, new: new, cpu: nil)
-            // 1 GiB/s on average: it would pay to wait.
-            var ledger = GuestLedger()
-            for (second, gibibytes) in [(999.0, Int64(1)), (1000, 32)] {
-                ledger.update([GuestMemory(id: 1, resident: KiB(gibibytes << 20))])
-                run.host.growth.observe(ledger, at: Self.moment(second), passSeconds: 1)
-            }
+            run.host = Self.growing()
             run.pass(fresh: 120_000, left: 120_000)
             #expect(run.goesOn == goesOn)
         }
@@ -461,6 +466,21 @@ import Testing
         #expect(first(seeing: 90_100).learned.ledger.unscanned == .zero)
     }
 
+    @Test func `only the first pass of a scan adds another one for new memory that it has not come to`() {
+        var run = Run(.burst, seen: 1000, new: 120_000, cpu: nil)
+        run.host = Self.growing()
+        // As much again comes while the first pass is under way, and the second sees less than nine tenths of it.
+        run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(241_000 * 4))])
+        run.pass(fresh: 120_000, left: 120_000)
+        #expect(run.goesOn)
+        run.step {
+            $0.passes = 2
+            $0.unshared += 120_000
+            $0.volatile -= 20_000
+        }
+        #expect(run.learned.lastPass?.fresh == 100_000 && !run.goesOn)
+    }
+
     @Test(arguments: [(0, 0), (20_000, 15_000), (200_000, 100_000)] as [(Int64, Int64)])
     func `new pages that a pass compared and did not merge may be like those that it passed over`(
         before: Int64, hidden: Int64
@@ -657,6 +677,17 @@ import Testing
         // It comes to new memory as well.
         run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(1_000_000 * 4))])
         #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
+    }
+
+    @Test func `where nothing tells how fast ksmd is a step has its usual length`() {
+        var run = Run(.request)
+        run.counters.unshared = .zero
+        run.scan = Scanning(.request, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+        #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
+        // Nor does a step without length.
+        run.counters.scanned += 1000
+        run.look(at: 1000)
+        #expect(run.goesOn && run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
     }
 
     @Test(arguments: [(8000, 0, 1000), (8000, 8000, 2000), (1_000_000, 0, 21_375)] as [(Int64, Int64, Int64)])
