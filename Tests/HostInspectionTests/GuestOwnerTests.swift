@@ -1,3 +1,4 @@
+import Foundation
 import HostFixtures
 import HostKernel
 import KSMPolicy
@@ -74,5 +75,27 @@ import Testing
         host.write("libvirt-5d2c (enforce)\n", to: "proc/11/attr/current")
         #expect(try owners(host, 10) == [GuestOwner(.label, "system_u:system_r:svirt_t:s0")])
         #expect(try owners(host, 11) == [])
+    }
+
+    private func failures(_ host: FakeHost) throws -> [KernelFileError] {
+        try GuestReader.read(host.paths, Configuration()).guests.flatMap { $0.failures }
+    }
+
+    @Test func `A hint that is there and cannot be read is a failure`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        #expect(try failures(host) == [])
+        host.createFolder("proc/10/attr/current")
+        #expect(try failures(host) == [KernelFileError(.read, host.path("proc/10/attr/current"), errno: EISDIR)])
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root reads every file: needs another user"))
+    func `A hint for other eyes says nothing`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        host.write("system_u:system_r:svirt_t:s0:c12,c345\0", to: "proc/10/attr/current")
+        unsafe chmod(host.path("proc/10/attr/current"), 0)
+        #expect(try owners(host, 10) == [])
+        #expect(try failures(host) == [])
     }
 }

@@ -39,7 +39,7 @@ import Testing
     /// Each has 2000 characters with its repeats written out, as a group and each of its branches count one, or a few less.
     @Test(arguments: [
         "a{2000}", "a{1999}b", "a{1999}$", "^a{1999}", "a{1999}[xyz]", "a{1999}\\.", "a{1999}\\b", "(ab){666}",
-        "(ab){665,}",
+        "(ab){665,}", "a{1999}b{,}",
         "(a{999})+", "(a{1998})*", "(a{1998})?", "a{1998}|b", "(a{998}){2}", "a{1,2000}", "(a{1996}|b)",
     ])
     func `An expression of two thousand characters is taken, and not one of more`(_ text: String) {
