@@ -111,13 +111,13 @@ package struct Waiter: Waiting, ~Copyable {
         }
         if result < 0, errno != EINTR {
             // The kernel takes no more entries than a process may have descriptors, and that can be lowered from outside. So
-            // each is asked for by itself.
+            // each is asked for by itself, but for the signals: to take them does not wait, and they are heard also where not
+            // even one can be asked for.
             linux_sleep(min(max(deadline - now, .zero), Self.blindPause).nanoseconds)
             unsafe withUnsafeMutableBytes(of: &entries) { entries in
                 let entries = unsafe entries.bindMemory(to: pollfd.self)
-                for index in entries.indices { _ = unsafe linux_wait(entries.baseAddress! + index, 1, 0) }
+                for index in entries.indices.dropFirst() { _ = unsafe linux_wait(entries.baseAddress! + index, 1, 0) }
             }
-            // Where it may have none at all, not even this one can be asked for; to take them does not wait.
             entries.0.revents = Int16(POLLIN)
         }
         var wakeup: Wakeup = []
@@ -195,7 +195,6 @@ package struct Waiter: Waiting, ~Copyable {
             }
             pressure = consume trigger
         } catch {
-            watched = nil
             notices.append(.noPressure(error))
         }
     }
