@@ -3,7 +3,8 @@
 /// A command line can be megabytes long; this keeps 11 bytes of it. A process chooses how long its own is (prctl(2),
 /// `PR_SET_MM_MAP`), so what comes after ``longest`` is not looked at.
 package struct CommandLineMatcher: Sendable {
-    /// In bytes; no more of a command line is read, whoever reads it.
+    /// In bytes; no more of a command line is read, whoever reads it. libvirt's for guests of hundreds of devices stay below
+    /// a tenth of it.
     package static let longest = 1 << 20
 
     private static let start: StaticString = "qemu-system"

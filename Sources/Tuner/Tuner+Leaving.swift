@@ -38,24 +38,33 @@ extension Tuner {
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
         }
         if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceRestored = false }
-        let isRestPutBack = isPaceRestored && isSmartScanBack
+        let run = lastRun(missing.contains(.run) ? 0 : found.run, isPaceRestored: isPaceRestored, &observer)
+        return Leaving(run: run, isRestPutBack: isPaceRestored && isSmartScanBack)
+    }
+
+    /// What `run` is to hold at last; `nil` to leave it.
+    ///
+    /// - Parameter restored: The value that puts it back.
+    private func lastRun(
+        _ restored: Int64?, isPaceRestored: Bool, _ observer: inout some StepObserver & ~Copyable
+    ) -> Int64? {
         let run: Int64? =
             switch configuration.onExit {
             // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
             case .keep: policy.kind == .adaptive && applier.isScanning ? 0 : nil
             case .stop: 0
-            case .restore: missing.contains(.run) ? 0 : found.run
+            case .restore: restored
             case .unmerge: 2
             }
         if run == 1, !isPaceRestored {
             observer.report(.leftStopped)
-            return Leaving(run: 0, isRestPutBack: isRestPutBack)
+            return 0
         }
         if run == 2, let shortage = unmergeShortage() {
             observer.report(.unmergeDoesNotFit(needed: shortage.needed, available: shortage.available))
-            return Leaving(run: 0, isRestPutBack: isRestPutBack)
+            return 0
         }
-        return Leaving(run: run, isRestPutBack: isRestPutBack)
+        return run
     }
 
     /// Each value by itself: one that is refused leaves the others to be put back.

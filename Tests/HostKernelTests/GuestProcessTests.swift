@@ -39,17 +39,16 @@ import Testing
 
     @Test func `A file that was held is closed with it`() throws {
         setProcess()
-        let descriptor = try FileDescriptor(opening: host.path("proc"), O_RDONLY | O_DIRECTORY)
-        let folder = GuestProcess.Folder(number: descriptor.number, path: host.path("proc"))
-        let guest = GuestProcess(10, identity: 1, isNamed: true, in: folder) { _ in true }
-        let name = "/proc/self/fd/\(guest.statm)"
-        let isHeld = {
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: name)) == host.path("proc/10/statm")
+        var number: Int32 = -1
+        func isHeld() -> Bool {
+            let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+            return file == host.path("proc/10/statm")
         }
-        #expect(isHeld())
-        guest.close()
+        try withGuest(isHeld: true) { guest, _ in
+            number = guest.statm
+            #expect(isHeld())
+        }
         #expect(!isHeld())
-        _ = descriptor.number
     }
 
     @Test(arguments: [true, false]) func `It is the same until another process has its number`(isHeld: Bool) throws {

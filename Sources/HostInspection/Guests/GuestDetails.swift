@@ -66,7 +66,7 @@ package struct GuestDetails: Equatable, Sendable {
     // MARK: What could not be read, though it is not hidden
 
     /// Files that say what memory and CPUs it needs, and what of that cannot go to swap: it counts with what else is known
-    /// of it. A command line of more than ``GuestReader/longestCommandLine`` bytes is one: "File too large".
+    /// of it. A command line of more than ``CommandLineMatcher/longest`` bytes is one: "File too large".
     package var needFailures: [KernelFileError] = []
     /// Files that say what else there is to know of it: whom it belongs to, and what KSM does for it.
     package var otherFailures: [KernelFileError] = []

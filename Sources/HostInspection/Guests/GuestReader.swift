@@ -143,11 +143,8 @@ package enum GuestReader {
         }
     }
 
-    /// The longest command line that is read. libvirt's for guests of hundreds of devices stay below a tenth of it.
-    package static let longestCommandLine = CommandLineMatcher.longest
-
     private static func readCommandLine(_ guest: inout GuestDetails, _ files: ProcessFiles) -> GuestCommandLine {
-        let text = read("cmdline", of: &guest, files, limit: longestCommandLine) ?? []
+        let text = read("cmdline", of: &guest, files, limit: CommandLineMatcher.longest) ?? []
         let line = GuestCommandLine(GuestCommandLine.arguments(text))
         guest.name = line.name ?? guest.comm
         guest.configured = line.configured

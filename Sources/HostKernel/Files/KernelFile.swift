@@ -21,8 +21,9 @@ package final class KernelFile {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// A shorter text is a whole one, and is not asked for more: the kernel's buffer of a page has room for another record.
-    private static let mayBeAll = 2048
+    /// A text of several records comes in pieces of a page, each ended before the record that finds no room (seq_file). Records
+    /// are lines, so a shorter piece is the last one, and most texts are one.
+    private static let leastPart = 2048
 
     /// Reads the text as it is now.
     ///
@@ -44,14 +45,12 @@ package final class KernelFile {
         }
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            // Most texts come in one piece, and those of several records in pieces of a page (seq_file). What is left of a
-            // page is shorter than one record, so only then there may be more.
             while count < limit {
                 let got = unsafe pread(descriptor, buffer.baseAddress! + count, limit - count, off_t(count))
                 if got < 0 { failure = errno }
                 guard got > 0 else { break }
                 count += got
-                guard count >= Self.mayBeAll else { break }
+                if got < Self.leastPart { break }
             }
             if count == limit { failure = EFBIG }
         }
