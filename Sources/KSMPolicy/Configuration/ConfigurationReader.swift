@@ -19,15 +19,15 @@ extension Configuration {
         logFile = reader.path(.logFile)
         isDebugging = !values[.debug].text.isEmpty
         pidFile = reader.path(.pidFile) ?? Setting.pidFile.defaultText
-        profile = reader.choice(.profile, Profile.union)
+        profile = reader.choice(.profile)
         scalesThreshold = values[.thresholdPercent].origin == .profile(.scaled)
         scalesSleep = values[.sleepMilliseconds].origin == .profile(.scaled)
         guestPattern = values[.guestPattern].text.isEmpty ? nil : values[.guestPattern].text
-        guestMetric = reader.choice(.guestMetric, GuestMetric.rsz, synonyms: ["rss": .rsz])
-        freeMetric = reader.choice(.freeMetric, FreeMetric.cached)
-        firstDecision = reader.choice(.firstDecision, FirstDecision.start)
-        onExit = reader.choice(.onExit, ExitAction.keep)
-        policy = reader.choice(.policy, PolicyKind.classic)
+        guestMetric = reader.choice(.guestMetric, synonyms: ["rss": .rsz])
+        freeMetric = reader.choice(.freeMetric)
+        firstDecision = reader.choice(.firstDecision)
+        onExit = reader.choice(.onExit)
+        policy = reader.choice(.policy)
         retuneOnGuests = reader.isOn(.retuneOnGuests)
         pressure = reader.pressure(.pressure)
         cpuMaximumPercent = reader.integer(.cpuMaximum, in: 1...100)
@@ -36,7 +36,7 @@ extension Configuration {
         idleStep = reader.interval(.idleStep, upTo: .seconds(60))
         burstStep = reader.interval(.burstStep, upTo: .seconds(1))
         yieldMinimum = Bytes(mebibytes: reader.integer(.yieldMinimum, in: 0...1_000_000))
-        adaptiveStart = reader.choice(.adaptiveStart, AdaptiveStart.always)
+        adaptiveStart = reader.choice(.adaptiveStart)
         ksmdScheduling = reader.ksmdScheduling(.ksmdScheduling) ?? .standard(policy)
         advisorScanTime = .seconds(reader.integer(.advisorScanTime, in: 1...Int64(UInt32.max)))
         advisorCPUMaximumPercent = reader.integer(.advisorCPUMaximum, in: 1...100)
@@ -91,6 +91,11 @@ private struct ValueReader {
         return Interval.shortest
     }
 
+    private mutating func refuse<C: Choice>(_ setting: Setting, outside choice: C.Type) {
+        let words = C.allCases.map { $0.word }.filter { !$0.isEmpty }
+        refuse(setting, "is not one of its values", hint: "write " + words.joined(separator: ", "))
+    }
+
     private mutating func refuseRange(_ setting: Setting, upTo longest: Duration) {
         refuse(
             setting, "is not within \(Interval.text(Interval.shortest)) to \(Interval.text(longest))",
@@ -141,7 +146,10 @@ private struct ValueReader {
     /// `nil` where it is not set.
     mutating func `switch`(_ setting: Setting) -> Switch? {
         let text = values[setting].text
-        return text.isEmpty ? nil : Switch(word: text) ?? choice(setting, Switch.no)
+        if text.isEmpty { return nil }
+        if let known = Switch(word: text) { return known }
+        refuse(setting, outside: Switch.self)
+        return .no
     }
 
     mutating func isOn(_ setting: Setting) -> Bool { self.switch(setting) == .yes }
@@ -185,13 +193,12 @@ private struct ValueReader {
         }
     }
 
-    mutating func choice<C: Choice>(_ setting: Setting, _ fallback: C, synonyms: [String: C] = [:]) -> C {
+    /// The word of a choice; of one that is refused the first choice.
+    mutating func choice<C: Choice>(_ setting: Setting, synonyms: [String: C] = [:]) -> C {
         let text = values[setting].text
-        if text.isEmpty { return fallback }
         if let known = synonyms[text] ?? C.allCases.first(where: { $0.word == text }) { return known }
-        let words = C.allCases.map { $0.word }.filter { !$0.isEmpty }
-        refuse(setting, "is not one of its values", hint: "write " + words.joined(separator: ", "))
-        return fallback
+        refuse(setting, outside: C.self)
+        return C.allCases[C.allCases.startIndex]
     }
 
     /// A path of a file: absolute, since a daemon has no folder of its own.
