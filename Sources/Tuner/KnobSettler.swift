@@ -254,8 +254,18 @@ struct KnobSettler {
 
     /// Remembers what a knob holds that is to be changed.
     mutating func remember(_ knob: Knob, present: Int64) {
-        guard takesEffect, let wanted = wanted(knob), found[knob] == nil, present != wanted else { return }
+        if let wanted = wanted(knob) { remember(knob, present: present, wanted: wanted) }
+    }
+
+    private mutating func remember(_ knob: Knob, present: Int64, wanted: Int64) {
+        guard takesEffect, found[knob] == nil, present != wanted else { return }
         found[knob] = written[knob] ?? present
+    }
+
+    /// The same of `smart_scan`, which the policy wants to have this value.
+    mutating func remember(smartScan present: Int64, wanted value: Int64) {
+        guard smartScanOfPolicy != value, let target = smartScan(wanted: value) else { return }
+        remember(.smartScan, present: present, wanted: target)
     }
 
     /// This daemon gave a knob a value.

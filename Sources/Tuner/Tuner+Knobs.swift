@@ -25,6 +25,18 @@ extension Tuner {
         return knobs.found != before
     }
 
+    /// Remembers what a decision is to change of `smart_scan`, where the operator has not set it.
+    ///
+    /// - Returns: As ``rememberKnobs()``, before ``follow(_:guests:at:_:)``.
+    package mutating func rememberSmartScan(for decision: Decision) -> Bool {
+        guard decision.action == .scan, let wanted = decision.scan?.smartScan,
+            let present = (try? control.read(.smartScan)) ?? nil
+        else { return false }
+        let before = knobs.found
+        knobs.remember(smartScan: present, wanted: wanted ? 1 : 0)
+        return knobs.found != before
+    }
+
     /// Gives the knobs the values that the operator set, and those that are set no more what they held before.
     ///
     /// A change that needs everything unmerged is only begun here; it goes on when the child of ``pending`` has ended.

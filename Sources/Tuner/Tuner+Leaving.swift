@@ -51,7 +51,7 @@ extension Tuner {
         let run: Int64? =
             switch configuration.onExit {
             // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
-            case .keep: policy.kind == .adaptive && applier.isScanning ? 0 : nil
+            case .keep: policy.kind == .adaptive && ownsScan ? 0 : nil
             case .stop: 0
             case .restore: restored
             case .unmerge: 2

@@ -1,7 +1,7 @@
 package import HostKernel
 package import KSMPolicy
 
-/// One step of the daemon: sample, decide, apply, report.
+/// One step of the daemon: sample and decide, then apply and report.
 package struct Tuner<Control: KSMControl>: ~Copyable {
     /// A batch of ksmd above this many pages is not waited for.
     package static var longestBatch: Int64 { Applier<Control>.longestBatch }
@@ -22,18 +22,22 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     private var counted = Tally()
     /// The host's memory when it was last reported.
     private var reportedTotal: KiB
+    /// Whether ksmd may scan by the word of a daemon that was killed.
+    private let mayHaveInheritedScan: Bool
 
     /// - Parameters:
     ///   - configuration: A configuration that fits this host.
     ///   - policy: Made from it.
     ///   - foundKnobs: What a daemon that crashed had found in the knobs that it changed.
     ///   - ksmd: What it had changed of ksmd's scheduling.
+    ///   - isHeir: Whether there was one.
     package init(
         _ paths: HostPaths, control: Control, configuration: Configuration, policy: ClassicPolicy,
-        foundKnobs: KnobSettings = KnobSettings(), ksmd: SchedulingChange? = nil
+        foundKnobs: KnobSettings = KnobSettings(), ksmd: SchedulingChange? = nil, isHeir: Bool = false
     ) throws(KernelFileError) {
         self.configuration = configuration
         reportedTotal = policy.total
+        mayHaveInheritedScan = isHeir
         self.policy = Policy(configuration, classic: policy, cpus: Host.cpus, pageSize: Host.pageSize)
         sampler = try Sampler(paths, configuration)
         applier = Applier(control, KsmdScheduler(configuration, inheriting: ksmd))
@@ -79,11 +83,11 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         _ = sampler.takeMemory(&observer)
     }
 
-    /// Decides once, and makes the kernel follow.
+    /// Decides once. What the kernel holds is what is to be kept of it, until ``follow(_:guests:at:_:)``.
     ///
     /// - Returns: The decision with the number of guests, or `nil` where the host could not be read or the kernel is
     ///   still busy with the last write. Then KSM stays as it is.
-    package mutating func step(
+    package mutating func decide(
         at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) -> (decision: Decision, guests: Int)? {
         guard pending == nil else {
@@ -105,13 +109,19 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         sample.previousPagesToScan = pagesToScan
         let decision = policy.decide(sample)
         if decision.policy == .classic { pagesToScan = decision.pagesToScan }
+        return (decision, sample.guests)
+    }
+
+    /// Makes the kernel follow a decision.
+    package mutating func follow(
+        _ decision: Decision, guests: Int, at now: Instant, _ observer: inout some StepObserver & ~Copyable
+    ) {
         applier.watch(decision, at: now, &observer)
-        observer.willApply(decision, guests: sample.guests)
+        observer.willApply(decision, guests: guests)
         let refusals = applier.failedWrites
         applier.apply(decision, &knobs, &observer)
-        observer.didApply(decision, guests: sample.guests, isRefused: applier.failedWrites > refusals)
+        observer.didApply(decision, guests: guests, isRefused: applier.failedWrites > refusals)
         counted.count(decision.action)
-        return (decision, sample.guests)
     }
 
     /// Memory can be added to a host that runs: then threshold and sleep follow.
@@ -139,6 +149,12 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     }
 
     // MARK: What it knows
+
+    /// Whether ksmd scans by this daemon's word, or that of one that was killed and whose scan this one has not ended.
+    var ownsScan: Bool {
+        if applier.isScanning { return true }
+        return mayHaveInheritedScan && !written.contains(.run) && (try? control.read(.run)) == 1
+    }
 
     /// What was counted since the start.
     package var tally: Tally {

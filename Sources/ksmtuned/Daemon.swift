@@ -128,12 +128,14 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         if decisions == 0 { publishFound() }
         hasDecided = false
         let failedBefore = tuner.tally.failedWrites
-        guard let (decision, guests) = tuner.step(at: now, &reporter) else {
+        guard let (decision, guests) = tuner.decide(at: now, &reporter) else {
             // Its own pace comes with a decision, and there is none.
             policyPause = tuner.policy.kind.traits.isPacedByItself ? Self.retryPause : nil
             restoreLock()
             return
         }
+        if tuner.rememberSmartScan(for: decision) { publishFound() }
+        tuner.follow(decision, guests: guests, at: now, &reporter)
         hasDecided = true
         policyPause = decision.pause
         if decision.action == .scan { scheduleKsmd(at: now) }

@@ -105,8 +105,12 @@ struct Start {
         var state = StateRecord(
             pid: getpid(), found: found.values, foundKnobs: previous?.foundKnobs ?? KnobSettings())
         state.ksmd = previous?.ksmd
-        guard let policy = try? ClassicPolicy(configuration, total: total) else { return }
-        let tuner = try makeTuner(control, configuration, policy, state)
+        guard let policy = try? ClassicPolicy(configuration, total: total) else {
+            throw Refusal(
+                status: .configuration,
+                message: "the settings do not fit the \(total) of this host, not starting: see ksmtuned --check-config")
+        }
+        let tuner = try makeTuner(control, configuration, policy, state, isHeir: isInherited)
         var daemon = Daemon(
             paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
             state: state, found: found, isStateInherited: isInherited)
@@ -159,12 +163,13 @@ struct Start {
     }
 
     private func makeTuner<Control: KSMControl>(
-        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy, _ state: StateRecord
+        _ control: Control, _ configuration: Configuration, _ policy: ClassicPolicy, _ state: StateRecord,
+        isHeir: Bool
     ) throws(Refusal) -> Tuner<Control> {
         do throws(KernelFileError) {
             return try Tuner(
                 paths, control: control, configuration: configuration, policy: policy,
-                foundKnobs: state.foundKnobs, ksmd: state.ksmd)
+                foundKnobs: state.foundKnobs, ksmd: state.ksmd, isHeir: isHeir)
         } catch {
             throw Refusal(error, .unavailable, ", so guests cannot be seen")
         }

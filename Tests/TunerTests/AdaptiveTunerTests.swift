@@ -18,14 +18,15 @@ private struct Notices: StepObserver {
     private let host = FakeHost(total: total)
 
     private func tuner(
-        _ control: RecordingControl = RecordingControl(), _ change: (inout Configuration) -> Void = { _ in }
+        _ control: RecordingControl = RecordingControl(), isHeir: Bool = false,
+        _ change: (inout Configuration) -> Void = { _ in }
     ) throws -> Tuner<RecordingControl> {
         var configuration = Configuration()
         configuration.policy = .adaptive
         change(&configuration)
         return try Tuner(
             host.paths, control: control, configuration: configuration,
-            policy: ClassicPolicy(configuration, total: KiB(Self.total)))
+            policy: ClassicPolicy(configuration, total: KiB(Self.total)), isHeir: isHeir)
     }
 
     private func startGuest(_ pid: Int = 100, mebibytes: Int64 = 512) {
@@ -187,6 +188,22 @@ private struct Notices: StepObserver {
         #expect(busy.leave(found: KnobValues(), &notices).run == 0)
     }
 
+    @Test func `keep ends the burst of a daemon that was killed, also before the first decision`() throws {
+        var notices = Notices()
+        for (isHeir, run, last) in [(true, 1, 0), (true, 2, nil), (false, 1, nil)] as [(Bool, Int64, Int64?)] {
+            var control = RecordingControl()
+            control.values[.run] = run
+            var tuner = try tuner(control, isHeir: isHeir)
+            #expect(tuner.leave(found: KnobValues(), &notices).run == last)
+        }
+        var control = RecordingControl()
+        control.values[.run] = 1
+        var resting = try tuner(control, isHeir: true)
+        _ = resting.step(at: 0, &notices)
+        resting.control.values[.run] = 1
+        #expect(resting.leave(found: KnobValues(), &notices).run == nil, "another hand's scan")
+    }
+
     @Test func `smart_scan is off for a recheck, and put back`() throws {
         startGuest()
         var control = RecordingControl()
@@ -201,7 +218,14 @@ private struct Notices: StepObserver {
         var reason: Decision.Reason?
         var now: Int64 = 0
         while reason != .settled, now < 4000 * Self.second {
-            reason = tuner.step(at: Instant(nanoseconds: now), &notices)?.decision.reason
+            let moment = Instant(nanoseconds: now)
+            let (decision, guests) = try #require(tuner.decide(at: moment, &notices))
+            reason = decision.reason
+            // Known before it is written, so that a crash between the two loses nothing.
+            #expect(tuner.rememberSmartScan(for: decision) == (reason == .settled))
+            #expect(tuner.control.values[.smartScan] == 1)
+            #expect(tuner.foundKnobs[.smartScan] == (reason == .settled ? 1 : nil))
+            tuner.follow(decision, guests: guests, at: moment, &notices)
             now += Self.second
         }
         #expect(reason == .settled)

@@ -66,7 +66,8 @@ extension FuzzTarget {
                 guard steps <= 64 else { return }
                 let text = String(decoding: section.text.prefix { $0.isDigit }, as: UTF8.self)
                 now += min(max(Int64(text) ?? 60_000, 0), 1 << 40) * 1_000_000
-                if let (decision, guests) = tuner.step(at: Instant(nanoseconds: now), &observer) {
+                if let (decision, guests) = tuner.decide(at: Instant(nanoseconds: now), &observer) {
+                    tuner.follow(decision, guests: guests, at: Instant(nanoseconds: now), &observer)
                     try check(decision, guests, tuner, configuration, now)
                     // Now and then a policy looks once more at once, at what it had not asked for.
                     atOnce = decision.pause == .zero ? atOnce + 1 : 0

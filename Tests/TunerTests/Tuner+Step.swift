@@ -1,0 +1,15 @@
+import HostKernel
+import KSMPolicy
+import Tuner
+
+extension Tuner {
+    /// Decides once, and makes the kernel follow.
+    mutating func step(
+        at now: Instant, _ observer: inout some StepObserver & ~Copyable
+    ) -> (decision: Decision, guests: Int)? {
+        guard let (decision, guests) = decide(at: now, &observer) else { return nil }
+        _ = rememberSmartScan(for: decision)
+        follow(decision, guests: guests, at: now, &observer)
+        return (decision, guests)
+    }
+}
