@@ -78,7 +78,7 @@ struct Applier<Control: KSMControl> {
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
         if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
         // Each is counted, and the same one again and again reported once.
-        if foreign.differs(present) { foreignWrites += 1 }
+        if foreign.isNew(present) { foreignWrites += 1 }
         for notice in foreign.check(present) { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
         if traits.writesOnlyChanges, foreign.differs(present) { foreign.expected = KnobValues() }
@@ -153,6 +153,9 @@ struct Applier<Control: KSMControl> {
         _ decision: Decision, _ observer: inout some StepObserver & ~Copyable
     ) throws(KernelFileError) {
         if decision.policy.traits.leavesPaceToKernel {
+            // From here on they are the kernel's and the operator's: no later policy finds in them what it wrote.
+            foreign.expected.pagesToScan = nil
+            foreign.expected.sleepMilliseconds = nil
             guard let order = decision.advisor else { return }
             if try give(order) {
                 observer.report(.restartedAdvisor(pages: decision.pagesToScan, start: order.pagesMinimum))

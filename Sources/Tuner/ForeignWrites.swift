@@ -4,7 +4,15 @@ internal import KSMPolicy
 /// Notices that something else writes the knobs: virsh node-memory-tune, TuneD, an operator.
 struct ForeignWrites {
     /// What this daemon wrote last; `nil` where it wrote nothing yet, or does not know what the kernel took.
-    var expected = KnobValues()
+    var expected = KnobValues() {
+        didSet {
+            if expected.run != oldValue.run { seen.run = nil }
+            if expected.pagesToScan != oldValue.pagesToScan { seen.pagesToScan = nil }
+            if expected.sleepMilliseconds != oldValue.sleepMilliseconds { seen.sleepMilliseconds = nil }
+        }
+    }
+    /// What else was found since, in a file that this daemon has not written to again: the same is the same write still.
+    private var seen = KnobValues()
     /// What was reported, so that a writer who comes back each minute with the same value is reported once.
     private var reported = KnobValues()
 
@@ -23,11 +31,27 @@ struct ForeignWrites {
 
     /// Whether a knob holds another value than it should.
     func differs(_ present: KnobValues) -> Bool {
-        func differ(_ expected: Int64?, _ present: Int64?) -> Bool {
-            expected != nil && present != nil && expected != present
+        Self.differ(expected.run, present.run) || Self.differ(expected.pagesToScan, present.pagesToScan)
+            || Self.differ(expected.sleepMilliseconds, present.sleepMilliseconds)
+    }
+
+    /// Whether a knob was written since the last call.
+    mutating func isNew(_ present: KnobValues) -> Bool {
+        func isNew(_ expected: Int64?, _ present: Int64?, _ seen: inout Int64?) -> Bool {
+            guard Self.differ(expected, present) else { return false }
+            defer { seen = present }
+            return seen != present
         }
-        return differ(expected.run, present.run) || differ(expected.pagesToScan, present.pagesToScan)
-            || differ(expected.sleepMilliseconds, present.sleepMilliseconds)
+        let news = [
+            isNew(expected.run, present.run, &seen.run),
+            isNew(expected.pagesToScan, present.pagesToScan, &seen.pagesToScan),
+            isNew(expected.sleepMilliseconds, present.sleepMilliseconds, &seen.sleepMilliseconds),
+        ]
+        return news.contains(true)
+    }
+
+    private static func differ(_ expected: Int64?, _ present: Int64?) -> Bool {
+        expected != nil && present != nil && expected != present
     }
 
     static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ reported: inout Int64?) -> Notice? {

@@ -130,6 +130,41 @@ private struct Recorder: StepObserver {
             ])
     }
 
+    @Test func `a foreign write that the rest leaves alone is counted once`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(at: 0, &recorder)
+        runPlenty()
+        _ = tuner.step(at: 0, &recorder)
+        tuner.control.values[.pagesToScan] = 7
+        for _ in 0..<3 { _ = tuner.step(at: 0, &recorder) }
+        #expect(recorder.notices == [.foreignWrite(.pagesToScan, expected: 300, found: 7)])
+        #expect(tuner.tally.foreignWrites == 1)
+    }
+
+    @Test func `what the advisor left and what the operator set under it is nobody's foreign write`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(at: 0, &recorder)
+        var other = Configuration()
+        other.policy = .advisor
+        let classic = try ClassicPolicy(other, total: KiB(Self.total))
+        try tuner.adopt(other, classic)
+        _ = tuner.step(at: 0, &recorder)
+        tuner.control.values[.pagesToScan] = 4000
+        tuner.control.values[.sleepMilliseconds] = 15
+        _ = tuner.step(at: 0, &recorder)
+        other.policy = .classic
+        try tuner.adopt(other, classic)
+        let before = recorder.notices
+        _ = tuner.step(at: 0, &recorder)
+        #expect(tuner.control.values[.pagesToScan] != 4000)
+        #expect(recorder.notices.dropFirst(before.count).allSatisfy { $0 == .displacedAdvisor })
+        #expect(tuner.tally.foreignWrites == 0)
+    }
+
     @Test func `what was there before the first write is nobody's foreign write`() throws {
         var control = RecordingControl()
         control.values[.run] = 1
