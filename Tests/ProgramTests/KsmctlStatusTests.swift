@@ -205,7 +205,7 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `Everything unmerged by another while the adaptive policy rests`() throws {
+    @Test func `Everything unmerged by another while the adaptive policy rests`() async throws {
         let host = FakeHost()
         host.setKSM(["run": 2])
         var decision = try Self.decision(free: 8 * Self.gibibyte, committed: 4 * Self.gibibyte)
@@ -223,6 +223,13 @@ import Testing
             report.notes.contains(
                 "what was merged has its own copies again, and the adaptive policy, which rests, merges it again only "
                     + "when a scan pays"))
+        let outlook = "it stays so until the adaptive policy begins its next scan"
+        #expect(report.notes.contains { $0.hasSuffix("; \(outlook)") })
+        let explained = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
+        #expect(explained.notes.contains("run is 2, the daemon decided 0: \(outlook)"))
+        let doctor = try await Program.ksmctl.run(["doctor", "-v", host.rootOption])
+        #expect(doctor.output.contains(outlook))
+        #expect(!doctor.output.contains("next decision writes its own"))
         withExtendedLifetime(daemon) {}
     }
 
@@ -302,6 +309,23 @@ import Testing
             ])
         #expect(report.opposite == "KSM would scan if the guests held 8.8 GiB more, or if 4.8 GiB less were free")
         withExtendedLifetime(daemon) {}
+    }
+
+    @Test func `What a metric counts is not said to be left out`() throws {
+        for (free, metric, isOut) in [("available", "rsz", true), ("available+arc", "rsz+swap", false)] {
+            let host = FakeHost()
+            host.configure("KSM_FREE_METRIC=\(free)\nKSM_PS_METRIC=\(metric)\n")
+            host.setProcess(10, comm: "qemu-system-x86", resident: 262_144)
+            host.write("VmSwap:\t  1024 kB\n", to: "proc/10/status")
+            host.write(
+                "name type data\nsize 4 8589934592\nc_min 4 1073741824\nc_max 4 8589934592\n",
+                to: "proc/spl/kstat/zfs/arcstats")
+            let daemon = host.startDaemon(decision: try Self.decision(), guests: 1)
+            let names = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001)).steps.map { $0.name }
+            #expect(names.contains("ZFS's cache") == isOut)
+            #expect(names.contains("swapped") == isOut)
+            withExtendedLifetime(daemon) {}
+        }
     }
 
     @Test func `A configuration that has changed since is a note`() throws {

@@ -34,6 +34,9 @@ package enum GuestMetric: String, Choice {
     case residentAndSwap = "rsz+swap"
 
     package var word: String { rawValue }
+
+    /// Whether what a guest has in swap is in it.
+    package var countsSwap: Bool { self == .residentAndSwap }
 }
 
 /// What counts as free memory. `KSM_FREE_METRIC=`

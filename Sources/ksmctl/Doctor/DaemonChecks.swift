@@ -119,9 +119,9 @@ extension Check {
         if !overwritten.isEmpty {
             return check.warn(
                 "something else writes KSM's files",
-                remedy: "find it: virsh node-memory-tune, TuneD, a script; journalctl -u ksmtuned shows each time. "
-                    + "The daemon's next decision writes its own values again"
-            ).seen(overwritten + unset, in: facts.paths.ksm)
+                remedy: "find it: virsh node-memory-tune, TuneD, a script; journalctl -u ksmtuned shows each time; "
+                    + overwritten.map { "\($0.difference.file.name): \($0.outlook)" }.joined(separator: ", ")
+            ).seen(overwritten.map { $0.difference.text } + unset, in: facts.paths.ksm)
         }
         guard unset.isEmpty else {
             return check.warn(
@@ -211,13 +211,14 @@ extension DoctorFacts {
     /// switches it off when it begins.
     var advisorInterferes: Bool {
         guard isRunning, ksm.advisorMode == .scanTime, let decision = state?.report?.decision else { return false }
-        return decision.policy != .advisor && decision.action == .scan
+        return !decision.policy.traits.leavesPaceToKernel && decision.action == .scan
     }
 
     /// Knobs that somebody else gave another value than the daemon's last decision says.
-    var overwrittenKnobs: [String] {
+    var overwrittenKnobs: [(difference: KnobDifference, outlook: String)] {
         guard isRunning, let report = state?.report else { return [] }
-        return ksm.differences(from: report.decision).filter { report.excuse(for: $0.file) == nil }.map { $0.text }
+        return ksm.differences(from: report.decision).filter { report.excuse(for: $0.file) == nil }
+            .map { ($0, $0.outlook(report.decision)) }
     }
 
     /// Knobs that hold another value since the daemon's own was not taken, or not yet.

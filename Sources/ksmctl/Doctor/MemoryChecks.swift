@@ -28,7 +28,7 @@ extension Check {
         }
         let text = "\(swapped) of \(Words.count(worst.count, "guest")) in swap"
         // By the other metric they are counted.
-        let isCounted = facts.configuration.guestMetric == .residentAndSwap
+        let isCounted = facts.configuration.guestMetric.countsSwap
         guard facts.restsByClassicRule, !isCounted else {
             return answered(
                 check.warn(text, remedy: "run fewer guests or smaller ones; see Swap and Memory pressure"))

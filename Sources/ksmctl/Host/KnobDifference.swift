@@ -9,6 +9,18 @@ struct KnobDifference: Equatable {
     var decided: Int64
 
     var text: String { "\(file.name) is \(present), the daemon decided \(decided)" }
+
+    /// Whether the daemon, which decided this, sees it and leaves it: a policy that rests need not undo an unmerging.
+    func isLeft(by decision: Decision) -> Bool {
+        file == .run && decided == 0 && KSMSnapshot.mode(present) == 2 && decision.policy.traits.leavesUnmerged
+    }
+
+    /// What becomes of it.
+    func outlook(_ decision: Decision) -> String {
+        isLeft(by: decision)
+            ? "it stays so until the \(decision.policy.word) policy begins its next scan"
+            : "the daemon's next decision writes its own value"
+    }
 }
 
 extension StateRecord.Report {
@@ -30,7 +42,9 @@ extension KSMSnapshot {
     private static let offline: Int64 = 4
 
     /// `run` as it was written, and as the daemon understands it.
-    var mode: Int64? { run.map { $0 & 3 } }
+    var mode: Int64? { run.map(Self.mode) }
+
+    static func mode(_ run: Int64) -> Int64 { run & 3 }
 
     /// What `run` holds beside what was written to it; `nil` where that is all.
     var oddity: String? {
@@ -50,8 +64,8 @@ extension KSMSnapshot {
         if let run, let mode, mode != (isScan ? 1 : 0) {
             found.append(KnobDifference(file: .run, present: run, decided: isScan ? 1 : 0))
         }
-        // The adaptive policy's change ten times a second and are published less often; the advisor's are the kernel's.
-        guard isScan, decision.policy == .classic else { return found }
+        // A pace that changes more often than it is published, or that the kernel sets, need not be the one published.
+        guard isScan, decision.policy.traits.reported == nil else { return found }
         for (file, present, decided) in [
             (KSMFile.pagesToScan, pagesToScan, decision.pagesToScan),
             (.sleepMilliseconds, sleepMilliseconds, decision.sleepMilliseconds),

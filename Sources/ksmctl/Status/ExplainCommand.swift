@@ -72,6 +72,7 @@ struct ExplainReport: Report {
         }
         if let failure = view.configurationFailure { notes.append(failure) }
         notes += view.differences.map { difference in
+            if difference.isLeft(by: decision) { return "\(difference.text): \(difference.outlook(decision))" }
             let excuse = view.state?.report?.excuse(for: difference.file)
             let why = excuse.map { ": \($0.rawValue)," } ?? ","
             return "\(difference.text)\(why) so that KSM does not follow the decision"
@@ -89,11 +90,12 @@ struct ExplainReport: Report {
         }
         steps = Self.steps(steps, with: Self.elsewhere(view, list, &failures))
         if let list { areGuestsKnown = list.unreadable.isEmpty && !list.isBlind }
-        notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" }
+        // What the steps need of a guest is what it has in swap.
+        let needsSwap = !view.configuration.guestMetric.countsSwap
+        if needsSwap { notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" } }
         notes += failures.map { "\($0): what it says is in no step" }
-        // What the steps need of a guest is in its status.
         let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.needFailures.isEmpty } ?? false
-        if isSwapUnknown, let unknown = list?.unknownNeeds { notes.append(unknown) }
+        if needsSwap, isSwapUnknown, let unknown = list?.unknownNeeds { notes.append(unknown) }
     }
 
     /// What a reader gives; a failure is kept.
@@ -125,7 +127,8 @@ struct ExplainReport: Report {
                             + "too, though nothing there can be merged or is free for others")
                 ))
         }
-        if let cache = see(&failures, { () throws(KernelFileError) in try ZFSCache.read(view.paths) }) {
+        let isCacheFree = view.configuration.freeMetric == .availableAndCache
+        if !isCacheFree, let cache = see(&failures, { () throws(KernelFileError) in try ZFSCache.read(view.paths) }) {
             let spare = (cache.size - cache.least).nonNegative
             found.append(
                 (
@@ -136,7 +139,7 @@ struct ExplainReport: Report {
                 ))
         }
         let swapped = (list?.guests ?? []).sum { $0.swapped ?? .zero }
-        if swapped > .zero {
+        if swapped > .zero, !view.configuration.guestMetric.countsSwap {
             found.append(
                 (
                     "committed",

@@ -245,11 +245,8 @@ extension StatusReport {
                 let next = excuse == .refused ? ", and tries again with its next decision" : ""
                 return "\(difference.text): \(excuse.rawValue)\(next)"
             }
-            let next =
-                difference.file == .run && host.ksm.mode == 2 && host.state?.report?.decision.policy == .adaptive
-                ? "it stays so until the adaptive policy begins its next scan"
-                : "its next decision writes its own value"
-            return "\(difference.text): something else wrote it since, or the daemon could not; \(next)"
+            let next = host.state?.report.map { "; \(difference.outlook($0.decision))" } ?? ""
+            return "\(difference.text): something else wrote it since, or the daemon could not\(next)"
         }
         if host.ksm.mode == 2, let last = host.state?.report?.decision,
             host.differences.contains(where: { $0.file == .run })
