@@ -117,8 +117,8 @@ private func pages(_ series: DecisionSeries) -> [String] {
     }
 
     @Test func `What ksmd finds is not in a recording, so the adaptive policy is refused`() {
-        #expect(throws: Simulation.Refusal.adaptive) { try replay(Self.shortage) { $0.policy = .adaptive } }
-        #expect(throws: Simulation.Refusal.adaptive) {
+        #expect(throws: Simulation.Refusal.policy) { try replay(Self.shortage) { $0.policy = .adaptive } }
+        #expect(throws: Simulation.Refusal.policy) {
             try replay(Self.shortage) {
                 $0.policy = .adaptive
                 $0.adaptiveStart = .threshold

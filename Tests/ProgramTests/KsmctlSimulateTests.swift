@@ -185,6 +185,21 @@ private let morning: Int64 = 1_795_255_200
                 """))
     }
 
+    @Test(arguments: [
+        ("", "available+arc", true), ("KSM_FREE_METRIC=available\n", "cached", true),
+        ("KSM_FREE_METRIC=available\n", "available", false), ("", "cached", false),
+    ])
+    func `Free memory by a metric that the trace does not hold is a note`(
+        _ present: String, _ metric: String, _ isNoted: Bool
+    ) async throws {
+        let outcome = try await Self.simulate(Self.host(present, other: "KSM_FREE_METRIC=\(metric)\n"))
+        #expect(
+            outcome.output.contains(
+                "Note: free memory is as recorded: KSM_FREE_METRIC=\(metric) of ROOT/other.conf changes nothing of that here"
+            )
+                == isNoted)
+    }
+
     @Test func `An interval longer than the trace means one decision`() async throws {
         let trace = "time_seconds,free_kib,committed_kib\n0,9437184,0\n1,1,0\n2,1,0\n"
         let outcome = try await Self.simulate(Self.host("KSM_MONITOR_INTERVAL=1\n", trace: trace))

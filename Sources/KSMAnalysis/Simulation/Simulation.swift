@@ -7,8 +7,8 @@ package import KSMPolicy
 package enum Simulation {
     /// Why a configuration cannot be replayed.
     package enum Refusal: Error, Equatable, Sendable {
-        /// What it would have done cannot be known.
-        case adaptive
+        /// What its policy would have done cannot be known.
+        case policy
         /// The settings do not fit a host of the size that the trace names.
         case arithmetic(ClassicPolicy.Refusal, total: KiB)
     }
@@ -28,7 +28,7 @@ package enum Simulation {
     package static func replay(
         _ trace: Trace, over timeline: Timeline, by configuration: Configuration
     ) throws(Refusal) -> DecisionSeries {
-        guard configuration.policy != .adaptive else { throw .adaptive }
+        guard configuration.policy.traits.canBeReplayed else { throw .policy }
         let least = interval(of: configuration) * leastShare
         var policy: ClassicPolicy?
         var pages: Int64 = 0
@@ -50,7 +50,7 @@ package enum Simulation {
             pages = decision.pagesToScan
             decidedAt = record.time
             var step = DecisionSeries.Step(decision)
-            if configuration.policy == .advisor {
+            if configuration.policy.traits.leavesPaceToKernel {
                 step.pagesToScan = nil
                 step.sleepMilliseconds = nil
             }

@@ -32,7 +32,7 @@ package struct Timeline: Equatable, Sendable {
         var beginnings = [true]
         var missing = Duration.zero
         for (index, pause) in pauses.enumerated() {
-            let most = records[index].policy == .classic ? longest : max(longest, Self.longestRest)
+            let most = records[index].policy.traits.recorded == nil ? longest : max(longest, Self.longestRest)
             // A clock that was put back says nothing of the time between.
             let isKnown = pause >= .zero && pause <= most
             durations.append(isKnown ? pause : usual)

@@ -80,7 +80,7 @@ extension Simulation.Refusal {
     /// - Parameter file: Where the settings are.
     func why(_ file: String) -> String {
         switch self {
-        case .adaptive:
+        case .policy:
             "\(file) has KSM_POLICY=adaptive, which cannot be replayed: it goes by what ksmd finds when it scans, and "
                 + "samples recorded under other decisions do not hold that; classic can be replayed, and of advisor "
                 + "when it starts and stops KSM"
@@ -116,6 +116,12 @@ private struct SimulationNotes {
                     "\(without) of \(records.count) samples have no available_kib, so KSM_FREE_METRIC=available of "
                         + "\(file) goes by free_kib there")
             }
+        }
+        // A trace does not say by which metric its free_kib was read; available_kib is the only other one that it has.
+        if other.freeMetric != present.freeMetric, other.freeMetric != .available {
+            notes.append(
+                "free memory is as recorded: KSM_FREE_METRIC=\(other.freeMetric.word) of \(file) changes nothing of that "
+                    + "here")
         }
         let interval = Simulation.interval(of: other)
         if interval < usual * 0.9 {
