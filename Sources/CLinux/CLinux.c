@@ -114,14 +114,16 @@ int linux_write_in_child(const char *path, const char *text, pid_t *child) {
     /* The child may outlive the daemon: it must not have the daemon's name, nor its files. */
     prctl(PR_SET_NAME, "ksmtuned-write");
     /* The daemon's signals stay blocked: one that is sent to the whole unit must not undo a write under way. */
-    if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
-        for (int i = 4; i < 1024; i++) close(i);
+    if (dup2(ends[1], 3) < 0) _exit(errno);
+    if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
+        for (long i = 4, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
     /* In a tree that stands for a host it may be a pipe, for whose reader the open would wait. The write may take long:
      * to wait for it is what the child is for. */
     int file = open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC);
     if (file >= 0) fcntl(file, F_SETFL, 0);
-    ssize_t length = (ssize_t)strlen(text);
-    _exit(file >= 0 && write(file, text, (size_t)length) == length ? 0 : (errno ? errno : EIO));
+    if (file < 0) _exit(errno);
+    ssize_t length = (ssize_t)strlen(text), written = write(file, text, (size_t)length);
+    _exit(written == length ? 0 : written < 0 ? errno : EIO);
 }
 
 int linux_child_result(pid_t child) {

@@ -32,6 +32,7 @@ struct Ksmctl: ParsableCommand {
     /// error and exits with 1.
     static func main() {
         InheritedSignals.settle()
+        StandardStream.keepPlaces()
         let (called, arguments) = commandLine()
         let name = called.printable
         guard let first = arguments.first, first.hasPrefix("-") || isCommand(first) else {

@@ -68,6 +68,24 @@ import Testing
         #expect(outcome.status == status)
     }
 
+    @Test func `Closed streams stay closed: nothing is written into another file, and it is no success`() async throws {
+        let host = Self.host()
+        for (redirection, status) in [("1>&-", 74), ("2>&-", 0), ("1>&- 2>&-", 74), ("0<&- 1>&- 2>&-", 74)]
+            as [(String, Int32)]
+        {
+            let outcome = try await Program(path: "/bin/bash").run([
+                "-c", "exec \"$0\" \"$@\" \(redirection)", Program.ksmctl.url.path, "plot", host.rootOption,
+            ])
+            #expect(outcome.status == status, "\(redirection)")
+        }
+        let picture = host.path("out.svg")
+        let drawn = try await Program(path: "/bin/bash").run([
+            "-c", "exec \"$0\" \"$@\" 1>&- 2>&-", Program.ksmctl.url.path, "plot", "--svg", picture, host.rootOption,
+        ])
+        #expect(drawn.status == 0)
+        #expect(host.read("out.svg")?.hasSuffix("</svg>\n") == true)
+    }
+
     @Test func `A parent that ignores its children makes no write a failure`() async throws {
         let host = Self.host()
         let outcome = try await Program(path: "/usr/bin/env").run([

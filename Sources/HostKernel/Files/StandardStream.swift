@@ -8,12 +8,12 @@ package enum StandardStream: Int32, Sendable {
     case error = 2
 
     /// Opens those that are closed, on nothing: else the next file that is opened would take the place of one, and
-    /// messages would be written into it.
+    /// messages would be written into it. What is written there fails as before.
     package static func keepPlaces() {
         var status = stat()
         for number: Int32 in 0...2 where unsafe fstat(number, &status) < 0 {
             // The lowest free number is the one that is closed.
-            _ = unsafe open("/dev/null", O_RDWR)
+            _ = unsafe open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY)
         }
     }
 

@@ -50,7 +50,7 @@ struct UnmergeCommand: HostCommand {
 
     /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
     private func unmerge(_ saved: KiB, _ kernel: KSMDirectory) throws -> UnmergeReport {
-        let began = HostView.now
+        let began = Waiter.now
         var report = UnmergeReport(savedBytes: saved.bytes, leftBytes: saved.bytes, durationSeconds: 0)
         guard let write = try kernel.beginWriting(run: 2) else { return report }
         let isTerminal = isatty(STDERR_FILENO) == 1
@@ -67,7 +67,7 @@ struct UnmergeCommand: HostCommand {
                 .unavailable)
         }
         report.leftBytes = left.kibibytes(of: Host.pageSize).bytes
-        report.durationSeconds = (HostView.now - began).seconds
+        report.durationSeconds = (Waiter.now - began).seconds
         return report
     }
 }

@@ -40,6 +40,8 @@ enum Output {
         if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return try fill(file, with: text) }
         let aside = "\(HostFile.hiddenName(of: file)).\(getpid())"
         do throws(KernelFileError) {
+            // Of a process that was killed and had the same number.
+            _ = unsafe unlink(aside)
             let descriptor = try FileDescriptor(
                 opening: aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, for: .create)
             do throws(KernelFileError) {
