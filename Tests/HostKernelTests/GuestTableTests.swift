@@ -414,20 +414,6 @@ import Testing
         #expect(told[3][1] != told[0][1])
     }
 
-    @Test func `guests that have ended are forgotten without a listing, others stay`() throws {
-        let host = FakeHost()
-        for pid in 1...5 { host.setProcess(pid, comm: "kvm", resident: 1) }
-        var table = try table(host)
-        try table.refresh()
-        host.write("0 0 0 0 0 0 0\n", to: "proc/2/statm")
-        host.write("0 0 0 0 0 0 0\n", to: "proc/5/statm")
-        // What cannot be told is no end.
-        host.write("", to: "proc/3/statm")
-        table.forgetGone()
-        for pid in [2, 3, 5] { host.write("1 1 0 0 0 0 0\n", to: "proc/\(pid)/statm") }
-        #expect(pids(table) == [1, 3, 4])
-    }
-
     @Test func `a child that is renamed on the real proc is seen and forgotten`() throws {
         let paths = HostPaths()
         var table = try GuestTable(
@@ -450,8 +436,6 @@ import Testing
         kill(child.processIdentifier, SIGKILL)
         child.waitUntilExit()
         #expect(table.measure(by: .rsz).guests == 0)
-        table.forgetGone()
-        #expect(pids(table) == [])
         try table.refresh()
         #expect(table.measure(by: .rsz).guests == 0)
     }

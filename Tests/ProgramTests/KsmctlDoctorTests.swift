@@ -226,6 +226,27 @@ import Testing
         #expect(DoctorReport(facts).text(.plain, columns: nil).contains("      web?OK    KSM (101) has 64\n"))
     }
 
+    @Test func `Each kind of guest gets its own remedy, and the same one once`() {
+        var facts = DoctorFacts.healthy
+        let managers: [GuestDetails.Manager?] = [.libvirt, .libvirt, .proxmox(101), .qemu]
+        facts.guests = managers.enumerated().map { index, manager in
+            var guest = facts.guests[0]
+            guest.manager = manager
+            guest.balloon = index % 2 == 0 ? GuestDetails.Balloon.none : .manual
+            guest.isMergeable = false
+            return guest
+        }
+        func remedy(_ id: String) -> String? { DoctorReport(facts).checks.first { $0.id == id }?.remedy }
+        #expect(
+            remedy("balloon")
+                == "libvirt: <memballoon model='virtio' autodeflate='on'/>; Proxmox VE: qm set 101 --balloon MIB, less than "
+                + "its memory; QEMU: deflate-on-oom=on of the balloon's -device")
+        let offers = remedy("mergeable") ?? ""
+        #expect(offers.contains("libvirt: remove <nosharepages/>"))
+        #expect(offers.contains("Proxmox VE: qm set 101 --delete hugepages"))
+        #expect(offers.contains("QEMU: a private memory backend"))
+    }
+
     @Test func `Many names are cut short`() {
         #expect(Words.list(["a", "b"]) == "a, b")
         #expect(Words.list((1...10).map { "\($0)" }) == "1, 2, 3, 4, 5, 6, 7, 8 and 2 more")
@@ -259,7 +280,7 @@ import Testing
                 OK    Mergeable memory  2 of 2 guests, and 1.0 GiB saved
                 WARN  Balloon           1 guest's stays inflated when memory runs out
                       deflate-on-oom off: db (102)
-                      Remedy: QEMU: deflate-on-oom=on of the balloon's -device; libvirt: <memballoon model='virtio' autodeflate='on'/>
+                      Remedy: QEMU: deflate-on-oom=on of the balloon's -device
                 OK    vCPUs             no guest has more than the host has CPUs
                 OK    KSM's users       guests alone
                 OK    Profit            KSM saves 953.6 MiB more than it takes

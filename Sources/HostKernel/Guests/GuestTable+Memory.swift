@@ -41,11 +41,6 @@ extension GuestTable {
         return failure
     }
 
-    /// Forgets the guests that have ended, without a listing: one read for each guest.
-    package mutating func forgetGone() {
-        for index in guests.indices.reversed() where guests[index].read(in: folder) == .ended { forget(index) }
-    }
-
     /// Adds up what the guests hold.
     ///
     /// A guest that ends meanwhile counts nothing; that is normal.

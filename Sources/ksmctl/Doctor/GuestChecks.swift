@@ -76,7 +76,9 @@ extension Check {
         let reasons = obstacles(facts.guests)
         if excluded.count == facts.guests.count {
             if facts.isBlind { return check.blind.seen(reasons) }
-            return check.warn("none: no guest offers memory to KSM", remedy: Self.howToOffer).seen(reasons)
+            return check.warn(
+                "none: no guest offers memory to KSM", remedy: GuestRemedy.text(.offerMemory, excluded)
+            ).seen(reasons)
         }
         let unknown = facts.guests.filter { $0.isMergeable == nil }
         // What KSM saves may be other processes' memory.
@@ -98,11 +100,12 @@ extension Check {
                 .seen(Words.count(Int(passes), "pass", "passes"), in: facts.file(.fullScans)).seen(reasons)
         }
         let isHidden = facts.guests.contains { $0.isHidden && $0.isMergeable == nil }
+        let withheld = facts.guests.filter { $0.isMergeable == false || !$0.obstacles.isEmpty }
         var result = check.warn(
             "nothing is merged after \(passes) passes",
-            remedy: reasons.isEmpty
+            remedy: withheld.isEmpty
                 ? "let guests of the same system run for a while; where they have nothing in common, ksmctl stop"
-                : howToOffer
+                : GuestRemedy.text(.offerMemory, withheld)
         ).seen(Words.count(Int(saved.count), "page"), in: facts.file(.pagesSharing)).seen(reasons)
         if let unshared = facts.ksm.pagesUnshared, unshared > 0 {
             result = result.seen(
@@ -113,10 +116,6 @@ extension Check {
         }
         return isHidden ? result.seen("what guests offer to KSM only root can see in full") : result
     }
-
-    private static let howToOffer =
-        "for QEMU, a private memory backend without memfd, share=on and huge pages, and without mem-merge=off; for "
-        + "libvirt, remove <nosharepages/>, <hugepages/> and <source type='memfd'/> from <memoryBacking>"
 
     /// What keeps memory from KSM, and whose.
     private static func obstacles(_ guests: [GuestDetails]) -> [String] {
@@ -141,16 +140,8 @@ extension Check {
             return check.ok("all that are known deflate by themselves")
                 .seen("\(known.count) of \(Words.count(facts.guests.count, "guest"))")
         }
-        var evidence: [String] = []
-        var remedies: [String] = []
-        if !without.isEmpty {
-            evidence.append("no balloon: \(Words.list(without))")
-            remedies.append("-device virtio-balloon-pci,deflate-on-oom=on")
-        }
-        if !manual.isEmpty {
-            evidence.append("deflate-on-oom off: \(Words.list(manual))")
-            if without.isEmpty { remedies.append("deflate-on-oom=on of the balloon's -device") }
-        }
+        let evidence = [("no balloon", without), ("deflate-on-oom off", manual)]
+            .filter { !$0.1.isEmpty }.map { "\($0): \(Words.list($1))" }
         let found = [
             without.isEmpty ? nil : "\(Words.count(without.count, "guest has", "guests have")) none",
             manual.isEmpty
@@ -158,7 +149,7 @@ extension Check {
         ].compactMap { $0 }
         return check.warn(
             found.joined(separator: ", "),
-            remedy: "QEMU: \(remedies.joined(separator: "; ")); libvirt: <memballoon model='virtio' autodeflate='on'/>"
+            remedy: GuestRemedy.text([(.addBalloon, without), (.deflateBalloon, manual)])
         ).seen(evidence)
     }
 

@@ -16,13 +16,20 @@ enum GuestRemedy: CaseIterable {
     case raiseLimit
 
     /// One sentence's end for all of the guests: what to do for those of each kind, in the order in which they come.
-    static func text(_ remedy: GuestRemedy, _ guests: [GuestDetails]) -> String {
-        var kinds: [String] = []
-        for guest in guests where !kinds.contains(Self.kind(guest.manager)) { kinds.append(Self.kind(guest.manager)) }
-        return kinds.map { kind in
-            let own = guests.filter { Self.kind($0.manager) == kind }
-            return "\(kind): \(remedy.text(own))"
-        }.joined(separator: "; ")
+    static func text(_ remedy: GuestRemedy, _ guests: [GuestDetails]) -> String { text([(remedy, guests)]) }
+
+    /// The same of several remedies; what two of them have in common is said once.
+    static func text(_ remedies: [(remedy: GuestRemedy, guests: [GuestDetails])]) -> String {
+        var deeds: [String] = []
+        for (remedy, guests) in remedies {
+            var kinds: [String] = []
+            for guest in guests where !kinds.contains(kind(guest.manager)) { kinds.append(kind(guest.manager)) }
+            let own = kinds.map { kind in
+                "\(kind): \(remedy.text(guests.filter { Self.kind($0.manager) == kind }))"
+            }
+            deeds += own.filter { !deeds.contains($0) }
+        }
+        return deeds.joined(separator: "; ")
     }
 
     private static func kind(_ manager: GuestDetails.Manager?) -> String {

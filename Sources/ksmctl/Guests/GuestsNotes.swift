@@ -57,14 +57,11 @@ extension GuestsReport {
 
     private var limitNotes: [String] {
         let short = shortages.map { shortage in
-            let names = shortage.guests.prefix(Self.mostNames).map { $0.name.printable }.joined(separator: ", ")
-            let more = shortage.guests.count - Self.mostNames
-            let who = more > 0 ? "\(names) and \(more) more" : names
             let need =
                 shortage.guests.count == 1
                 ? "may need \(shortage.needed) with its monitor"
                 : "may need \(shortage.needed) together with their monitors"
-            return "\(who) \(need), and \(shortage.file) allows \(shortage.limit)"
+            return "\(Words.list(shortage.guests.map { $0.name.printable })) \(need), and \(shortage.file) allows \(shortage.limit)"
         }
         let ended = guests.compactMap { guest -> String? in
             guard let kills = guest.cgroup?.oomKills, kills > 0 else { return nil }
@@ -86,10 +83,10 @@ extension GuestsReport {
     private var otherNote: String? {
         guard let othersPattern else { return nil }
         let count = others.reduce(0) { $0 + $1.processes }
-        let programs = others.prefix(Self.mostNames).map { program in
-            "\(program.comm.printable) (\(program.processes), \(Amount.text(bytes: program.mergedBytes)) merged)"
-        }.joined(separator: ", ")
-        let more = others.count > Self.mostNames ? " and \(others.count - Self.mostNames) more names" : ""
+        let programs = Words.list(
+            others.map { program in
+                "\(program.comm.printable) (\(program.processes), \(Amount.text(bytes: program.mergedBytes)) merged)"
+            })
         let machines = others.reduce(0) { $0 + $1.machines }
         if machines > 0 {
             let whose = machines == count ? "" : "\(machines) of "
@@ -99,20 +96,14 @@ extension GuestsReport {
                     + "guest that it does not know"
                 : "\(whose)\(count) processes that offer memory to KSM have a virtual machine and no name that the "
                     + "daemon counts: they are guests that it does not know"
-            return "\(have): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"
+            return "\(have): \(programs); KSM_GUEST_PATTERN='\(othersPattern)' would"
         }
         let who =
             count == 1
             ? "1 process that is no guest offers memory to KSM, and the daemon does not count it"
             : "\(count) processes that are no guests offer memory to KSM, and the daemon does not count them"
-        return "\(who): \(programs)\(more); KSM_GUEST_PATTERN='\(othersPattern)' would"
+        return "\(who): \(programs); KSM_GUEST_PATTERN='\(othersPattern)' would"
     }
 
-    /// More names than these tell no more than their number.
-    private static let mostNames = 8
-
-    private static func list(_ guests: [Guest]) -> String {
-        let names = guests.prefix(mostNames).map { $0.name.printable }.joined(separator: ", ")
-        return guests.count > mostNames ? "\(names) and \(guests.count - mostNames) more" : names
-    }
+    private static func list(_ guests: [Guest]) -> String { Words.list(guests.map { $0.name.printable }) }
 }

@@ -24,7 +24,7 @@ extension GuestsReport {
     private var emptiness: String {
         if unreadableGuests > 0 { return "no guest could be read\n" }
         if let pattern = criterion.pattern {
-            return "no guests found: no process has a name that KSM_GUEST_PATTERN=\(pattern.visible) matches\n"
+            return "no guests found: no process has a name that KSM_GUEST_PATTERN=\(pattern.printable) matches\n"
         }
         let names = criterion.profile.isEmpty ? "the daemon" : "KSM_PROFILE=\(criterion.profile)"
         return
@@ -50,7 +50,7 @@ extension GuestsReport {
             Column(title: "PID", key: .pid) { "\($0.pid)" },
             Column(title: "NAME", alignment: .left, key: .name, total: "total") { Self.name($0) },
             Column(title: "USER", alignment: .left, key: .user, dispensability: 5) {
-                TextTable.Cell($0.owner.visible)
+                TextTable.Cell($0.owner.printable)
             },
             Column(title: "RESIDENT", key: .resident, total: Self.amount(totals.residentBytes)) {
                 Self.amount($0.residentBytes)
@@ -95,7 +95,7 @@ extension GuestsReport {
                 TextTable.Cell($0.cgroup?.cpuMax.map { Amount.percent($0) } ?? "-")
             },
             Column(title: "UNIT", alignment: .left, dispensability: 2) {
-                TextTable.Cell($0.cgroup.map { Self.unit($0.path).visible } ?? "-")
+                TextTable.Cell($0.cgroup.map { Self.unit($0.path).printable } ?? "-")
             },
         ]
     }
@@ -144,7 +144,7 @@ extension GuestsReport {
 
     /// Names can be as long as somebody likes; JSON has the whole.
     private static func name(_ guest: Guest, most: Int = 32) -> TextTable.Cell {
-        let name = guest.name.visible
+        let name = guest.name.printable
         return TextTable.Cell(name.count > most ? name.prefix(most - 3) + "..." : name)
     }
 
@@ -173,19 +173,5 @@ extension GuestsReport {
     private static func unit(_ path: String) -> String {
         let groups = path.split(separator: "/").map { String($0) }
         return groups.last { $0.hasSuffix(".scope") || $0.hasSuffix(".service") } ?? groups.last ?? "/"
-    }
-}
-
-extension String {
-    /// The text without characters that would move the cursor or turn the line around: names are the guests' own.
-    fileprivate var visible: String {
-        var shown = ""
-        for scalar in unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: shown += "?"
-            default: shown.unicodeScalars.append(scalar)
-            }
-        }
-        return shown
     }
 }
