@@ -228,6 +228,9 @@ struct Sampler: ~Copyable {
         return failure == nil
     }
 
+    /// A metric that costs much is measured once in an interval, and at least this often where that is long or endless.
+    private static var longestMeasurePause: Duration { .seconds(600) }
+
     /// Reads what each guest holds.
     ///
     /// - Returns: Whether each could be read.
@@ -245,13 +248,15 @@ struct Sampler: ~Copyable {
         // Other metrics cost too much for every look, and only a threshold needs them.
         if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
             sample.committed = resident
-        } else if measured.map({ now - $0 >= configuration.monitorInterval }) ?? true {
+        } else if measured.map({ now - $0 >= measurePause }) ?? true {
             guard let measurement = measure(&observer) else { return false }
             sample.committed = measurement.committed
             measured = now
         }
         return true
     }
+
+    private var measurePause: Duration { min(configuration.monitorInterval, Self.longestMeasurePause) }
 
     /// What guests did since the last call; `nil` where one of them could not be read.
     private mutating func readActivity(

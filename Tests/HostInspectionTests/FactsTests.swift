@@ -118,7 +118,7 @@ import Testing
         host.setSwaps(["/dev/zram0 partition 8388604 8192 100", "/dev/zram1 partition 1 0 100"])
         let swaps = try #require(try SwapDevice.all(host.paths))
         #expect(swaps.map { $0.isZram } == [true, true])
-        #expect(swaps.map { $0.zram } == [ZramUse(held: KiB(8192), taken: KiB(2048)), nil])
+        #expect(swaps.map { $0.zram } == [CompressedMemory(original: Bytes(KiB(8192)), taken: Bytes(KiB(2048))), nil])
     }
 
     @Test func `No swap is not the same as not knowing`() throws {

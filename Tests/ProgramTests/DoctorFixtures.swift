@@ -105,7 +105,7 @@ extension DoctorFacts {
         var swap = SwapDevice(path: "/dev/zram0", size: KiB(8 * gibibyte), used: KiB(gibibyte))
         swap.isRotational = false
         swap.backing = .zram
-        swap.zram = ZramUse(held: KiB(gibibyte), taken: KiB(gibibyte / 4))
+        swap.zram = CompressedMemory(original: Bytes(KiB(gibibyte)), taken: Bytes(KiB(gibibyte / 4)))
         return swap
     }
 

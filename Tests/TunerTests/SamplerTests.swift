@@ -241,6 +241,22 @@ private struct Notices: StepObserver {
         #expect(tuner.step(at: Self.moment(61), &notices)?.decision.memory.committed == KiB(409_600))
     }
 
+    @Test(arguments: [Duration.seconds(86_400), .endless])
+    func `a dearer metric is measured each ten minutes where the interval is longer`(interval: Duration) throws {
+        host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+        host.write("Pss: 102400 kB\n", to: "proc/100/smaps_rollup")
+        var tuner = try tuner {
+            $0.guestMetric = .pss
+            $0.adaptiveStart = .threshold
+            $0.monitorInterval = interval
+        }
+        var notices = Notices()
+        _ = tuner.step(at: Self.moment(0), &notices)
+        host.write("Pss: 409600 kB\n", to: "proc/100/smaps_rollup")
+        #expect(tuner.step(at: Self.moment(599), &notices)?.decision.memory.committed == KiB(102_400))
+        #expect(tuner.step(at: Self.moment(600), &notices)?.decision.memory.committed == KiB(409_600))
+    }
+
     @Test(arguments: [false, true])
     func `while memory is short nothing that is coming is waited for`(isShort: Bool) throws {
         let control = settled()

@@ -14,7 +14,7 @@ package struct SwapDevice: Equatable, Sendable {
     /// What it lies on, as far as that can be told.
     package var backing = Backing.disk
     /// What it takes of the host's memory, for a zram device.
-    package var zram: ZramUse?
+    package var zram: CompressedMemory?
 
     package enum Backing: Equatable, Sendable {
         case disk
@@ -81,24 +81,7 @@ package struct SwapDevice: Equatable, Sendable {
             isRotational = own == nil ? try SmallFile.isOn(device + "/../queue/rotational") : own
         }
         backing = try SwapBacking.find(self, paths)
-        if isZram { zram = try ZramUse(folder: "\(paths.blockDevices)/\(name)") }
-    }
-}
-
-/// What a zram device holds, and what that takes: the first and third number of its `mm_stat`, in bytes; see
-/// `Documentation/admin-guide/blockdev/zram.rst`.
-package struct ZramUse: Equatable, Sendable {
-    package var held: KiB
-    package var taken: KiB
-
-    package init(held: KiB, taken: KiB) {
-        self.held = held
-        self.taken = taken
-    }
-
-    init?(folder: String) throws(KernelFileError) {
-        guard let memory = try CompressedMemory(zramFolder: folder) else { return nil }
-        self.init(held: KiB(memory.original), taken: KiB(memory.taken))
+        if isZram { zram = try CompressedMemory(zramFolder: "\(paths.blockDevices)/\(name)") }
     }
 }
 

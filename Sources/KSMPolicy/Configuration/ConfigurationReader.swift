@@ -43,7 +43,7 @@ extension Configuration {
         advisorPagesMinimum = reader.integer(.advisorPagesMinimum, in: 1...Int64(UInt32.max))
         advisorPagesMaximum = reader.integer(.advisorPagesMaximum, in: 1...Int64(UInt32.max))
         mergeAcrossNodes = reader.switch(.mergeAcrossNodes)
-        maxPageSharing = reader.optionalInteger(.maxPageSharing, in: 2...Int64(Int32.max))
+        maxPageSharing = reader.optionalInteger(.maxPageSharing, in: Knob.maxPageSharing.range)
         useZeroPages = reader.switch(.useZeroPages)
         smartScan = reader.switch(.smartScan)
         allowsUnmerge = reader.isOn(.allowUnmerge)

@@ -139,7 +139,7 @@ extension Check {
 
     private static func described(_ swap: SwapDevice) -> String {
         var text = "\(swap.path): \(swap.size), \(swap.used) in use"
-        if let zram = swap.zram { text += "; \(zram.held) are kept in \(zram.taken) of memory" }
+        if let zram = swap.zram { text += "; \(KiB(zram.original)) are kept in \(KiB(zram.taken)) of memory" }
         if swap.isRotational == nil, !swap.isZram { text += "; what it lies on is not known" }
         return text
     }

@@ -61,7 +61,8 @@ extension GuestsReport {
                 shortage.guests.count == 1
                 ? "may need \(shortage.needed) with its monitor"
                 : "may need \(shortage.needed) together with their monitors"
-            return "\(Words.list(shortage.guests.map { $0.name.printable })) \(need), and \(shortage.file) allows \(shortage.limit)"
+            let who = Words.list(shortage.guests.map { $0.name.printable })
+            return "\(who) \(need), and \(shortage.file) allows \(shortage.limit)"
         }
         let ended = guests.compactMap { guest -> String? in
             guard let kills = guest.cgroup?.oomKills, kills > 0 else { return nil }

@@ -12,7 +12,7 @@ enum OtherWriter: String, CaseIterable {
     case throttler = "ksm-throttler"
     case harvester = "harvester-node-"
     case virtHandler = "virt-handler"
-    /// The original, or another that does not share the lock of the pid file.
+    /// The original, or one that does not hold this daemon's lock.
     case ksmtuned
 
     var deed: String {

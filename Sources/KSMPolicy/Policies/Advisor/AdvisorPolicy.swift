@@ -110,11 +110,15 @@ package struct AdvisorPolicy: Sendable {
         min(max(pages, settings.pagesMinimum), settings.pagesMaximum)
     }
 
+    /// Above this part of `KSM_ADVISOR_CPU_MAX=` a pass that is slow is put down to that bound.
+    private static let nearMaximum = 0.5
+
     /// Slow because it may not take more: then it is as it should be.
     private func isAtItsCPUMaximum(_ sample: Sample) -> Bool {
         guard let last, let before = last.cpu, let cpu = sample.counters.cpu, sample.now > last.now else {
             return false
         }
-        return (cpu - before) / (sample.now - last.now) > Double(settings.cpuMaximumPercent) / 200
+        let most = Double(settings.cpuMaximumPercent) / 100
+        return (cpu - before) / (sample.now - last.now) > most * Self.nearMaximum
     }
 }

@@ -4,7 +4,7 @@
 /// when free memory has fallen to that reserve; it scans harder tick by tick while free memory is below it, and with
 /// less and less effort otherwise.
 package struct ClassicPolicy: Equatable, Sendable {
-    /// `MemTotal`, read once at start as the original did.
+    /// The `MemTotal` that it decides by.
     package let total: KiB
     /// The reserve: a share of the total, or a constant where that is more.
     package let threshold: KiB
