@@ -34,6 +34,11 @@ now '/var/run/ksmtune.pid holds the main pid' test "$(cat /var/run/ksmtune.pid)"
 now '/run/ksmtuned/state names the action' grep -Eq '=.?stop' /run/ksmtuned/state
 now 'seccomp filters it and it gains no privilege' \
     eval "grep -E '^(Seccomp|NoNewPrivs)' /proc/$pid/status; [ \$(grep -Ec '^(Seccomp:.2|NoNewPrivs:.1)' /proc/$pid/status) = 2 ]"
+view=/proc/$pid/root/run
+now 'what takes orders in /run is out of its sight' \
+    eval "stat -c '%a %F' $view/systemd/private; [ \$(stat -c %a $view/systemd/private) = 0 ] && [ \$(stat -c %a /run/systemd/private) != 0 ]"
+now "... and nothing can be written to systemd's folder there" \
+    eval "out=\$(touch $view/systemd/probe 2>&1); echo \"\$out\"; [[ \$out == *Read-only* ]]"
 note "$(grep -E '^(VmRSS|RssAnon|CapBnd)' /proc/"$pid"/status | tr -s '\t ' ' ' | paste -sd' '), $(ls /proc/"$pid"/fd | wc -l) descriptors"
 note "$(ls -l /proc/"$pid"/fd | sed -n 's/.* -> //p' | sort | uniq -c | tr -s ' ')"
 now 'no warning, no refused file, nothing killed by seccomp' no_complaint
