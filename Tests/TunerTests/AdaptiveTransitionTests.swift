@@ -354,42 +354,6 @@ import Testing
         #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95)
     }
 
-    /// - Parameter same: The pages of each guest that others have too.
-    private static func compared(same: Int64) throws -> (part: Double, unmatched: Int64) {
-        var ksm = SimulatedKSM()
-        let pages: Int64 = 300_000
-        for guest: Int64 in 0..<4 {
-            ksm.start(guest, [.init(.same(template: 0), pages: same), .init(.unique, pages: pages - same)])
-        }
-        var run = PolicyRun(ksm)
-        _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
-        _ = try #require(run.advance(to: 100) { $0.last?.action == .stop })
-        let counters = run.ksm.counters
-        let compared = counters.unshared + counters.shared + counters.sharing
-        return (Double(compared.count) / Double(4 * pages), counters.unshared.count)
-    }
-
-    @Test func `in vain: a scan ends where three quarters of the new memory merged with nothing`() throws {
-        let part = try Self.compared(same: 0).part
-        #expect(part >= 0.75 && part < 0.9)
-        // Little merges, but it is worth what it takes.
-        #expect(try Self.compared(same: 60_000).part > 0.95)
-    }
-
-    @Test func `in vain: what comes later is compared, also with what was not`() throws {
-        var ksm = SimulatedKSM()
-        for guest: Int64 in 0..<4 { ksm.start(guest, [.init(.same(template: Int(guest)), pages: 300_000)]) }
-        var run = PolicyRun(ksm)
-        _ = try #require(run.advance(to: 10) { $0.last?.action == .scan })
-        _ = try #require(run.advance(to: 100) { $0.last?.action == .stop })
-        #expect(run.ksm.counters.saved == .zero)
-        for guest: Int64 in 4..<8 {
-            run.ksm.start(guest, [.init(.same(template: Int(guest - 4)), pages: 300_000)])
-            run.advance(to: run.ksm.now + 100)
-        }
-        #expect(run.ksm.counters.saved.count * 100 >= run.ksm.mergeable * 95)
-    }
-
     // MARK: Rather than an edge
 
     @Test func `a scan begins with counters of its first moment, which are asked for at once`() {
@@ -434,7 +398,7 @@ import Testing
         let rows = try String(contentsOf: policy, encoding: .utf8).split(separator: "\n")
             .filter { $0.hasPrefix("/// | ") }.dropFirst()
             .map { $0.dropFirst(6).prefix { $0 != "|" }.trimmingCharacters(in: .whitespaces) }
-        #expect(rows.count == 18)
+        #expect(rows.count == 17)
         let tests = try String(contentsOf: file, encoding: .utf8)
         for row in rows { #expect(tests.contains("func `\(row): "), "\(row)") }
     }

@@ -26,7 +26,6 @@
 /// | changes found | scanning | what a look came to shows that it pays | scanning, by the full share | `settled` |
 /// | looked | scanning | ksmd came to enough pages in a look, and they show that none pays | resting | `nothing-to-gain` |
 /// | newcomers merged | scanning | ksmd is through with all new memory, and it merged as usual here | resting | `nothing-to-gain` |
-/// | in vain | scanning | most new memory is compared, and too little of it merged for the rest to pay | resting | `nothing-to-gain` |
 /// | no offer | scanning | ksmd has done nothing for a while, though there is new memory | scanning | `nothing-offered` |
 /// | no offer, no guests | scanning | ksmd has done nothing for a while, and there is no new memory | resting | `nothing-to-gain` |
 /// | pass | scanning | none of these | scanning | as before |

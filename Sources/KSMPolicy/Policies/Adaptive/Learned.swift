@@ -47,9 +47,6 @@ extension AdaptivePolicy {
             Double(settings.pageSize.count) / cost.secondsPerNewPage
         }
 
-        /// CPU time to hash and compare so many pages, in seconds.
-        func secondsToCompare(_ pages: Pages) -> Double { Double(pages.count) * cost.secondsPerNewPage }
-
         /// What KSM knows when the guests are first looked at was the work of a daemon before this one, or of the
         /// boot's settings.
         mutating func assumeEarlierPasses(_ sample: AdaptiveSample, _ settings: Settings) {

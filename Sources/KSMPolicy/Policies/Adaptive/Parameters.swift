@@ -29,9 +29,6 @@ extension AdaptivePolicy {
         static let leastUsualShare = 0.25
         /// They have when they merged by this part of the usual share: no two guests are the same.
         static let usualPart = 0.9
-        /// What has merged of so large a part of new memory tells what the rest is worth: a part of the guests may be like the
-        /// last of them alone.
-        static let tellingPart = 3.0 / 4
         /// A step tells where new memory lies when at least this share of the pages that it came to was new: every guest
         /// grows a little.
         static let leastFreshShare = 1.0 / 64

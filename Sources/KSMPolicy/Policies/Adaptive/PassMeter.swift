@@ -39,12 +39,6 @@ package struct PassMeter: Sendable {
     /// Pages seen for the first time since the pass began.
     package var fresh: Pages { (last.seen - start.seen + vanished).nonNegative }
 
-    /// Pages that were compared since the pass began, and are like no other that ksmd knows by now.
-    package var unmatched: Pages { (last.unshared - start.unshared).nonNegative }
-
-    /// Pages that were like no other when the pass began.
-    package var aloneBefore: Pages { start.unshared }
-
     /// Whether all that the pass before saw for the first time has been compared.
     package var hasComparedFresh: Bool { visited >= freshEndBefore }
 

@@ -126,7 +126,7 @@ extension AdaptivePolicy {
             } else if isLook {
                 if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
-                if hasMergedNewMemory(settings) || isInVain(settings, learned) {
+                if hasMergedNewMemory(settings) {
                     learned.endWithinPass(at: sample.now)
                     return (.rest, nil)
                 }
@@ -290,22 +290,6 @@ extension AdaptivePolicy {
             let usual = Double(start.saved.count) / Double(max(start.seen.count, 1))
             return usual >= Parameters.leastUsualShare
                 && Double((gained + meter.gained).count) >= Parameters.usualPart * usual * Double(fresh.count)
-        }
-
-        /// Whether most of the new memory has been compared, and so little of it merged that the rest is not worth what it
-        /// takes.
-        private func isInVain(_ settings: Settings, _ learned: Learned) -> Bool {
-            guard kind == .burst, passes >= (hasMissedNewcomers ? Parameters.passesToMerge : 1),
-                let before = learned.lastPass, settings.kibibytes(before.hashed) >= Parameters.leastGrowth,
-                // Of memory that was given back and taken again what merges is no gain by KSM's counters.
-                before.fresh + before.carried >= before.hashed
-            else { return false }
-            let merged = meter.gained.nonNegative
-            let compared = merged + meter.unmatched
-            // What it is like may be among those that were alone until now, which come later in the pass.
-            let candidates = before.hashed + meter.aloneBefore
-            return Double(compared.count) >= Parameters.tellingPart * Double(candidates.count)
-                && !settings.pays(bytes: settings.bytes(merged), cpuSeconds: learned.secondsToCompare(compared))
         }
 
         private static func plan(_ ledger: GuestLedger) -> Int {
