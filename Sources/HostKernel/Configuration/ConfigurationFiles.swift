@@ -40,43 +40,12 @@ package struct ConfigurationFiles: Sendable {
     /// - Parameter total: The host's memory, for defaults that follow it and to see whether the settings' arithmetic
     ///   fits it; `nil` leaves that open.
     package func load(total: KiB?) -> LoadedConfiguration {
-        var environment = Self.environment()
-        let tooLong = environment.filter {
-            $0.value.utf8.count > ConfigurationBounds.value && Setting(rawValue: $0.name) != nil
-        }
-        environment.removeAll { assignment in tooLong.contains { $0.name == assignment.name } }
-        var parser = AssignmentParser(environment: environment)
-        var diagnostics = tooLong.map {
-            Diagnostic(
-                .error, at: .environment, "the value of \($0.name) is longer than \(ConfigurationBounds.value) bytes",
-                hint: "write a shorter one")
-        }
+        var diagnostics: [Diagnostic] = []
         var mayPass = false
+        let environment = Self.environment(&diagnostics)
+        var parser = AssignmentParser(environment: environment)
         let paths = [file] + dropIns(&diagnostics, &mayPass)
-        var size = 0
-        for path in paths {
-            do throws(KernelFileError) {
-                if let text = try Self.text(of: path, mustExist: isNamed && path == file) {
-                    size += text.count
-                    guard size <= ConfigurationBounds.text else {
-                        diagnostics.append(
-                            Diagnostic(
-                                .error, at: .file(path, line: 1, column: 1),
-                                "the files up to this one hold more than \(ConfigurationBounds.text) bytes together, "
-                                    + "and what follows is not read", hint: "make them smaller"))
-                        break
-                    }
-                    parser.read(text, from: path)
-                }
-            } catch {
-                mayPass = mayPass || error.mayPass
-                let remedy = error.isMissing ? "name a file that exists" : "make it a readable file, or remove it"
-                diagnostics.append(
-                    Diagnostic(
-                        .error, at: .file(path, line: 1, column: 1), error.description,
-                        hint: error.mayPass ? "try again" : remedy))
-            }
-        }
+        read(paths, into: &parser, &diagnostics, &mayPass)
         diagnostics += parser.diagnostics
         let values = SettingValues(environment + parser.assignments, total: total ?? Defaults.assumedTotal)
         if total == nil, values.profile == .scaled {
@@ -93,6 +62,33 @@ package struct ConfigurationFiles: Sendable {
         return LoadedConfiguration(
             configuration: configuration, values: values, diagnostics: Self.inOrder(diagnostics, of: paths),
             mayPass: mayPass)
+    }
+
+    /// Reads the files one after the other.
+    private func read(
+        _ paths: [String], into parser: inout AssignmentParser, _ diagnostics: inout [Diagnostic],
+        _ mayPass: inout Bool
+    ) {
+        var size = 0
+        for path in paths {
+            func refuse(_ message: String, hint: String) {
+                diagnostics.append(Diagnostic(.error, at: .file(path, line: 1, column: 1), message, hint: hint))
+            }
+            do throws(KernelFileError) {
+                guard let text = try Self.text(of: path, mustExist: isNamed && path == file) else { continue }
+                size += text.count
+                guard size <= ConfigurationBounds.text else {
+                    return refuse(
+                        "the files up to this one hold more than \(ConfigurationBounds.text) bytes together, and what "
+                            + "follows is not read", hint: "make them smaller")
+                }
+                parser.read(text, from: path)
+            } catch {
+                mayPass = mayPass || error.mayPass
+                let remedy = error.isMissing ? "name a file that exists" : "make it a readable file, or remove it"
+                refuse(error.description, hint: error.mayPass ? "try again" : remedy)
+            }
+        }
     }
 
     /// Reads one file.
@@ -248,18 +244,25 @@ package struct ConfigurationFiles: Sendable {
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(folder)/\($0)" }
     }
 
-    private static func environment() -> [Assignment] {
+    /// The environment's variables, but for settings that are longer than may be.
+    private static func environment(_ diagnostics: inout [Diagnostic]) -> [Assignment] {
         var assignments: [Assignment] = []
         guard var entry = unsafe linux_environment() else { return [] }
         while let text = unsafe entry.pointee {
-            let whole = unsafe String(cString: text)
-            if let equals = whole.firstIndex(of: "=") {
-                assignments.append(
-                    Assignment(
-                        name: String(whole[..<equals]), value: String(whole[whole.index(after: equals)...]),
-                        origin: .environment))
-            }
             unsafe entry += 1
+            let whole = unsafe String(cString: text)
+            guard let equals = whole.firstIndex(of: "=") else { continue }
+            let name = String(whole[..<equals])
+            let value = String(whole[whole.index(after: equals)...])
+            if Setting(rawValue: name) != nil, value.utf8.count > ConfigurationBounds.value {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: .environment,
+                        "the value of \(name) is longer than \(ConfigurationBounds.value) bytes",
+                        hint: "write a shorter one"))
+            } else {
+                assignments.append(Assignment(name: name, value: value, origin: .environment))
+            }
         }
         return assignments
     }

@@ -71,13 +71,7 @@ struct ExplainReport: Report {
             }
         }
         if let failure = view.configurationFailure { notes.append(failure) }
-        notes += view.differences.map { difference in
-            if difference.isLeft(by: decision) { return "\(difference.text): \(difference.outlook(decision))" }
-            let excuse = view.state?.report?.excuse(for: difference.file)
-            let why = excuse.map { ": \($0.rawValue)," } ?? ","
-            return "\(difference.text)\(why) so that KSM does not follow the decision"
-                + (excuse == nil ? " until the next one" : "") + ": see ksmctl status"
-        }
+        notes += view.differences.map { Self.note($0, decision, view.state?.report) }
         policy = decision.policy.word
         action = decision.action.word
         reason = decision.reason.word
@@ -96,6 +90,17 @@ struct ExplainReport: Report {
         notes += failures.map { "\($0): what it says is in no step" }
         let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.needFailures.isEmpty } ?? false
         if needsSwap, isSwapUnknown, let unknown = list?.unknownNeeds { notes.append(unknown) }
+    }
+
+    /// That a file holds something else than was decided.
+    private static func note(
+        _ difference: KnobDifference, _ decision: Decision, _ report: StateRecord.Report?
+    ) -> String {
+        if difference.isLeft(by: decision) { return "\(difference.text): \(difference.outlook(decision))" }
+        let excuse = report?.excuse(for: difference.file)
+        let why = excuse.map { ": \($0.rawValue)," } ?? ","
+        return "\(difference.text)\(why) so that KSM does not follow the decision"
+            + (excuse == nil ? " until the next one" : "") + ": see ksmctl status"
     }
 
     /// What a reader gives; a failure is kept.
