@@ -14,7 +14,7 @@ mergeable.
 """
 import base64, pathlib, re, shutil, subprocess, sys, tempfile, time
 import pytest
-from shared import debs, selftests
+from shared import avocado, debs, selftests
 from shared.machines import KERNEL, QEMU, build_image, qemu, write_initrd
 from shared.kernel import read
 from shared.needs import Missing, compiler, need, need_built, need_programs
@@ -57,11 +57,11 @@ def install(root, option):
     compile_guest(root / 'usr/bin' / QEMU)
 
 
-def add_libraries(root, image, say):
+def add_libraries(root, image, say, more):
     """Libraries that the image lacks. Its own are those of the same release as this host's."""
     there = {path.name for path in (image / 'root/usr/lib').rglob('*.so*')}
     programs = [root / 'usr/sbin/ksmtuned', root / 'usr/sbin/ksmctl', root / 'usr/bin' / QEMU]
-    programs += [path for name in debs.PROGRAMS if (path := root / name).exists()]
+    programs += [path for name in debs.PROGRAMS if (path := root / name).exists()] + more
     for program in programs:
         linked = subprocess.run(['ldd', program], capture_output=True, text=True).stdout
         for name, path in re.findall(r'(?m)^\s*(\S+) => (/\S+|not found)', linked):
@@ -84,13 +84,19 @@ def stage_files(stage, cases, option, image, say):
             shutil.copytree(selftests.programs(), folder / 'payload/selftests')
         except Missing as missing:
             (folder / 'payload/no-selftests').write_text(str(missing))
+    linked = []
+    if '72-avocado' in cases:
+        try:
+            linked = avocado.stage(folder)
+        except Missing as missing:
+            (folder / 'payload/no-avocado').write_text(str(missing))
     if any('-packages-' in case for case in cases):
         try:
             debs.stage(folder, image)
         except Missing as missing:
             (folder / 'payload/no-packages').write_text(str(missing))
     install(folder, option)
-    add_libraries(folder, image, say)
+    add_libraries(folder, image, say, linked)
     for name in ('bin', 'sbin', 'lib', 'lib64'):            # would replace the image's links into /usr
         if (folder / name).is_dir():
             shutil.copytree(folder / name, folder / 'usr' / name, symlinks=True, dirs_exist_ok=True)

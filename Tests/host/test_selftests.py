@@ -6,14 +6,13 @@ the daemon says so once for each value, and goes on.
 
 They need root, an idle KSM and the packages that tools/install-dependencies names for `selftests`.
 """
-import os, re, signal, subprocess, sys
+import os, re, signal, subprocess
 import pytest
-from shared import selftests
+from shared import avocado, selftests
 from shared.kernel import as_after_boot, has, knobs, ksm, need_memory, read, set_ksm
 from shared.libvirt import Libvirt
-from shared.machines import CACHE
-from shared.needs import Missing, need, need_programs
-from shared.processes import capture, wait_for
+from shared.needs import need, need_programs
+from shared.processes import wait_for
 from shared.tested import QUIET, STATE, Daemon, TestStage, need_namespaces
 
 POLICIES = 'classic', 'adaptive', 'advisor'
@@ -159,34 +158,6 @@ def test_virsh_node_memory_tune_beside_the_advisor(stage):
 
 # --- avocado-vt ----------------------------------------------------------------------------------------------------
 
-CLIENT = '''
-import sys
-from virttest.utils_misc import KSMController
-ksm = KSMController()
-for word in sys.argv[1:]:
-    name, *values = word.split("=")
-    if values:
-        ksm.set_ksm_feature({name: int(values[0])})
-    else:
-        print(name, getattr(ksm, name)())
-'''
-
-
-def avocado():
-    """A Python that has avocado-vt: the system's, or one in the cache, made with pip."""
-    made = CACHE / 'ksmtuned-avocado'
-    usable = lambda python: capture([python, '-c', 'import virttest.utils_misc'])[0] == 0
-    for python in (sys.executable, made / 'bin/python'):
-        if os.path.exists(python) and usable(python):
-            return python
-    status, printed = capture([sys.executable, '-m', 'venv', made])
-    if status == 0:
-        status, printed = capture([made / 'bin/pip', '-q', 'install', 'avocado-framework-plugin-vt'])
-    if status or not usable(made / 'bin/python'):
-        raise Missing(f'avocado-framework-plugin-vt cannot be installed: {selftests.last_line(printed)}')
-    return made / 'bin/python'
-
-
 class Inside(Daemon):
     """One in a pid namespace of its own: the client sends its signal to whatever ps(1) calls ksmtuned."""
     WORLD = 'unshare', '--pid', '--fork', '--kill-child', '--mount-proc'
@@ -200,7 +171,7 @@ class Inside(Daemon):
 
 
 def test_avocados_KSMController_finds_stops_and_changes_it(stage):
-    python, path = avocado(), f'{stage.programs.folder}:/usr/sbin:/usr/bin:/sbin:/bin'
+    python, path = avocado.python(), f'{stage.programs.folder}:/usr/sbin:/usr/bin:/sbin:/bin'
     need_namespaces(*Inside.WORLD[1:])
     need_programs('nsenter:util-linux', 'ps:procps')
     set_ksm(pages_to_scan=321)
@@ -208,7 +179,7 @@ def test_avocados_KSMController_finds_stops_and_changes_it(stage):
 
     def client(*words, ends=False):
         """What `words` print. The end of the daemon is the end of its namespace, and of the client in it."""
-        done = subprocess.run(['nsenter', '-t', str(d.inner), '-p', '-m', python, '-c', CLIENT, *words],
+        done = subprocess.run(['nsenter', '-t', str(d.inner), '-p', '-m', python, '-c', avocado.CLIENT, *words],
                               capture_output=True, text=True, timeout=60, env=dict(PATH=path, LC_ALL='C'))
         assert done.returncode in ((0, -signal.SIGKILL) if ends else (0,)), done.stderr
         return dict(line.split(' ', 1) for line in done.stdout.splitlines())
