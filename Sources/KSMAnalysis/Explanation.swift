@@ -31,10 +31,12 @@ package struct Explanation: Equatable, Sendable {
             steps[steps.count - 1].text += " (by KSM_ADAPTIVE_START=always it is not asked)"
         }
         add("free", "\(decision.memory.free) (\(free))")
+        // The adaptive policy measures by a dearer metric only what it holds against the threshold.
+        let isResident = decision.policy == .adaptive && configuration.adaptiveStart == .always
         add(
             "committed",
             "\(decision.memory.committed) held by \(guests) \(guests == 1 ? "guest" : "guests") "
-                + "(KSM_PS_METRIC=\(configuration.guestMetric.word))")
+                + (isResident ? "(resident)" : "(KSM_PS_METRIC=\(configuration.guestMetric.word))"))
         switch decision.policy {
         case .classic, .advisor: explainRule(decision, configuration)
         case .adaptive: explainAdaptive(decision, configuration)
@@ -77,7 +79,9 @@ package struct Explanation: Equatable, Sendable {
         let canRest = decision.reason == .plenty
         guard decision.action == .scan else {
             add("result", "both hold, so KSM need not scan; what is merged stays merged")
-            add("written", "run 0; pages_to_scan stays \(decision.pagesToScan)")
+            add(
+                "written",
+                "run 0; pages_to_scan stays " + (decision.pagesToScan > 0 ? "\(decision.pagesToScan)" : "as it is"))
             opposite = Self.untilScan(decision)
             return
         }

@@ -38,8 +38,7 @@ struct KnobSettler {
         var isInLongBatch: Result<Bool, KernelFileError> = .success(false)
         /// What merging saves.
         var saved = KiB.zero
-        /// What there is too little of to unmerge everything; `nil` where it fits.
-        var shortage: (needed: KiB, available: KiB)?
+        var room = UnmergeRoom.enough
     }
 
     private(set) var stage = Stage.settled
@@ -199,8 +198,8 @@ struct KnobSettler {
             // What was reported when it was tried says more.
             guard reported[knob] == nil else { return }
             obstacle = .notNow
-        } else if let shortage = pass.view.shortage {
-            obstacle = .noRoom(needed: shortage.needed, available: shortage.available)
+        } else if pass.view.room != .enough {
+            obstacle = .noRoom(pass.view.room)
         } else {
             self.pass?.blocked = pass.blocked ?? knob
             return

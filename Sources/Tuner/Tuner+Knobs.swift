@@ -131,7 +131,7 @@ extension Tuner {
         }
         if configuration.allowsUnmerge {
             view.saved = saved ?? .zero
-            view.shortage = unmergeShortage()
+            view.room = roomToUnmerge()
         }
         return view
     }

@@ -60,8 +60,10 @@ extension Tuner {
             observer.report(.leftStopped)
             return 0
         }
-        if run == 2, let shortage = unmergeShortage() {
-            observer.report(.unmergeDoesNotFit(needed: shortage.needed, available: shortage.available))
+        guard run == 2 else { return run }
+        let room = roomToUnmerge()
+        if room != .enough {
+            observer.report(.unmergeDoesNotFit(room))
             return 0
         }
         return run

@@ -181,10 +181,7 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         return files
     }
 
-    /// What there is too little of to unmerge everything; `nil` where it fits.
-    func unmergeShortage() -> (needed: KiB, available: KiB)? {
-        saved.flatMap { sampler.shortage(toUnmerge: $0) }
-    }
+    func roomToUnmerge() -> UnmergeRoom { sampler.roomToUnmerge(control) }
 
     /// What the history keeps of a decision: with it what KSM had done by then.
     package func historyRecord(_ decision: Decision, guests: Int, time: WallTime) -> HistoryRecord {

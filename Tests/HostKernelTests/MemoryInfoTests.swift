@@ -65,9 +65,18 @@ import Testing
         room: Int64, isShort: Bool
     ) {
         let info = parse("MemAvailable: 5 kB\nSwapFree: \(room - 5) kB\n")
-        let shortage = info.shortage(toUnmerge: KiB(12))
-        #expect((shortage != nil) == isShort)
-        #expect(!isShort || shortage?.needed == KiB(12) && shortage?.available == KiB(room))
+        #expect(
+            UnmergeRoom(saved: KiB(12), info, at: "x")
+                == (isShort ? .short(needed: KiB(12), available: KiB(room)) : .enough))
+    }
+
+    @Test func `what is available must be known, unless nothing is merged`() {
+        let info = parse("MemFree: 100 kB\nSwapFree: 100 kB\n")
+        let room = UnmergeRoom(saved: KiB(12), info, at: "x")
+        #expect(
+            room.objection == "cannot understand x: it has no MemAvailable line, so whether unmerging fits is not known"
+        )
+        #expect(UnmergeRoom(saved: .zero, info, at: "x") == .enough)
     }
 
     @Test(

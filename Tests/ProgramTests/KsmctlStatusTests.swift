@@ -305,7 +305,7 @@ import Testing
                 "compare: 4.0 GiB + 3.1 GiB threshold = 7.1 GiB < 16.0 GiB total: the guests fit",
                 "compare: 8.0 GiB > 3.1 GiB threshold: enough is free",
                 "result: both hold, so KSM need not scan; what is merged stays merged",
-                "written: run 0; pages_to_scan stays 0",
+                "written: run 0; pages_to_scan stays as it is",
             ])
         #expect(report.opposite == "KSM would scan if the guests held 8.8 GiB more, or if 4.8 GiB less were free")
         withExtendedLifetime(daemon) {}
@@ -465,7 +465,13 @@ import Testing
         host.setKSM(["run": 1, "pages_sharing": 1 << 30])
         let refused = try await Program.ksmctl.run(["unmerge", host.rootOption])
         #expect(refused.status == 1)
-        #expect(refused.error.contains("and only 1.0 GiB of memory and swap are there: stop guests, add swap"))
+        #expect(refused.error.contains("and only 1.0 GiB of memory and swap are free: stop guests, add swap"))
+        #expect(host.knob("run") == "1")
+        host.write("MemTotal: 16777216 kB\nMemFree: 16777216 kB\n", to: "proc/meminfo")
+        let unknown = try await Program.ksmctl.run(["unmerge", host.rootOption])
+        #expect(unknown.status == 1)
+        #expect(
+            unknown.error.contains("it has no MemAvailable line, so whether unmerging fits is not known: stop guests"))
         #expect(host.knob("run") == "1")
         let forced = try await Program.ksmctl.run(["unmerge", "--force", "--json", host.rootOption])
         // This tree's pages stay merged, as those do that a daemon merges again meanwhile.

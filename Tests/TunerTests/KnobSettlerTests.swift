@@ -133,7 +133,8 @@ import Testing
         Obstacle(testDescription: "another hand changed it", obstacle: .notNow, mayClear: false),
         Obstacle(testDescription: "everything was unmerged", obstacle: .stillMerged, mayClear: false, isCleared: true),
         Obstacle(
-            testDescription: "there is no room", obstacle: .noRoom(needed: KiB(9), available: KiB(8)), isShort: true),
+            testDescription: "there is no room", obstacle: .noRoom(.short(needed: KiB(9), available: KiB(8))),
+            isShort: true),
     ])
     func `Why a knob waits is reported once`(_ test: Obstacle) {
         var settler = settler(allowsUnmerge: test.allowsUnmerge)
@@ -144,7 +145,7 @@ import Testing
         }
         var view = view(isMerged: true)
         view.present[.useZeroPages] = .success(1)
-        if test.isShort { view.shortage = (KiB(9), KiB(8)) }
+        if test.isShort { view.room = .short(needed: KiB(9), available: KiB(8)) }
         let notice = Notice.knobWaits(.mergeAcrossNodes, present: 1, wanted: 0, test.obstacle)
         settler.begin(view, mayClear: test.mayClear)
         #expect(actions(&settler) == [.report(notice)])

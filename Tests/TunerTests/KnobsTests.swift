@@ -331,7 +331,7 @@ private struct Listener: StepObserver {
         #expect(
             listener.notices.map(\.description) == [
                 "max_page_sharing stays 256 and is not 512 yet, since the kernel changes it only while nothing is "
-                    + "merged, and unmerging needs 8.0 GiB, where only 8.0 GiB of memory and swap are free: make room "
+                    + "merged; unmerging needs 8.0 GiB, and only 8.0 GiB of memory and swap are free: make room "
                     + "and reload the configuration, or stop the guests"
             ])
     }

@@ -344,12 +344,27 @@ private struct Recorder: StepObserver {
         var tuner = try tuner(control) { $0.onExit = .unmerge }
         var recorder = Recorder()
         #expect(tuner.leave(found: Self.found, &recorder).run == 0)
-        guard case .unmergeDoesNotFit(let needed, let available)? = recorder.notices.first else {
+        guard case .unmergeDoesNotFit(.short(let needed, let available))? = recorder.notices.first else {
             Issue.record("nothing was said")
             return
         }
         #expect(needed > available)
         #expect(available == KiB(Self.total / 2))
+    }
+
+    @Test(arguments: [KSMFile.pagesSharing, .zeroPages], [ExitAction.unmerge, .restore])
+    func `unmerging is not dared where what is merged cannot be read`(_ file: KSMFile, _ action: ExitAction) throws {
+        var control = RecordingControl()
+        control.values[.pagesSharing] = 1
+        control.values[.zeroPages] = 1
+        control.unreadable[file] = 5
+        var tuner = try tuner(control) { $0.onExit = action }
+        var recorder = Recorder()
+        var found = Self.found
+        found.run = 2
+        #expect(tuner.leave(found: found, &recorder).run == 0)
+        #expect(
+            recorder.notices.last == .unmergeDoesNotFit(.unknown(KernelFileError(.read, file.name, errno: 5))))
     }
 
     @Test func `unmerging is not dared where free memory cannot be read`() throws {

@@ -65,11 +65,13 @@ extension KSMControl {
     ///
     /// - Returns: `nil` where it is not known.
     package func savedPages() -> Pages? {
-        do throws(KernelFileError) {
-            guard let sharing = try read(.pagesSharing) else { return nil }
-            return Pages(sharing) + Pages(try read(.zeroPages) ?? 0)
-        } catch {
-            return nil
+        try? readSavedPages()
+    }
+
+    func readSavedPages() throws(KernelFileError) -> Pages {
+        guard let sharing = try read(.pagesSharing) else {
+            throw KernelFileError(.read, KSMFile.pagesSharing.name, errno: ENOENT)
         }
+        return Pages(sharing) + Pages(try read(.zeroPages) ?? 0)
     }
 }

@@ -85,13 +85,4 @@ extension MemoryInfo {
             available == nil ? "MemAvailable" : nil
         }
     }
-
-    /// What there is too little of for every merged page to find memory or swap of its own; `nil` where they fit.
-    /// What the file does not say counts as none.
-    ///
-    /// - Parameter saved: What merging saves now.
-    package func shortage(toUnmerge saved: KiB) -> (needed: KiB, available: KiB)? {
-        let room = (available ?? .zero) + (swapFree ?? .zero)
-        return saved < room ? nil : (saved, room)
-    }
 }

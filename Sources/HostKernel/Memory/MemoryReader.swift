@@ -10,6 +10,8 @@ package struct MemoryReader {
         cache = KernelFile(paths.zfsCache, isHeld: !paths.isStandIn)
     }
 
+    package var path: String { file.path }
+
     /// The lines of `/proc/meminfo`, without ZFS's cache.
     package func read() throws(KernelFileError) -> MemoryInfo {
         let text = try file.read(limit: 16384)

@@ -32,13 +32,11 @@ struct UnmergeCommand: HostCommand {
         guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
-        if let shortage = view.memory.shortage(toUnmerge: saved), saved > .zero {
-            let words =
-                "unmerging takes \(shortage.needed), and only \(shortage.available) of memory and swap are there"
+        if let objection = UnmergeRoom(saved: saved, view.memory, at: view.paths.meminfo).objection {
             guard force else {
-                throw Refusal("\(words): stop guests, add swap, or use --force and have processes killed")
+                throw Refusal("\(objection): stop guests, add swap, or use --force and have processes killed")
             }
-            Output.warn("\(words); going on, as --force says")
+            Output.warn("\(objection); going on, as --force says")
         }
         if view.daemon != .none {
             Output.warn("the daemon runs and may merge again: systemctl stop ksmtuned keeps it from that")

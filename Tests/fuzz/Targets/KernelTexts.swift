@@ -15,7 +15,7 @@ extension FuzzTarget {
                             try require(memory.free(by: metric) >= .zero, "there is less than no memory")
                         }
                     }
-                    _ = memory.shortage(toUnmerge: memory.total ?? .zero)
+                    _ = UnmergeRoom(saved: memory.total ?? .zero, memory, at: "x").objection
                     _ = CompressedMemory.zswap(memory)?.ratio
                 }
             })
