@@ -53,7 +53,10 @@ struct Sampler: ~Copyable {
             && configuration.guestPattern == self.configuration.guestPattern
         if !isMatchingAlike { guests.adopt(try NameMatcher(configuration)) }
         // What another metric could not read is no news of this one.
-        if configuration.guestMetric != self.configuration.guestMetric { metricCondition = Condition(.metric) }
+        if configuration.guestMetric != self.configuration.guestMetric {
+            metricCondition = Condition(.metric)
+            measured = nil
+        }
         self.configuration = configuration
     }
 
@@ -162,13 +165,7 @@ struct Sampler: ~Copyable {
         return info
     }
 
-    /// What there is too little of to unmerge everything; `nil` where it fits.
-    ///
-    /// - Parameter saved: What merging saves.
-    func shortage(toUnmerge saved: KiB) -> (needed: KiB, available: KiB)? {
-        // Where nothing is known of the host's memory nothing fits.
-        ((try? memory.read()) ?? MemoryInfo()).shortage(toUnmerge: saved)
-    }
+    func roomToUnmerge(_ control: some KSMControl) -> UnmergeRoom { UnmergeRoom(control, memory) }
 
     // MARK: Guests
 
@@ -248,7 +245,7 @@ struct Sampler: ~Copyable {
         // Other metrics cost too much for every look, and only a threshold needs them.
         if configuration.guestMetric == .rsz || configuration.adaptiveStart == .always {
             sample.committed = resident
-        } else if measured.map({ now - $0 >= measurePause }) ?? true {
+        } else if isRequested || measured.map({ now - $0 >= measurePause }) ?? true {
             guard let measurement = measure(&observer) else { return false }
             sample.committed = measurement.committed
             measured = now

@@ -241,6 +241,29 @@ private struct Notices: StepObserver {
         #expect(tuner.step(at: Self.moment(61), &notices)?.decision.memory.committed == KiB(409_600))
     }
 
+    @Test func `a dearer metric is measured at once where it is asked for, or is another one`() throws {
+        host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
+        host.write("Pss: 102400 kB\n", to: "proc/100/smaps_rollup")
+        host.write("VmSwap: 1024 kB\n", to: "proc/100/status")
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.guestMetric = .pss
+        configuration.adaptiveStart = .threshold
+        var tuner = try tuner { $0 = configuration }
+        var notices = Notices()
+        func committed(at seconds: Double) -> KiB? {
+            tuner.step(at: Self.moment(seconds), &notices)?.decision.memory.committed
+        }
+        #expect(committed(at: 0) == KiB(102_400))
+        host.write("Pss: 409600 kB\n", to: "proc/100/smaps_rollup")
+        #expect(committed(at: 1) == KiB(102_400))
+        tuner.request()
+        #expect(committed(at: 2) == KiB(409_600))
+        configuration.guestMetric = .residentAndSwap
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        #expect(committed(at: 3) == KiB(102_400 + 1024))
+    }
+
     @Test(arguments: [Duration.seconds(86_400), .endless])
     func `a dearer metric is measured each ten minutes where the interval is longer`(interval: Duration) throws {
         host.setProcess(100, comm: "qemu-kvm", resident: 25_600)
