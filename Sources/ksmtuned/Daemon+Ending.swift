@@ -46,14 +46,13 @@ extension Daemon {
         }
     }
 
-    /// - Returns: Whether KSM is left as it is to be, as far as is known.
+    /// - Returns: Whether KSM is known to be left as it is to be.
     private mutating func write(run: Int64, _ loop: inout Loop<Waiter>) -> Bool {
         do throws(KernelFileError) {
-            if try !loop.writeLast(run: run, &self) {
-                reporter.log.write(
-                    .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
-            }
-            return true
+            if try loop.writeLast(run: run, &self) { return true }
+            reporter.log.write(
+                .warning, .failed, "told to end again, not waiting for the kernel to take run=\(run)")
+            return false
         } catch {
             reporter.log.write(.error, .failed, "\(error), leaving KSM as it is")
             return false

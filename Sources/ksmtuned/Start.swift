@@ -203,14 +203,9 @@ struct Start {
     }
 
     private func takeLock() throws(Refusal) -> DaemonLock {
+        let lock: DaemonLock
         do throws(DaemonLock.Refusal) {
-            let lock = try DaemonLock(paths)
-            // Somebody may have removed the file that another daemon has locked.
-            guard let pid = previousState()?.pid, pid != getpid(), !paths.isStandIn,
-                DaemonProcess.isDaemon(pid, of: geteuid(), paths)
-            else { return lock }
-            lock.remove()
-            throw DaemonLock.Refusal.taken(by: pid)
+            lock = try DaemonLock(paths)
         } catch {
             switch error {
             case .failed(let error):
@@ -224,6 +219,15 @@ struct Start {
                     message: "another ksmtuned runs \(who) and holds \(paths.lock), not starting")
             }
         }
+        // Somebody may have removed the file that another daemon has locked.
+        guard let pid = previousState()?.pid, pid != getpid(), !paths.isStandIn,
+            DaemonProcess.isDaemon(pid, of: geteuid(), paths)
+        else { return lock }
+        lock.remove()
+        throw Refusal(
+            status: .alreadyRunning,
+            message: "another ksmtuned runs with pid \(pid), as \(paths.state) says, and its lock was removed, not "
+                + "starting: end it first")
     }
 
     private func takePIDFile(_ configuration: Configuration) throws(Refusal) -> PIDFile {

@@ -92,6 +92,7 @@ package struct PIDFile: ~Copyable {
     ///
     /// If somebody removed it before, the file of that name may be another daemon's, and stays.
     package borrowing func remove() {
-        if file.isAt(path) { _ = unsafe unlink(path) }
+        // A look that failed is taken again: nobody comes after this one.
+        if file.isAt(path) || file.isAt(path) { _ = unsafe unlink(path) }
     }
 }
