@@ -12,6 +12,15 @@ import Testing
         try GuestReader.read(host.paths, configuration).guests
     }
 
+    @Test(arguments: ["n", "e\u{301}"])
+    func `a name is shown up to a length that a table can bear`(_ letter: String) throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64 -name \(String(repeating: letter, count: 100_000))")
+        let name = try #require(try read(host).first?.name)
+        #expect(name.utf8.count <= 256 && name.utf8.count > 250)
+        #expect(name.hasSuffix("..."))
+    }
+
     @Test func `all that can be told of a guest`() throws {
         let host = FakeHost()
         host.setGuest(10, resident: 2000, "qemu-system-x86_64 -name guest=web -m 2G -smp 2 -device virtio-balloon-pci")

@@ -134,6 +134,13 @@ private let morning: Int64 = 1_795_255_200
                 == history.output.replacingOccurrences(of: "ROOT/var/lib/ksmtuned/history", with: "ROOT/day.csv"))
     }
 
+    @Test func `A time before the trace's beginning has its sign in front`() async throws {
+        let trace = "time_seconds,free_kib,committed_kib\n-65,9437184,0\n100,1,0\n"
+        let outcome = try await Self.simulate(Self.host(trace: trace, other: "KSM_THRES_COEF=30\n"))
+        #expect(outcome.output.contains("\n-0:01:05  "))
+        #expect(outcome.output.contains("\n0:01:40  ") || outcome.output.contains("\n 0:01:40  "))
+    }
+
     @Test func `Every sample is shown on request`() async throws {
         let host = Self.host(other: "KSM_THRES_COEF=90\nKSM_NPAGES_BOOST=2000\n")
         let some = try await Self.simulate(host)

@@ -143,10 +143,13 @@ package enum GuestReader {
         }
     }
 
+    /// In bytes: a command line may hold a name of a megabyte, which no table and no label has a use for.
+    private static let longestName = 256
+
     private static func readCommandLine(_ guest: inout GuestDetails, _ files: ProcessFiles) -> GuestCommandLine {
         let text = read("cmdline", of: &guest, files, limit: CommandLineMatcher.longest) ?? []
         let line = GuestCommandLine(GuestCommandLine.arguments(text))
-        guest.name = line.name ?? guest.comm
+        guest.name = (line.name ?? guest.comm).cut(toBytes: longestName)
         guest.configured = line.configured
         guest.configuredInHugePages = line.inHugePages
         guest.vcpus = line.vcpus

@@ -179,9 +179,9 @@ extension SimulationReport {
     /// On the local clock, or as `0:01:00` where the trace counts from a beginning.
     private func time(_ seconds: Double) -> String {
         guard !hasDates else { return LocalTime.text(seconds) }
-        let whole = Int64(seconds)
+        let whole = Int64(seconds.magnitude)
         func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(whole / 3600):\(two(whole / 60 % 60)):\(two(whole % 60))"
+        return (seconds < 0 ? "-" : "") + "\(whole / 3600):\(two(whole / 60 % 60)):\(two(whole % 60))"
     }
 }
 
