@@ -341,7 +341,7 @@ static int leave(struct process *p) {
         r.rax = moment(CLOCK_REALTIME).tv_sec;
         ptrace(PTRACE_SETREGS, p->pid, 0, &r);
     }
-    if (number == __NR_ppoll && p == first && !p->isForced && !result) return idle(p, &r);
+    if (number == __NR_ppoll && p == first && !p->isForced && !result && waited) return idle(p, &r);
     if (logFile) fprintf(logFile, "%s\t%s\t%s\t%ld\t%s\t%ld\t%lld\n", step, p == first ? "main" : "child", p->call ? p->call->name : "?",
                          p->call ? p->number : 0, p->path, result,
                          number == __NR_openat ? p->before.rdx : number == __NR_open ? p->before.rsi : 0);
