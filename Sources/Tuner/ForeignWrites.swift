@@ -42,12 +42,10 @@ struct ForeignWrites {
             defer { seen = present }
             return seen != present
         }
-        let news = [
-            isNew(expected.run, present.run, &seen.run),
-            isNew(expected.pagesToScan, present.pagesToScan, &seen.pagesToScan),
-            isNew(expected.sleepMilliseconds, present.sleepMilliseconds, &seen.sleepMilliseconds),
-        ]
-        return news.contains(true)
+        let run = isNew(expected.run, present.run, &seen.run)
+        let pages = isNew(expected.pagesToScan, present.pagesToScan, &seen.pagesToScan)
+        let sleep = isNew(expected.sleepMilliseconds, present.sleepMilliseconds, &seen.sleepMilliseconds)
+        return run || pages || sleep
     }
 
     private static func differ(_ expected: Int64?, _ present: Int64?) -> Bool {

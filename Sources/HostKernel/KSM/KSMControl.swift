@@ -68,6 +68,7 @@ extension KSMControl {
         try? readSavedPages()
     }
 
+    /// ``savedPages()``, or why it is not known.
     func readSavedPages() throws(KernelFileError) -> Pages {
         guard let sharing = try read(.pagesSharing) else {
             throw KernelFileError(.read, KSMFile.pagesSharing.name, errno: ENOENT)
