@@ -81,6 +81,7 @@ private struct Recorder: StepObserver {
             tuner.control.refusals = [:]
             _ = tuner.step(at: 0, &recorder)
             #expect(recorder.notices == [.failed(.knobs, error), .recovered(.knobs)])
+            #expect(tuner.tally.failedWrites == 3)
         }
     }
 
