@@ -38,7 +38,8 @@ struct KnobSettler {
         var isInLongBatch: Result<Bool, KernelFileError> = .success(false)
         /// What merging saves.
         var saved = KiB.zero
-        var room = UnmergeRoom.enough
+        /// Why not everything is to be unmerged; `nil` where it fits.
+        var objection: UnmergeObjection?
     }
 
     private(set) var stage = Stage.settled
@@ -198,8 +199,8 @@ struct KnobSettler {
             // What was reported when it was tried says more.
             guard reported[knob] == nil else { return }
             obstacle = .notNow
-        } else if pass.view.room != .enough {
-            obstacle = .noRoom(pass.view.room)
+        } else if let objection = pass.view.objection {
+            obstacle = .noRoom(objection)
         } else {
             self.pass?.blocked = pass.blocked ?? knob
             return
@@ -252,19 +253,9 @@ struct KnobSettler {
     }
 
     /// Remembers what a knob holds that is to be changed.
-    mutating func remember(_ knob: Knob, present: Int64) {
-        if let wanted = wanted(knob) { remember(knob, present: present, wanted: wanted) }
-    }
-
-    private mutating func remember(_ knob: Knob, present: Int64, wanted: Int64) {
+    mutating func remember(_ knob: Knob, present: Int64, wanted: Int64) {
         guard takesEffect, found[knob] == nil, present != wanted else { return }
         found[knob] = written[knob] ?? present
-    }
-
-    /// The same of `smart_scan`, which the policy wants to have this value.
-    mutating func remember(smartScan present: Int64, wanted value: Int64) {
-        guard smartScanOfPolicy != value, let target = smartScan(wanted: value) else { return }
-        remember(.smartScan, present: present, wanted: target)
     }
 
     /// This daemon gave a knob a value.

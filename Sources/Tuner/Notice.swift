@@ -31,7 +31,7 @@ package enum Notice: Equatable, Sendable {
     /// Something else unmerged everything while the adaptive policy rests, and it stays so until the next scan.
     case leftUnmerged
     /// Unmerging would need more memory than there is, or may.
-    case unmergeDoesNotFit(UnmergeRoom)
+    case unmergeDoesNotFit(UnmergeObjection)
     /// A knob was given another value.
     case changedKnob(Knob, from: Int64, to: Int64)
     /// Everything is about to be unmerged to change a knob.
@@ -74,7 +74,7 @@ package enum KnobObstacle: Equatable, Sendable {
     /// Everything was unmerged, and something is merged all the same.
     case stillMerged
     /// Unmerging would need more memory than there is, or may.
-    case noRoom(UnmergeRoom)
+    case noRoom(UnmergeObjection)
 }
 
 extension Notice: CustomStringConvertible {
@@ -112,8 +112,8 @@ extension Notice: CustomStringConvertible {
                 + "the sleep \(policy.sleepMilliseconds) ms"
         case .leftUnmerged:
             "something else unmerged everything (run 2): it stays so until the next scan begins"
-        case .unmergeDoesNotFit(let room):
-            "\(room.objection ?? "unmerging fits"): stopping the scan, the pages stay merged"
+        case .unmergeDoesNotFit(let objection):
+            "\(objection): stopping the scan, the pages stay merged"
         case .changedKnob(let knob, let old, let new): "\(knob.file.name) is \(new) now, and was \(old)"
         case .unmergingFor(let knob, let saved):
             "unmerging \(saved), since the kernel changes \(knob.file.name) only while nothing is merged"
@@ -176,8 +176,8 @@ extension KnobObstacle {
         case .stillMerged:
             ", and something is merged although everything was unmerged: stop the guests, or reload "
                 + "the configuration to try again"
-        case .noRoom(let room):
-            "; \(room.objection ?? "unmerging fits"): make room and reload the configuration, or stop the guests"
+        case .noRoom(let objection):
+            "; \(objection): make room and reload the configuration, or stop the guests"
         }
     }
 }

@@ -165,7 +165,9 @@ struct Sampler: ~Copyable {
         return info
     }
 
-    func roomToUnmerge(_ control: some KSMControl) -> UnmergeRoom { UnmergeRoom(control, memory) }
+    func objectionToUnmerging(_ control: some KSMControl) -> UnmergeObjection? {
+        UnmergeObjection.find(control, memory)
+    }
 
     // MARK: Guests
 

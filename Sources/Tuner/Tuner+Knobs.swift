@@ -18,9 +18,10 @@ extension Tuner {
     ///   in the state file before ``applyKnobs(_:)`` changes it.
     package mutating func rememberKnobs() -> Bool {
         let before = knobs.found
-        for knob in Knob.allCases where knobs.wanted(knob) != nil {
+        for knob in Knob.allCases {
             // One that cannot be read is not changed either, and that is reported then.
-            if let present = (try? control.read(knob.file)) ?? nil { knobs.remember(knob, present: present) }
+            guard let wanted = knobs.wanted(knob), let present = (try? control.read(knob.file)) ?? nil else { continue }
+            knobs.remember(knob, present: present, wanted: wanted)
         }
         return knobs.found != before
     }
@@ -29,11 +30,13 @@ extension Tuner {
     ///
     /// - Returns: As ``rememberKnobs()``, before ``follow(_:guests:at:_:)``.
     package mutating func rememberSmartScan(for decision: Decision) -> Bool {
-        guard decision.action == .scan, let wanted = decision.scan?.smartScan,
+        // Read where it is news alone: a scan has steps ten times a second.
+        guard decision.action == .scan, let value: Int64 = decision.scan?.smartScan.map({ $0 ? 1 : 0 }),
+            knobs.smartScanOfPolicy != value, let target = knobs.smartScan(wanted: value),
             let present = (try? control.read(.smartScan)) ?? nil
         else { return false }
         let before = knobs.found
-        knobs.remember(smartScan: present, wanted: wanted ? 1 : 0)
+        knobs.remember(.smartScan, present: present, wanted: target)
         return knobs.found != before
     }
 
@@ -131,7 +134,7 @@ extension Tuner {
         }
         if configuration.allowsUnmerge {
             view.saved = saved ?? .zero
-            view.room = roomToUnmerge()
+            view.objection = objectionToUnmerging
         }
         return view
     }

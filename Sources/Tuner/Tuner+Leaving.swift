@@ -60,10 +60,8 @@ extension Tuner {
             observer.report(.leftStopped)
             return 0
         }
-        guard run == 2 else { return run }
-        let room = roomToUnmerge()
-        if room != .enough {
-            observer.report(.unmergeDoesNotFit(room))
+        if run == 2, let objection = objectionToUnmerging {
+            observer.report(.unmergeDoesNotFit(objection))
             return 0
         }
         return run

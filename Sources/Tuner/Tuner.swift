@@ -181,7 +181,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
         return files
     }
 
-    func roomToUnmerge() -> UnmergeRoom { sampler.roomToUnmerge(control) }
+    /// Why not everything is to be unmerged; `nil` where it fits.
+    var objectionToUnmerging: UnmergeObjection? { sampler.objectionToUnmerging(control) }
 
     /// What the history keeps of a decision: with it what KSM had done by then.
     package func historyRecord(_ decision: Decision, guests: Int, time: WallTime) -> HistoryRecord {

@@ -66,17 +66,18 @@ import Testing
     ) {
         let info = parse("MemAvailable: 5 kB\nSwapFree: \(room - 5) kB\n")
         #expect(
-            UnmergeRoom(saved: KiB(12), info, at: "x")
-                == (isShort ? .short(needed: KiB(12), available: KiB(room)) : .enough))
+            UnmergeObjection.find(saved: KiB(12), info, at: "x")
+                == (isShort ? .short(needed: KiB(12), available: KiB(room)) : nil))
     }
 
-    @Test func `what is available must be known, unless nothing is merged`() {
+    @Test func `what is available must be known, unless nothing is merged`() throws {
         let info = parse("MemFree: 100 kB\nSwapFree: 100 kB\n")
-        let room = UnmergeRoom(saved: KiB(12), info, at: "x")
+        let objection = try #require(UnmergeObjection.find(saved: KiB(12), info, at: "x"))
         #expect(
-            room.objection == "cannot understand x: it has no MemAvailable line, so whether unmerging fits is not known"
+            objection.description
+                == "cannot understand x: it has no MemAvailable line, so whether unmerging fits is not known"
         )
-        #expect(UnmergeRoom(saved: .zero, info, at: "x") == .enough)
+        #expect(UnmergeObjection.find(saved: .zero, info, at: "x") == nil)
     }
 
     @Test(

@@ -145,7 +145,7 @@ import Testing
         }
         var view = view(isMerged: true)
         view.present[.useZeroPages] = .success(1)
-        if test.isShort { view.room = .short(needed: KiB(9), available: KiB(8)) }
+        if test.isShort { view.objection = .short(needed: KiB(9), available: KiB(8)) }
         let notice = Notice.knobWaits(.mergeAcrossNodes, present: 1, wanted: 0, test.obstacle)
         settler.begin(view, mayClear: test.mayClear)
         #expect(actions(&settler) == [.report(notice)])

@@ -32,7 +32,7 @@ struct UnmergeCommand: HostCommand {
         guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
-        if let objection = UnmergeRoom(saved: saved, view.memory, at: view.paths.meminfo).objection {
+        if let objection = UnmergeObjection.find(saved: saved, view.memory, at: view.paths.meminfo) {
             guard force else {
                 throw Refusal("\(objection): stop guests, add swap, or use --force and have processes killed")
             }

@@ -15,7 +15,7 @@ extension FuzzTarget {
                             try require(memory.free(by: metric) >= .zero, "there is less than no memory")
                         }
                     }
-                    _ = UnmergeRoom(saved: memory.total ?? .zero, memory, at: "x").objection
+                    _ = UnmergeObjection.find(saved: memory.total ?? .zero, memory, at: "x")?.description
                     _ = CompressedMemory.zswap(memory)?.ratio
                 }
             })
