@@ -142,7 +142,7 @@ extension GuestsReport {
 
     // MARK: Cells
 
-    /// Names can be as long as somebody likes; JSON has the whole.
+    /// Names can be as long as somebody likes; JSON has more of it.
     private static func name(_ guest: Guest, most: Int = 32) -> TextTable.Cell {
         let name = guest.name.printable
         return TextTable.Cell(name.count > most ? name.prefix(most - 3) + "..." : name)
