@@ -54,7 +54,7 @@ struct Applier<Control: KSMControl> {
     var mayHaveToWait: Bool { longestBatchUnderWay > Self.longestBatch }
 
     /// Whether ksmd scans by this daemon's word, as far as is known.
-    var isScanning: Bool { foreign.expected.run == 1 }
+    var isScanning: Bool { foreign.run.expected == 1 }
 
     // MARK: Other writers
 
@@ -78,10 +78,11 @@ struct Applier<Control: KSMControl> {
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
         if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
         // Each is counted, and the same one again and again reported once.
-        if foreign.isNew(present) { foreignWrites += 1 }
-        for notice in foreign.check(present) { observer.report(notice) }
+        let findings = foreign.look(present)
+        if findings.isNew { foreignWrites += 1 }
+        for notice in findings.notices { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
-        if traits.writesOnlyChanges, foreign.differs(present) { foreign.expected = KnobValues() }
+        if traits.writesOnlyChanges, findings.isAny { foreign.expectNothing() }
     }
 
     /// A policy that rests has no reason to write 0 over the 2 of an operator who had everything unmerged: that is left
@@ -89,12 +90,12 @@ struct Applier<Control: KSMControl> {
     private mutating func leaveUnmerged(
         _ present: KnobValues, _ decision: Decision, _ observer: inout some StepObserver & ~Copyable
     ) {
-        switch (foreign.expected.run, present.run) {
+        switch (foreign.run.expected, present.run) {
         case (0, 2) where decision.action == .stop:
-            foreign.expected.run = 2
+            foreign.run.expected = 2
             observer.report(.leftUnmerged)
         // Whoever had it unmerged may take that back.
-        case (2, 0): foreign.expected.run = 0
+        case (2, 0): foreign.run.expected = 0
         default: break
         }
     }
@@ -154,8 +155,8 @@ struct Applier<Control: KSMControl> {
     ) throws(KernelFileError) {
         if decision.policy.traits.leavesPaceToKernel {
             // From here on they are the kernel's and the operator's: no later policy finds in them what it wrote.
-            foreign.expected.pagesToScan = nil
-            foreign.expected.sleepMilliseconds = nil
+            foreign.pagesToScan.expected = nil
+            foreign.sleepMilliseconds.expected = nil
             guard let order = decision.advisor else { return }
             if try give(order) {
                 observer.report(.restartedAdvisor(pages: decision.pagesToScan, start: order.pagesMinimum))
@@ -164,38 +165,38 @@ struct Applier<Control: KSMControl> {
         }
         let onlyChanges = decision.policy.traits.writesOnlyChanges
         func due(_ value: Int64, _ expected: Int64?) -> Int64? { onlyChanges && value == expected ? nil : value }
-        let pages = due(decision.pagesToScan, foreign.expected.pagesToScan)
-        let sleep = due(decision.sleepMilliseconds, foreign.expected.sleepMilliseconds)
+        let pages = due(decision.pagesToScan, foreign.pagesToScan.expected)
+        let sleep = due(decision.sleepMilliseconds, foreign.sleepMilliseconds.expected)
         if pages != nil {
-            if foreign.expected.pagesToScan == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
-            foreign.expected.pagesToScan = nil
+            if foreign.pagesToScan.expected == nil { note(batch: (try? control.read(.pagesToScan)) ?? nil) }
+            foreign.pagesToScan.expected = nil
             written.insert(.pagesToScan)
             // It may have to be switched off for that.
             written.insert(.advisorMode)
         }
         if sleep != nil {
-            foreign.expected.sleepMilliseconds = nil
+            foreign.sleepMilliseconds.expected = nil
             written.insert(.sleepMilliseconds)
         }
         if try control.setPace(pages: pages, sleep: sleep) { observer.report(.displacedAdvisor) }
         guard control.takesEffect else { return }
         note(batch: decision.pagesToScan)
-        foreign.expected.pagesToScan = decision.pagesToScan
-        foreign.expected.sleepMilliseconds = decision.sleepMilliseconds
+        foreign.pagesToScan.expected = decision.pagesToScan
+        foreign.sleepMilliseconds.expected = decision.sleepMilliseconds
     }
 
     private mutating func write(
         run: Int64, onlyIfChanged: Bool, _ observer: inout some StepObserver & ~Copyable
     ) throws(KernelFileError) {
-        let isStopped = run == 0 && foreign.expected.run == 2
-        if onlyIfChanged, isStopped || foreign.expected.run == run { return }
+        let isStopped = run == 0 && foreign.run.expected == 2
+        if onlyIfChanged, isStopped || foreign.run.expected == run { return }
         releaseKsmd(&observer)
         try write(run: run)
     }
 
     /// Writes to `run`, in a child where that may have to wait for ksmd.
     private mutating func write(run: Int64) throws(KernelFileError) {
-        foreign.expected.run = nil
+        foreign.run.expected = nil
         written.insert(.run)
         if mayHaveToWait {
             pending = try control.beginWriting(run: run)
@@ -203,7 +204,7 @@ struct Applier<Control: KSMControl> {
             try write(String(run), to: .run)
         }
         if pending == nil { longestBatchUnderWay = batch }
-        if control.takesEffect { foreign.expected.run = run }
+        if control.takesEffect { foreign.run.expected = run }
     }
 
     /// Has a child write to `run` to clear the way for a knob; where none is needed it is done at once.
@@ -212,7 +213,7 @@ struct Applier<Control: KSMControl> {
     mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
         releaseKsmd(&observer)
         // What comes of it is nobody's decision: the next one writes in any case.
-        foreign.expected.run = nil
+        foreign.run.expected = nil
         isDecisionPending = false
         written.insert(.run)
         do throws(KernelFileError) {
@@ -242,7 +243,7 @@ struct Applier<Control: KSMControl> {
             if isDecisionPending, !isPaceRefused, let notice = writing.settle(nil) { observer.report(notice) }
             return nil
         } catch {
-            foreign.expected.run = nil
+            foreign.run.expected = nil
             failedWrites += 1
             if let notice = writing.settle(error) { observer.report(notice) }
             return error

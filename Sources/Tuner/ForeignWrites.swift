@@ -3,62 +3,72 @@ internal import KSMPolicy
 
 /// Notices that something else writes the knobs: virsh node-memory-tune, TuneD, an operator.
 struct ForeignWrites {
-    /// What this daemon wrote last; `nil` where it wrote nothing yet, or does not know what the kernel took.
-    var expected = KnobValues() {
-        didSet {
-            if expected.run != oldValue.run { seen.run = nil }
-            if expected.pagesToScan != oldValue.pagesToScan { seen.pagesToScan = nil }
-            if expected.sleepMilliseconds != oldValue.sleepMilliseconds { seen.sleepMilliseconds = nil }
-        }
+    var run = WatchedKnob(.run)
+    var pagesToScan = WatchedKnob(.pagesToScan)
+    var sleepMilliseconds = WatchedKnob(.sleepMilliseconds)
+
+    /// What one look at the knobs found.
+    struct Findings {
+        /// A knob holds another value than it should.
+        fileprivate(set) var isAny = false
+        /// One was written since the last look.
+        fileprivate(set) var isNew = false
+        /// What to report, a notice per knob.
+        fileprivate(set) var notices: [Notice] = []
     }
-    /// What else was found since, in a file that this daemon has not written to again: the same is the same write still.
-    private var seen = KnobValues()
-    /// What was reported, so that a writer who comes back each minute with the same value is reported once.
-    private var reported = KnobValues()
 
     /// Compares what the knobs hold with what they should.
-    ///
-    /// - Returns: What to report, a notice per knob.
-    mutating func check(_ present: KnobValues) -> [Notice] {
-        [
-            Self.check(.run, expected.run, present.run, &reported.run),
-            Self.check(.pagesToScan, expected.pagesToScan, present.pagesToScan, &reported.pagesToScan),
-            Self.check(
-                .sleepMilliseconds, expected.sleepMilliseconds, present.sleepMilliseconds,
-                &reported.sleepMilliseconds),
-        ].compactMap { $0 }
+    mutating func look(_ present: KnobValues) -> Findings {
+        var findings = Findings()
+        run.look(present.run, &findings)
+        pagesToScan.look(present.pagesToScan, &findings)
+        sleepMilliseconds.look(present.sleepMilliseconds, &findings)
+        return findings
     }
 
-    /// Whether a knob holds another value than it should.
-    func differs(_ present: KnobValues) -> Bool {
-        Self.differ(expected.run, present.run) || Self.differ(expected.pagesToScan, present.pagesToScan)
-            || Self.differ(expected.sleepMilliseconds, present.sleepMilliseconds)
+    /// Expects nothing of any knob until it is written again.
+    mutating func expectNothing() {
+        run.expected = nil
+        pagesToScan.expected = nil
+        sleepMilliseconds.expected = nil
     }
 
-    /// Whether a knob was written since the last call.
-    mutating func isNew(_ present: KnobValues) -> Bool {
-        func isNew(_ expected: Int64?, _ present: Int64?, _ seen: inout Int64?) -> Bool {
-            guard Self.differ(expected, present) else { return false }
-            defer { seen = present }
-            return seen != present
+    /// A knob, what it should hold, and what else it was found to hold.
+    struct WatchedKnob {
+        private let file: KSMFile
+        /// What this daemon wrote last; `nil` where it wrote nothing yet, or does not know what the kernel took.
+        var expected: Int64? {
+            didSet {
+                if expected != oldValue { counted = nil }
+            }
         }
-        let run = isNew(expected.run, present.run, &seen.run)
-        let pages = isNew(expected.pagesToScan, present.pagesToScan, &seen.pagesToScan)
-        let sleep = isNew(expected.sleepMilliseconds, present.sleepMilliseconds, &seen.sleepMilliseconds)
-        return run || pages || sleep
-    }
+        /// What was found since, in a file that this daemon has not written to again: the same is the same write still.
+        private var counted: Int64?
+        private var reported = ReportedValue()
 
-    private static func differ(_ expected: Int64?, _ present: Int64?) -> Bool {
-        expected != nil && present != nil && expected != present
-    }
+        fileprivate init(_ file: KSMFile) { self.file = file }
 
-    static func check(_ file: KSMFile, _ expected: Int64?, _ present: Int64?, _ reported: inout Int64?) -> Notice? {
-        guard let expected, let present, expected != present else {
-            reported = nil
-            return nil
+        fileprivate mutating func look(_ present: Int64?, _ findings: inout Findings) {
+            if let notice = reported.notice(file, expected: expected, found: present) { findings.notices.append(notice) }
+            guard let expected, let present, expected != present else { return }
+            findings.isAny = true
+            if counted != present { findings.isNew = true }
+            counted = present
         }
-        guard reported != present else { return nil }
-        reported = present
-        return .foreignWrite(file, expected: expected, found: present)
+    }
+
+    /// What was reported of a knob, so that a writer who comes back each minute with the same value is reported once.
+    struct ReportedValue {
+        private var value: Int64?
+
+        mutating func notice(_ file: KSMFile, expected: Int64?, found present: Int64?) -> Notice? {
+            guard let expected, let present, expected != present else {
+                value = nil
+                return nil
+            }
+            guard value != present else { return nil }
+            value = present
+            return .foreignWrite(file, expected: expected, found: present)
+        }
     }
 }

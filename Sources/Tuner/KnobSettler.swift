@@ -58,7 +58,7 @@ struct KnobSettler {
 
     /// What each is known to hold, by this daemon's own hand.
     private(set) var written = KnobSettings()
-    private var reportedForeign = KnobSettings()
+    private var foreign: [Knob: ForeignWrites.ReportedValue] = [:]
     /// What was reported of each last, so that what lasts is reported once.
     private var reported: [Knob: Notice] = [:]
 
@@ -278,9 +278,7 @@ struct KnobSettler {
 
     /// Whether another hand changed a knob, as news.
     mutating func checkForeign(_ knob: Knob, present: Int64?) -> Notice? {
-        var news = reportedForeign[knob]
-        defer { reportedForeign[knob] = news }
-        return ForeignWrites.check(knob.file, written[knob], present, &news)
+        foreign[knob, default: .init()].notice(knob.file, expected: written[knob], found: present)
     }
 
     /// A knob that holds what it held before has nothing to be put back.
@@ -292,7 +290,7 @@ struct KnobSettler {
     private mutating func forget(_ knob: Knob) {
         found[knob] = nil
         written[knob] = nil
-        reportedForeign[knob] = nil
+        foreign[knob] = nil
     }
 
     private mutating func report(_ notice: Notice, of knob: Knob) {
