@@ -396,6 +396,17 @@ import Testing
         #expect(pids(table) == [10])
     }
 
+    @Test func `an expression goes by names, never by command lines`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "vcpu0", resident: 1, commandLine: ["qemu-system-x86_64", "-enable-kvm"])
+        host.setProcess(11, comm: "kvm", resident: 1)
+        for (pattern, expected) in [(nil, [10, 11]), ("^kvm$", [11])] as [(String?, [Int32])] {
+            var table = try table(host, pattern: pattern)
+            try table.refresh()
+            #expect(pids(table) == expected)
+        }
+    }
+
     @Test func `residents are told with an identity that no other guest ever has`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 5)

@@ -84,6 +84,13 @@ private func decide(committed: Int64, free: Int64, previous: Int64) throws -> De
                 + "but 4.0 GiB free is not below the threshold")
     }
 
+    @Test func `A host that has committed all but the reserve is a committed one`() throws {
+        #expect(
+            try decide(committed: 13_421_773, free: 3_355_443, previous: 0).sentence
+                == "scanning 64 pages every 10 ms: 12.8 GiB committed + 3.1 GiB threshold >= 16.0 GiB total, "
+                + "but 3.1 GiB free is not below the threshold")
+    }
+
     @Test func `Free memory exactly at the threshold is told as such`() throws {
         #expect(
             try decide(committed: 0, free: 3_355_443, previous: 0).sentence

@@ -104,7 +104,7 @@ private final class Search {
     private func firstOfEachName(_ folders: [String], _ counts: (String) -> Bool) -> [String] {
         var seen: Set<String> = []
         return folders.flatMap { folder in
-            listing(folder, counts).filter { seen.insert(String($0.dropFirst(folder.count + 1))).inserted }
+            names(in: folder).filter { counts($0) && seen.insert($0).inserted }.sorted().map { "\(folder)/\($0)" }
         }
     }
 

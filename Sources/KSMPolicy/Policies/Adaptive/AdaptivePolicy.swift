@@ -80,7 +80,7 @@ package struct AdaptivePolicy: Sendable {
     /// Decides what KSM should do until the next sample.
     package mutating func decide(_ sample: AdaptiveSample) -> Decision {
         observe(sample)
-        guard settings.start == .always || classic.decide(sample.memory, previous: 0).action == .scan else {
+        guard settings.start == .always || classic.scans(sample.memory) else {
             keepStill(sample)
             return decision(sample, .plenty, ended: nil)
         }

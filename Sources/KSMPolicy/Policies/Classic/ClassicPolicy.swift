@@ -75,13 +75,16 @@ package struct ClassicPolicy: Equatable, Sendable {
         var decision = Decision(
             action: .stop, reason: .plenty, pagesToScan: previous, sleepMilliseconds: sleepMilliseconds,
             memory: memory, total: total, threshold: threshold, previousPagesToScan: previous)
-        if decision.committedWithThreshold < total && memory.free > threshold {
-            return decision
-        }
+        guard scans(memory) else { return decision }
         decision.action = .scan
         decision.reason = memory.free < threshold ? .shortage : .easing
         decision.pagesToScan = step(previous, by: decision.reason == .shortage ? pagesBoost : pagesDecay)
         return decision
+    }
+
+    /// Whether so little memory is left that KSM is to scan.
+    func scans(_ memory: MemorySample) -> Bool {
+        memory.committed + threshold >= total || memory.free <= threshold
     }
 
     /// One step of the pages per scan, kept within its bounds.
