@@ -13,9 +13,10 @@ shared/faultcases.py. All happens in trees and in mount namespaces without the r
 """
 import errno, os, queue, re, shutil, stat, sys
 import pytest
-from shared import campaign, commands, faultcases, lives, verdicts
+from shared import apparmor, campaign, commands, faultcases, lives, verdicts
 from shared.injection import Injected, compile_injector, read_calls
 from shared.processes import capture
+from shared.tested import TOP
 
 # Where the daemon may write, below the root; the pid file is made under a name beside its own.
 PLACES = ('~/sys/kernel/mm/ksm', '~/var/run/ksmtune.pid', '~/var/run/.ksmtune.pid.new', '~/run/ksmtuned', '~/var/lib/ksmtuned', '~/var/log/ksmtuned')
@@ -171,6 +172,19 @@ def test_nothing_is_written_outside_five_places(policy, injector, both, folders)
     assert not elsewhere, f'written outside of {PLACES}: {sorted(elsewhere)}'
     unused = {place for place in PLACES if not place.endswith('.new') and not any(path.startswith(place) for path in written)}
     assert not unused, f'the trace shows no write to {unused}'
+
+
+@pytest.mark.parametrize('policy', lives.POLICIES)
+def test_the_profile_lets_the_daemon_open_what_it_opens(policy, injector, both, folders):
+    rules = list(apparmor.file_rules(TOP / 'packaging/apparmor/usr.sbin.ksmtuned'))
+    life = lives.live(injector, both, folders(), policy, log=True)
+    wanted = {(call.path.removeprefix('~').removesuffix(' (deleted)'), letter)
+              for call in read_calls(life.log) if call.name in ('open', 'openat') and call.path.startswith('~/')
+              for letter in {os.O_RDONLY: 'r', os.O_WRONLY: 'w', os.O_RDWR: 'rw'}[call.flags & os.O_ACCMODE]}
+    denied = {(path, letter) for path, letter in wanted
+              # A folder ends in a slash there.
+              if not any(letter in letters and (rule.fullmatch(path) or rule.fullmatch(f'{path}/')) for rule, letters in rules)}
+    assert len(wanted) > 30 and not denied, f'the profile of AppArmor lacks {sorted(denied)}'
 
 
 @pytest.mark.parametrize('policy', lives.POLICIES)
