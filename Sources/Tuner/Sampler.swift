@@ -135,7 +135,7 @@ struct Sampler: ~Copyable {
             guard let info = readMemory(&observer) else { return nil }
             self.sample.free = info.free(by: configuration.freeMetric)
             sample.memory = self.sample
-            sample.available = info.available.map { Double($0.count) / Double(max(total.count, 1)) }
+            sample.available = info.available.map { $0.share(of: total) }
             sample.anonymous = info.anonymous
         }
         if wants.contains(.cpuPressure) { sample.cpuPressure = readCPUPressure(at: now) }

@@ -97,8 +97,8 @@ private struct Notices: StepObserver {
         #expect(busiest(at: 181, [101: 12]) == 0.1)
     }
 
-    @Test(arguments: [(0, 500), (1, 500), (2, 250), (1000, 0.5)] as [(Int64, Double)])
-    func `the share of memory that is available is finite, however much there is`(total: Int64, share: Double) throws {
+    @Test(arguments: [(0, 0), (1, 500), (2, 250), (1000, 0.5)] as [(Int64, Double)])
+    func `the share of memory that is available is finite, and none of nothing`(total: Int64, share: Double) throws {
         host.write(
             """
             MemTotal: 1000 kB

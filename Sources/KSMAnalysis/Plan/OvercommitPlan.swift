@@ -215,7 +215,7 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var missingText: String { "\(Self.roundedUp(missingSwap ?? .zero))" }
 
     /// The guests' memory for each unit of RAM, both without huge pages.
-    package var memoryRatio: Double { ram > .zero ? Double(guestMemory.count) / Double(ram.count) : 0 }
+    package var memoryRatio: Double { guestMemory.share(of: ram) }
 
     /// Virtual CPUs for each CPU; `nil` where the host's are not known.
     package var vcpuRatio: Double? { host.cpus.flatMap { $0 > 0 ? Double(vcpus) / Double($0) : nil } }

@@ -110,7 +110,7 @@ package struct AssignmentParser {
                 isExporting = true
                 continue
             }
-            if isExporting, !name.isEmpty, scanner.isAtWordEnd {
+            if isExporting, scanner.isAtWordEnd {
                 // `export NAME` marks it for children, of which there are none.
                 continue
             }

@@ -39,6 +39,11 @@ extension Quantity {
 
     /// Itself, or 0 where it is below: an amount that there cannot be less than none of.
     @inlinable package var nonNegative: Self { count < 0 ? .zero : self }
+
+    /// How much of another amount it is: 1 for all of it, and 0 where that is nothing.
+    @inlinable package func share(of whole: Self) -> Double {
+        whole.count > 0 ? Double(count) / Double(whole.count) : 0
+    }
 }
 
 extension Sequence {

@@ -27,7 +27,7 @@ extension AdaptivePolicy {
         var needsMemory: Bool { retaken > .zero }
 
         /// The part of ``drift`` that ksmd has come to, of so many pages in all.
-        func seen(of known: Pages) -> Double { min(Double(visited.count) / Double(max(known.count, 1)), 1) }
+        func seen(of known: Pages) -> Double { min(visited.share(of: known), 1) }
 
         /// A pass has ended.
         mutating func take(_ pass: ScanPass) {

@@ -164,7 +164,7 @@ package struct GuestLedger: Sendable {
     }
 
     private static func share(_ found: KiB, of expected: KiB) -> Double {
-        expected > .zero ? min(Double(found.nonNegative.count) / Double(expected.count), 1) : 1
+        expected > .zero ? min(found.nonNegative.share(of: expected), 1) : 1
     }
 
     private static func learn(_ rate: inout Double, _ found: Double) {

@@ -50,8 +50,8 @@ extension AdaptivePolicy {
         /// What KSM knows when the guests are first looked at was the work of a daemon before this one, or of the
         /// boot's settings.
         mutating func assumeEarlierPasses(_ sample: AdaptiveSample, _ settings: Settings) {
-            let known = settings.bytes(sample.counters.seen + sample.counters.zero) / 1024
-            ledger.assumeScanned(share: known / Double(max(ledger.resident.count, 1)))
+            let known = settings.kibibytes(sample.counters.seen + sample.counters.zero)
+            ledger.assumeScanned(share: known.share(of: ledger.resident))
             // ksmd may have been interrupted between hashing and comparing. What smart_scan passed over counts as
             // changed too; the worst that follows is one pass too many.
             lastPass = ScanPass(
@@ -146,17 +146,17 @@ extension AdaptivePolicy {
         /// A yield as it was known until now, and what it is seen to be.
         private static func yield(_ known: Double, gained: Pages, of pages: Pages) -> Double {
             let weight = Parameters.weightOfLastPass
-            let seen = Double(gained.nonNegative.count) / Double(pages.count)
+            let seen = gained.nonNegative.share(of: pages)
             return min(max((known + weight * seen) / (weight + 1), Parameters.leastChangedYield), 1)
         }
 
         /// ksmd came to some pages, and found so many of them changed.
         mutating func learnDrift(changed: Pages, of visited: Pages, _ sample: AdaptiveSample) {
-            let seen = Double(sample.counters.seen.count)
-            let share = min(Double(changed.count) / Double(max(visited.count, 1)), 1)
+            let seen = sample.counters.seen
+            let share = min(changed.share(of: visited), 1)
             learnDrift(
-                of: Pages(rounding: share * seen), since: lastWholePassEnd, at: sample.now,
-                part: Double(visited.count) / max(seen, 1))
+                of: Pages(rounding: share * Double(seen.count)), since: lastWholePassEnd, at: sample.now,
+                part: visited.share(of: seen))
         }
 
         /// A look ended, whatever came of it.

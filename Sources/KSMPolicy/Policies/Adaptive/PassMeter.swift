@@ -76,7 +76,7 @@ package struct PassMeter: Sendable {
             // may belong to either pass is taken off; but none is passed over that was seen for the first time.
             left: max(counters.volatile - skipped - passedOverBefore, min(fresh, counters.volatile)),
             passedOverAtEnd: passedOverAtEnd,
-            looked: 1 - Double(min(skipped, counters.seen).count) / Double(max(counters.seen.count, 1)))
+            looked: 1 - min(skipped, counters.seen).share(of: counters.seen))
         pass.visited = visited
         pass.leftAtMost = max(counters.volatile - skipped, pass.left)
         pass.carried = min(freshBefore, (pass.left - fresh).nonNegative)

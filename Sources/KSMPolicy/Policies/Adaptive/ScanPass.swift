@@ -47,7 +47,7 @@ extension ScanPass {
         // What the other has passed over there is still counted as changed.
         let more = (end.volatile - start.volatile).nonNegative
         left = min(left, max(previous.left + more, fresh))
-        let part = min(Double(visited.count) / Double(max(end.seen.count, 1)), 1)
+        let part = min(visited.share(of: end.seen), 1)
         looked = part * looked + (1 - part) * previous.looked
     }
 

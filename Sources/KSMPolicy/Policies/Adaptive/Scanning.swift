@@ -287,7 +287,7 @@ extension AdaptivePolicy {
                 settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
                 settings.kibibytes(fresh) >= Parameters.leastGrowth
             else { return false }
-            let usual = Double(start.saved.count) / Double(max(start.seen.count, 1))
+            let usual = start.saved.share(of: start.seen)
             return usual >= Parameters.leastUsualShare
                 && Double((gained + meter.gained).count) >= Parameters.usualPart * usual * Double(fresh.count)
         }
@@ -331,9 +331,9 @@ extension AdaptivePolicy {
             guard visited >= Parameters.pagesOfLook(of: seen) else { return true }
             // Among the pages that it came to were such as counted as changed before. Where these are many, nothing can
             // be said before the pass ends: smart_scan counts what it passes over among them.
-            let before = Double(start.volatile.count) / Double(max(start.seen.count, 1))
+            let before = start.volatile.share(of: start.seen)
             let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
-            let changed = max(Double(more.count) / Double(visited.count) + before, 0)
+            let changed = max(more.share(of: visited) + before, 0)
             if changed > before, outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 kind = .recheck
