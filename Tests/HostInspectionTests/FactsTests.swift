@@ -418,6 +418,8 @@ import Testing
         #expect(try mention("several") == "\(folder)/last/script.sh")
         #expect(try mention("knobs last") == "\(folder)/knobs/tuned.conf")
         #expect(try mention("missing") == nil)
+        // A profile's name is none of a folder elsewhere.
+        #expect(try mention("x/../knobs") == nil)
         #expect(try mention("../../../etc") == nil)
         host.useTunedProfile("quiet")
         #expect(try TunedProfile.read(host.paths) == TunedProfile(name: "quiet"))

@@ -128,6 +128,10 @@ import Testing
             Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: 3, status: "HugetlbPages: 0 kB\n")
         #expect(fallen.neededInHugePages == .zero)
         #expect(fallen.needed == Self.gib(4))
+        // One that has just been started has touched neither.
+        let new = try guest(
+            Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: 0.1, status: "HugetlbPages: 0 kB\n")
+        #expect(new.neededInHugePages == Self.gib(4))
     }
 
     @Test func `a guest of which no line tells needs what it holds`() throws {

@@ -19,6 +19,9 @@ import Testing
         let name = try #require(try read(host).first?.name)
         #expect(name.utf8.count <= 256 && name.utf8.count > 250)
         #expect(name.hasSuffix("..."))
+        let whole = String(repeating: letter, count: 256 / letter.utf8.count)
+        host.setGuest(10, "qemu-system-x86_64 -name \(whole)")
+        #expect(try read(host).first?.name == whole)
     }
 
     @Test func `all that can be told of a guest`() throws {
@@ -173,6 +176,15 @@ import Testing
         let list = try GuestReader.read(host.paths, Configuration())
         let failure = KernelFileError(.read, host.path("proc/10/cmdline"), errno: EISDIR)
         #expect(list.unreadable == [GuestList.Unreadable(pid: 10, failure: failure)])
+    }
+
+    @Test func `Where machines cannot be listed no process is named for it`() throws {
+        let host = FakeHost()
+        host.createFolder("sys/kernel/debug")
+        host.link("sys/kernel/debug/kvm", to: "kvm")
+        let list = try GuestReader.read(host.paths, Configuration())
+        let failure = KernelFileError(.list, host.path("sys/kernel/debug/kvm"), errno: ELOOP)
+        #expect(list.unreadable == [GuestList.Unreadable(pid: 0, comm: nil, failure: failure)])
     }
 
     @Test func `What a process offers to KSM that is no guest and cannot be read is a failure, and hidden by nobody`()

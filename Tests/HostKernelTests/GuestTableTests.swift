@@ -26,6 +26,15 @@ import Testing
         #expect(table.processes == 3)
     }
 
+    @Test func `a process without a name is no guest`() throws {
+        let host = FakeHost()
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.remove("proc/10/comm")
+        var table = try table(host)
+        try table.refresh()
+        #expect(pids(table) == [])
+    }
+
     @Test func `a guest that grows is seen without opening anything anew`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 1000)
@@ -276,6 +285,20 @@ import Testing
         host.removeProcess(22)
         table.announce(destroyed(22))
         #expect(pids(table) == [10])
+    }
+
+    @Test func `a thread that cannot be looked at is one guest that is not known`() throws {
+        let host = FakeHost()
+        var table = try table(host)
+        try table.refresh()
+        host.setProcess(10, comm: "my-vmm", resident: 1)
+        host.remove("proc/10/status")
+        host.createFolder("proc/10/status")
+        table.announce(created(10))
+        let sum = table.measure(by: .rsz)
+        #expect(sum.guests == 0)
+        #expect(sum.unreadable == 1)
+        #expect(sum.failure == KernelFileError(.read, host.path("proc/10/status"), errno: EISDIR))
     }
 
     @Test(arguments: [Profile.upstream, .debian, .proxmox])

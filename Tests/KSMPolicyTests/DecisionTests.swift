@@ -100,9 +100,20 @@ private func decide(committed: Int64, free: Int64, previous: Int64) throws -> De
     @Test func `The words for the journal`() {
         #expect(Decision.Action.stop.word == "stop")
         #expect(Decision.Action.scan.word == "scan")
-        #expect(Decision.Reason.plenty.word == "plenty")
-        #expect(Decision.Reason.shortage.word == "shortage")
-        #expect(Decision.Reason.easing.word == "easing")
+    }
+
+    @Test func `The words and numbers of the reasons, which journals and histories have`() {
+        let words = [
+            "plenty", "shortage", "easing", "nothing-to-gain", "filling", "new-memory", "settled", "probing",
+            "requested",
+            "nothing-offered",
+        ]
+        for (code, word) in words.enumerated() {
+            let reason = Decision.Reason(word: word)
+            #expect(reason?.code == UInt8(code))
+            #expect(Decision.Reason(code: UInt8(code)) == reason)
+        }
+        #expect(Decision.Reason.allCases.count == words.count)
     }
 }
 

@@ -250,6 +250,36 @@ import Testing
         #expect(run.goesOn == goesOn)
     }
 
+    @Test func `what counted as changed before a look is not what it found`() {
+        var run = Run(.look, seen: 1000, cpu: nil).restarted(volatile: 90_000)
+        run.step {
+            $0.scanned += 40_000
+            $0.volatile += 40
+        }
+        #expect(!run.goesOn)
+    }
+
+    @Test(
+        arguments: [
+            (.recheck, 0, 10_000), (.recheck, 4000, 6000), (.burst, 0, 0),
+        ] as [(AdaptivePolicy.Scanning.Kind, Int64, Double)])
+    func `the rest of a pass in which all is compared tells how fast memory changes`(
+        kind: AdaptivePolicy.Scanning.Kind, fresh: Int64, changed: Double
+    ) {
+        var run = Run(kind, seen: 1000, cpu: nil)
+        run.learned.stoppedBefore = 500_000
+        run.now = 1099
+        run.scan = Scanning(kind, Run.sample(at: 1099, run.counters), run.host, run.settings, &run.learned)
+        run.step {
+            $0.passes = 1
+            $0.scanned = 500_000
+            $0.volatile += 10_000
+            $0.unshared += Pages(fresh - 10_000)
+        }
+        // In half of the pages, since a whole pass ended 100 s ago.
+        #expect(abs(run.learned.driftRate - 0.75 * changed * 2 / 100) < 1)
+    }
+
     @Test func `a look that began within a pass goes on where much had been passed over before`() {
         for (looked, goesOn) in [(0.5, true), (1, false)] {
             var run = Run(.look, seen: 1000, cpu: nil)
@@ -464,6 +494,13 @@ import Testing
         // Then its new memory is still to come.
         #expect(first(seeing: 89_900).learned.ledger.unscanned == KiB(400_000))
         #expect(first(seeing: 90_100).learned.ledger.unscanned == .zero)
+    }
+
+    @Test(arguments: [(4000, 0), (4200, 16_800)] as [(Int64, Int64)])
+    func `so little new memory is none that a pass could miss`(new: Int64, unscanned: Int64) {
+        var run = Run(.request, seen: 10_000, new: new)
+        run.pass()
+        #expect(run.learned.ledger.unscanned == KiB(unscanned))
     }
 
     @Test func `only the first pass of a scan adds another one for new memory that it has not come to`() {

@@ -258,6 +258,9 @@ private struct Listener: StepObserver {
         #expect(tuner.foundKnobs == KnobSettings())
 
         tuner.control.values[.pagesShared] = 0
+        // It is no failure, which would be tried again at each decision.
+        _ = tuner.step(at: Instant(nanoseconds: 61 * Self.second), &listener)
+        #expect(tuner.control.values[.mergeAcrossNodes] == 1)
         _ = tuner.step(at: Instant(nanoseconds: 100 * Self.second), &listener)
         #expect(tuner.control.values[.mergeAcrossNodes] == 0)
         #expect(listener.notices.last == .changedKnob(.mergeAcrossNodes, from: 1, to: 0))
@@ -317,6 +320,21 @@ private struct Listener: StepObserver {
             #expect(step?.decision.action == (merged > 0 ? .scan : .stop))
             #expect(tuner.control.values[.run] == (merged > 0 ? 1 : 0))
         }
+    }
+
+    @Test func `The adaptive policy scans nothing anew after the end of a scan was waited for`() throws {
+        var control = kernel()
+        control.values[.run] = 1
+        control.values[.pagesToScan] = 200_000
+        var tuner = try tuner(control) {
+            $0.policy = .adaptive
+            $0.maxPageSharing = 512
+        }
+        var listener = Listener()
+        apply(&tuner, &listener)
+        #expect(tuner.control.begun == [0])
+        #expect(tuner.control.values[.maxPageSharing] == 512)
+        #expect(tuner.step(at: Instant(nanoseconds: Self.second), &listener)?.decision.action == .stop)
     }
 
     @Test func `Where there is no room for the copies it waits, and says so`() throws {
