@@ -206,7 +206,10 @@ struct KnobSettler {
             return
         }
         forgetIfUnchanged(knob, present)
-        report(.knobWaits(knob, present: present, wanted: wanted, obstacle), of: knob)
+        report(
+            isLeaving
+                ? .knobKept(knob, present: present, found: wanted, obstacle)
+                : .knobWaits(knob, present: present, wanted: wanted, obstacle), of: knob)
     }
 
     /// All knobs were looked at: what is in the way of one is cleared for all.

@@ -38,6 +38,8 @@ package enum Notice: Equatable, Sendable {
     case unmergingFor(Knob, KiB)
     /// Merged pages keep a knob from being changed.
     case knobWaits(Knob, present: Int64, wanted: Int64, KnobObstacle)
+    /// At the end merged pages keep a knob from being put back.
+    case knobKept(Knob, present: Int64, found: Int64, KnobObstacle)
     /// A knob could not be read or written.
     case knobFailed(Knob, KernelFileError)
     /// One that could not be read or written holds what it should.
@@ -120,6 +122,9 @@ extension Notice: CustomStringConvertible {
         case .knobWaits(let knob, let present, let wanted, let obstacle):
             "\(knob.file.name) stays \(present) and is not \(wanted) yet, since the kernel changes it only while "
                 + "nothing is merged\(obstacle.remedy)"
+        case .knobKept(let knob, let present, let found, let obstacle):
+            "\(knob.file.name) stays \(present) and is not put back to \(found), since the kernel changes it only while "
+                + "nothing is merged\(obstacle.atEnd): the next ksmtuned puts it back"
         case .knobFailed(let knob, let error): "\(error), so \(knob.setting.name)= has no effect"
         case .knobRecovered(let knob, let value): "\(knob.file.name) can be controlled again, and is \(value)"
         case .noKnob(let knob):
@@ -178,6 +183,16 @@ extension KnobObstacle {
                 + "the configuration to try again"
         case .noRoom(let objection):
             "; \(objection): make room and reload the configuration, or stop the guests"
+        }
+    }
+
+    /// Why, of a daemon that nobody can tell to try again.
+    fileprivate var atEnd: String {
+        switch self {
+        case .notAllowed: " and KSM_ALLOW_UNMERGE is no"
+        case .notNow: ""
+        case .stillMerged: ", and something is merged although everything was unmerged"
+        case .noRoom(let objection): "; \(objection)"
         }
     }
 }

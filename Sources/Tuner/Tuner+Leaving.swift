@@ -7,6 +7,8 @@ package struct Leaving: Equatable, Sendable {
     package var run: Int64?
     /// Whether all else is back that was to be put back.
     package var isRestPutBack: Bool
+    /// Whether the kernel refused some of it, so that what was found is still to be put back.
+    package var isRefused: Bool
 }
 
 extension Tuner {
@@ -25,21 +27,27 @@ extension Tuner {
         let isSmartScanBack = attempt(&observer) { (tuner) throws(KernelFileError) in
             try tuner.applier.override(smartScan: nil, &tuner.knobs)
         }
-        var isPaceRestored = true
+        var isPaceBack = true
+        var isPaceKnown = true
         switch configuration.onExit {
         case .restore:
             if !missing.isEmpty { observer.report(.notKnownToRestore(missing)) }
-            isPaceRestored = restorePace(found, &observer)
+            isPaceBack = restorePace(found, &observer)
             // Under the advisor the pages are the kernel's own.
             let isOfPace = { (file: KSMFile) in file != .run && (file != .pagesToScan || found.advisorMode != .scanTime)
             }
-            if missing.contains(where: isOfPace) { isPaceRestored = false }
+            isPaceKnown = !missing.contains(where: isOfPace)
         default:
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
+            if found.advisorMode == AdvisorMode.none, policy.kind == .advisor || written.contains(.advisorMode) {
+                isPaceBack = set(.none, &observer)
+            }
         }
-        if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceRestored = false }
+        if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceBack = false }
+        let isPaceRestored = isPaceBack && isPaceKnown
         let run = lastRun(missing.contains(.run) ? 0 : found.run, isPaceRestored: isPaceRestored, &observer)
-        return Leaving(run: run, isRestPutBack: isPaceRestored && isSmartScanBack)
+        return Leaving(
+            run: run, isRestPutBack: isPaceRestored && isSmartScanBack, isRefused: !(isPaceBack && isSmartScanBack))
     }
 
     /// What `run` is to hold at last; `nil` to leave it.

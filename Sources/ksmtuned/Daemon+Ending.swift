@@ -21,10 +21,11 @@ extension Daemon {
         }
         let leaving = options.isOnce ? nil : leave()
         let isLeft = leaving?.run.map { write(run: $0, &loop) } ?? true
-        // What was found before a crash is kept until a daemon has put it back, or left it on purpose.
-        let mustKeepState = options.isOnce && isStateInherited || !isLeft
-        if !mustKeepState { publisher.remove() }
-        if !isLeft, leaving?.isRestPutBack == true { publishEnded() }
+        // What was found is kept until a daemon has put it back, or left it on purpose.
+        let areKnobsKept = !options.isOnce && configuration.onExit == .restore && !tuner.foundKnobs.isEmpty
+        let isAllDone = isLeft && !areKnobsKept && leaving?.isRefused != true
+        if !isAllDone, leaving?.isRestPutBack == true { publishEnded(isRunLeft: isLeft) }
+        publisher.end(isKept: options.isOnce && isStateInherited || !isAllDone)
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }

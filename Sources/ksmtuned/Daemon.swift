@@ -211,10 +211,15 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
     }
 
-    /// That only `run` is not as it is to be: all else is put back, or left on purpose.
-    mutating func publishEnded() {
+    /// Keeps what is still to be put back, for the next daemon.
+    ///
+    /// - Parameter isRunLeft: Whether `run` is as it is to be.
+    mutating func publishEnded(isRunLeft: Bool) {
+        // Where the pace was left on purpose, ksmd must not come to run at it.
+        let needsPace = configuration.onExit != .restore && found.values.run == 1
+        let left = needsPace ? found.values : KnobValues(run: found.values.run)
         publisher.publishEnded(
-            found: KnobValues(run: found.values.run),
+            found: isRunLeft ? KnobValues() : left,
             foundKnobs: configuration.onExit == .restore ? tuner.foundKnobs : KnobSettings(), ksmd: tuner.ksmdChange,
             reporter.log)
     }

@@ -105,9 +105,12 @@ struct Publisher: ~Copyable {
         }
     }
 
-    /// Removes the state file, at an orderly end.
-    borrowing func remove() {
-        if isWriting { file.remove() }
+    /// Ends the publication.
+    ///
+    /// - Parameter isKept: Whether the state stays for the next daemon. It goes at an orderly end.
+    borrowing func end(isKept: Bool) {
+        guard isWriting else { return }
+        if isKept { file.removeHidden() } else { file.remove() }
     }
 
     /// `STATUS=`, if it is another than before.

@@ -76,7 +76,7 @@ struct Reporter: StepObserver, ~Copyable {
         case .stillWriting: log.write(.notice, .failed, notice.description)
         case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
         case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)
-        case .knobWaits: log.write(.warning, .unmergeRefused, notice.description)
+        case .knobWaits, .knobKept: log.write(.warning, .unmergeRefused, notice.description)
         case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack, .ksmdNotPutBack:
             log.write(.error, .failed, notice.description)
         case .knobFailed, .noKnob, .ksmdNotScheduled: log.write(.warning, .failed, notice.description)

@@ -491,6 +491,49 @@ import Testing
         #expect(!host.exists("run/ksmtuned/state"))
     }
 
+    @Test func `Where run refuses at the end and ksmd had run before, the next daemon knows at which pace`()
+        async throws
+    {
+        let host = FakeHost()
+        host.runShort()
+        host.write("1\n", to: "sys/kernel/mm/ksm/run")
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=stop\n")
+        host.link("sys/kernel/mm/ksm/run", to: "/dev/full")
+        #expect(try await daemon.end() == 0)
+        #expect(host.state["ENDED"] == "yes")
+        #expect(host.knobs.dropFirst() == ["300", "10"])
+        #expect(!host.exists("run/ksmtuned/.state"))
+        host.remove("sys/kernel/mm/ksm/run")
+        host.write("0\n", to: "sys/kernel/mm/ksm/run")
+        let next = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        #expect(try await next.end() == 0)
+        #expect(host.knobs == ["1", "100", "20"])
+    }
+
+    @Test func `A knob that merged pages keep from being put back at the end is put back by the next daemon`()
+        async throws
+    {
+        let host = FakeHost()
+        host.write("256\n", to: "sys/kernel/mm/ksm/max_page_sharing")
+        let daemon = try await RunningDaemon(host, "KSM_MAX_PAGE_SHARING=77\nKSM_ON_EXIT=restore\n")
+        func setMerged(_ pages: Int) {
+            for file in ["pages_shared", "pages_sharing"] { host.write("\(pages)\n", to: "sys/kernel/mm/ksm/\(file)") }
+        }
+        setMerged(100)
+        #expect(try await daemon.end() == 0)
+        #expect(daemon.messages(with: "max_page_sharing stays 77 and is not put back to 256").count == 1)
+        // All else is the operator's again.
+        #expect(host.state["ENDED"] == "yes")
+        #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
+        #expect(host.state["FOUND_RUN"] == nil)
+        let next = try await RunningDaemon(host, "KSM_MAX_PAGE_SHARING=77\nKSM_ON_EXIT=restore\n")
+        #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
+        setMerged(0)
+        #expect(try await next.end() == 0)
+        #expect(host.read("sys/kernel/mm/ksm/max_page_sharing") == "256\n")
+        #expect(!host.exists("run/ksmtuned/state"))
+    }
+
     @Test func `Where more than run refuses at the end, the next daemon knows all that was found`() async throws {
         let host = FakeHost()
         host.runShort()

@@ -604,7 +604,12 @@ private struct Listener: StepObserver {
             #expect(tuner.control.begun == (allows ? [2] : []))
             #expect(tuner.control.values[.maxPageSharing] == (allows ? 256 : 512))
             if !allows {
-                #expect(listener.notices == [.knobWaits(.maxPageSharing, present: 512, wanted: 256, .notAllowed)])
+                #expect(listener.notices == [.knobKept(.maxPageSharing, present: 512, found: 256, .notAllowed)])
+                #expect(
+                    listener.notices[0].description
+                        == "max_page_sharing stays 512 and is not put back to 256, since the kernel changes it only while "
+                        + "nothing is merged and KSM_ALLOW_UNMERGE is no: the next ksmtuned puts it back")
+                #expect(tuner.foundKnobs == settings([.maxPageSharing: 256]))
             }
             #expect(tuner.leave(found: KnobValues(run: 1), &listener).run == 1)
         }

@@ -339,6 +339,32 @@ private struct Recorder: StepObserver {
         #expect(!tuner.control.writes.contains("pages_to_scan=77"))
     }
 
+    @Test(arguments: ExitAction.allCases)
+    func `an advisor that this daemon switched on is switched off whatever way`(action: ExitAction) throws {
+        var control = RecordingControl()
+        control.advisorMode = AdvisorMode.none
+        var tuner = try tuner(control) {
+            $0.onExit = action
+            $0.policy = .advisor
+        }
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(at: 0, &recorder)
+        #expect(tuner.control.advisorMode == .scanTime)
+        _ = tuner.leave(found: Self.found, &recorder)
+        #expect(tuner.control.advisorMode == AdvisorMode.none)
+    }
+
+    @Test func `one that somebody else switched on while KSM rests is left alone`() throws {
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        var tuner = try tuner(control) { $0.onExit = .stop }
+        var recorder = Recorder()
+        _ = tuner.step(at: 0, &recorder)
+        _ = tuner.leave(found: Self.found, &recorder)
+        #expect(tuner.control.advisorMode == .scanTime)
+    }
+
     @Test func `unmerging that does not fit only stops, and says so`() throws {
         var control = RecordingControl()
         control.values[.pagesSharing] = 1 << 40

@@ -40,6 +40,11 @@ package struct PublishedFile: ~Copyable {
     /// Removes it, at the end of an orderly life, but for what somebody else put in its place.
     package borrowing func remove() {
         if !Self.isReplaced(shown, at: path) { _ = unsafe unlink(path) }
+        removeHidden()
+    }
+
+    /// Leaves the last text alone, without the file that the next one would be written to.
+    package borrowing func removeHidden() {
         if !Self.isReplaced(hidden, at: hiddenPath) { _ = unsafe unlink(hiddenPath) }
     }
 

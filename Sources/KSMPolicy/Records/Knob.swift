@@ -47,6 +47,9 @@ package struct KnobSettings: Equatable, Sendable {
         for knob in Knob.allCases { self[knob] = configuration.wanted(knob) }
     }
 
+    /// Whether there is none of any.
+    package var isEmpty: Bool { values.allSatisfy { $0 == nil } }
+
     /// `nil` where there is none.
     package subscript(_ knob: Knob) -> Int64? {
         get { values[knob.rawValue] }
