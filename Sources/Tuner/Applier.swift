@@ -76,10 +76,10 @@ struct Applier<Control: KSMControl> {
         looked = .some(failures.first)
         note(batch: present.pagesToScan)
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
-        if traits.leavesUnmerged { leaveUnmerged(present, decision, &observer) }
+        let isLeftUnmerged = traits.leavesUnmerged && leaveUnmerged(present, decision, &observer)
         // Each is counted, and the same one again and again reported once.
         let findings = foreign.look(present)
-        if findings.isNew { foreignWrites += 1 }
+        if findings.isNew || isLeftUnmerged { foreignWrites += 1 }
         for notice in findings.notices { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
         if traits.writesOnlyChanges, findings.isAny { foreign.expectNothing() }
@@ -87,17 +87,21 @@ struct Applier<Control: KSMControl> {
 
     /// A policy that rests has no reason to write 0 over the 2 of an operator who had everything unmerged: that is left
     /// until the next scan begins.
+    ///
+    /// - Returns: Whether that is news.
     private mutating func leaveUnmerged(
         _ present: KnobValues, _ decision: Decision, _ observer: inout some StepObserver & ~Copyable
-    ) {
+    ) -> Bool {
         switch (foreign.run.expected, present.run) {
         case (0, 2) where decision.action == .stop:
             foreign.run.expected = 2
             observer.report(.leftUnmerged)
+            return true
         // Whoever had it unmerged may take that back.
         case (2, 0): foreign.run.expected = 0
         default: break
         }
+        return false
     }
 
     /// - Parameter pages: What `pages_to_scan` holds.

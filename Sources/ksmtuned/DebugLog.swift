@@ -11,21 +11,19 @@ struct DebugLog: ~Copyable {
     private var failures = FailureNews()
 
     /// Opens the file anew, for logrotate(8).
-    mutating func begin(_ place: String?, _ log: inout Log) {
+    mutating func begin(_ place: String?, _ log: Log) {
         file = nil
         // Of another place it is no news that this one did not work.
         if place != self.place { failures = FailureNews() }
         self.place = place
-        log.plainLimit = .info
-        open(&log)
+        open(log)
     }
 
     /// Opens the file if it should be open and is not.
-    mutating func open(_ log: inout Log) {
+    mutating func open(_ log: Log) {
         guard let place, file == nil else { return }
         do throws(KernelFileError) {
             file = try LogFile(place)
-            log.plainLimit = .notice
         } catch {
             report(error, log)
         }

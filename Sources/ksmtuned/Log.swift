@@ -5,11 +5,6 @@ import Systemd
 /// Where messages go: to the journal with fields if standard error is connected to it, else to standard error.
 struct Log {
     private let isJournal: Bool
-    /// Messages less urgent than this are kept from a plain standard error.
-    ///
-    /// The journal takes all. With a log file for the debug lines, which show each decision, the rest of standard
-    /// error is for what needs somebody's attention.
-    var plainLimit = Priority.info
 
     init() {
         isJournal = Journal.isStandardError()
@@ -17,8 +12,7 @@ struct Log {
 
     func write(_ priority: Priority, _ id: MessageID, _ message: String, _ decision: Journal.DecisionFields? = nil) {
         guard isJournal else {
-            if priority <= plainLimit || id == .debugLine { Self.writePlain(message) }
-            return
+            return Self.writePlain(message)
         }
         var fields = [
             Journal.Field("MESSAGE", message),

@@ -5,7 +5,7 @@ import Tuner
 
 /// Reports what the steps do: transitions to the log, each step to the debug lines.
 struct Reporter: StepObserver, ~Copyable {
-    var log: Log
+    let log: Log
     private var isDebugging = false
     private var debugLog = DebugLog()
     /// What was logged last, since a change is logged and a cycle is not.
@@ -25,7 +25,7 @@ struct Reporter: StepObserver, ~Copyable {
     mutating func willApply(_ decision: Decision, guests: Int) {
         if isDebugging, let pass = decision.scan?.ended { debugLog.write(DebugLines.pass(pass), nil, log) }
         guard isDebugging, decision.scan == nil || logged.isChange(decision) else { return }
-        debugLog.open(&log)
+        debugLog.open(log)
         for line in DebugLines.beforeWriting(decision) {
             debugLog.write(line, Journal.DecisionFields(decision: decision, guests: guests), log)
         }
@@ -92,7 +92,7 @@ struct Reporter: StepObserver, ~Copyable {
         _ configuration: Configuration, _ policy: ClassicPolicy, debugging: Bool, logFile place: String?
     ) {
         isDebugging = debugging
-        debugLog.begin(debugging ? place : nil, &log)
+        debugLog.begin(debugging ? place : nil, log)
         guard isDebugging else { return }
         let announced = configuration.profile == .proxmox ? configuration.guestMetric : nil
         for line in DebugLines.header(policy, announcing: announced) { debugLog.write(line, nil, log) }

@@ -272,7 +272,7 @@ private let morning: Int64 = 1_795_255_200
         let printed = try await Self.simulate(host, ["--svg=-"])
         #expect(printed.output == picture.replacingOccurrences(of: host.root.path, with: "ROOT"))
         let both = try await Self.simulate(host, ["--svg=-", "--json"])
-        #expect(both.status == 65)
+        #expect(both.status == 64)
         #expect(both.error == "ksmctl: --svg - and --json both want standard output: give --svg a file\n")
     }
 

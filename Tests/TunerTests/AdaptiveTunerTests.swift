@@ -137,6 +137,7 @@ private struct Notices: StepObserver {
         for _ in 0..<5 { step() }
         #expect(tuner.control.values[.run] == 2)
         #expect(notices.all == [.leftUnmerged])
+        #expect(tuner.tally.foreignWrites == 1)
         // Whoever takes it back is no news.
         tuner.control.values[.run] = 0
         for _ in 0..<2 { step() }

@@ -28,6 +28,7 @@ package enum RunningDaemon: Equatable, Sendable {
         }
         // A tree that stands for a host has no processes of its own.
         guard paths.isStandIn || DaemonProcess.isDaemon(pid, of: 0, paths) else {
+            _ = try ProcessListing.open(paths)
             throw KernelFileError(
                 .understand, paths.lock, errno: 0, detail: "process \(pid), which locked it, is no ksmtuned of root's")
         }

@@ -60,6 +60,16 @@ package struct KernelFileError: Error, Equatable, Sendable {
         }
     }
 
+    /// Why a deed failed; `nil` where it did not.
+    package static func caught(_ deed: () throws(KernelFileError) -> Void) -> KernelFileError? {
+        do throws(KernelFileError) {
+            try deed()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// A process that ended while it was looked at.
     package var isVanished: Bool { errno == ESRCH || errno == ENOENT }
 }

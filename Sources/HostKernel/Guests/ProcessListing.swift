@@ -24,13 +24,24 @@ internal import KSMPolicy
 
     package init(_ paths: HostPaths) throws(KernelFileError) {
         path = paths.proc
-        folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
+        folder = try Self.open(paths)
         unsafe records = .allocate(byteCount: 32768, alignment: 16)
         counter = PIDCounter(paths)
     }
 
     deinit {
         unsafe records.deallocate()
+    }
+
+    /// Opens `/proc`, and makes sure that it is one: the caller's own process is there for itself, whatever is hidden. A tree
+    /// that stands for a host need not have any.
+    package static func open(_ paths: HostPaths) throws(KernelFileError) -> FileDescriptor {
+        let folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
+        if paths.isStandIn { return folder }
+        guard unsafe access("\(paths.proc)/self", F_OK) == 0 else {
+            throw KernelFileError(.list, paths.proc, errno: 0, detail: "there are no processes in it")
+        }
+        return folder
     }
 
     /// Whether `/proc` hides other users' processes from this one (`hidepid=`): a listing then lacks them, as if there

@@ -25,14 +25,17 @@ struct UnmergeCommand: HostCommand {
     var force = false
 
     func execute() throws {
-        let view = try HostView(host.paths)
+        let view = try HostView(host.paths, needsMemory: false)
         let kernel = KSMDirectory(host.paths)
         guard view.ksm.isPresent else { throw Refusal("this kernel has no KSM at \(host.paths.ksm)", .unavailable) }
         try kernel.check()
         guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
-        if let objection = UnmergeObjection.find(saved: saved, view.memory, at: view.paths.meminfo) {
+        let objection =
+            view.memoryFailure.map { .unknown($0) }
+            ?? UnmergeObjection.find(saved: saved, view.memory, at: view.paths.meminfo)
+        if let objection {
             guard force else {
                 throw Refusal("\(objection): stop guests, add swap, or use --force and have processes killed")
             }

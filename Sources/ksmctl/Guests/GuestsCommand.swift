@@ -50,7 +50,8 @@ struct GuestsCommand: HostCommand {
         var report = GuestsReport(list, loaded.configuration, users: users, sortedBy: sort)
         report.showsLimits = limits
         try report.print(output)
-        if report.unreadableGuests > 0 || list.isBlind { throw ExitCode(Refusal.Status.failed.rawValue) }
+        let isAll = list.unreadable.isEmpty && !list.isBlind && list.unknown == nil
+        if !isAll { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 }
 

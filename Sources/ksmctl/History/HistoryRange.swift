@@ -23,7 +23,7 @@ struct HistoryRange: ParsableArguments {
         let last = until?.time(now: now) ?? .infinity
         guard first <= last else {
             throw Refusal(
-                "--since \(LocalTime.text(first)) is later than --until \(LocalTime.text(last)): exchange them", .data)
+                "--since \(LocalTime.text(first)) is later than --until \(LocalTime.text(last)): exchange them", .usage)
         }
         let chosen = rows.filter { $0.time >= first && $0.time <= last }
         // A clock that was set back at a reboot gives the last one an earlier time than the first.

@@ -19,7 +19,11 @@ struct RootOptions: ParsableArguments {
 /// Without the daemon everything comes from the live kernel.
 struct HostView {
     let paths: HostPaths
+    /// Without any number where ``memoryFailure`` says why.
     let memory: MemoryInfo
+    let memoryFailure: KernelFileError?
+    /// Why it is not known what ZFS's cache can give back, which the configured metric counts as free.
+    let cacheFailure: KernelFileError?
     let loaded: LoadedConfiguration
     private(set) var ksm: KSMSnapshot
     let daemon: RunningDaemon
@@ -30,19 +34,22 @@ struct HostView {
     /// Why it is not known what the running daemon published.
     private(set) var stateFailure: KernelFileError?
 
-    /// - Throws: ``Refusal`` where the host's memory cannot be read.
-    init(_ paths: HostPaths) throws {
+    /// - Parameter needsMemory: Whether there is nothing to say where the host's memory cannot be read.
+    /// - Throws: ``Refusal`` for that.
+    init(_ paths: HostPaths, needsMemory: Bool = true) throws {
         self.paths = paths
-        do throws(KernelFileError) {
-            var memory = try MemoryReader(paths).read()
-            loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
-            if loaded.configuration.freeMetric == .availableAndCache {
-                memory.reclaimableCache = try ZFSCache.read(paths)?.reclaimable
-            }
-            self.memory = memory
-        } catch {
-            throw Refusal("\(error)", .unavailable)
+        var memory = MemoryInfo()
+        memoryFailure = KernelFileError.caught { () throws(KernelFileError) in
+            memory = try MemoryReader(paths).read()
         }
+        if needsMemory, let memoryFailure { throw Refusal("\(memoryFailure)", .unavailable) }
+        let loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
+        cacheFailure = KernelFileError.caught { () throws(KernelFileError) in
+            guard loaded.configuration.freeMetric == .availableAndCache else { return }
+            memory.reclaimableCache = try ZFSCache.read(paths)?.reclaimable
+        }
+        self.memory = memory
+        self.loaded = loaded
         ksm = KSMSnapshot(paths)
         var daemon = RunningDaemon.none
         var failure: KernelFileError?
@@ -88,14 +95,23 @@ struct HostView {
         if let time = ClockRepair.time(state?.report?.bootTime, at: Self.now, boot) { state?.report?.time = time }
     }
 
+    /// What counts as free; `nil` where that is not known.
+    var free: KiB? {
+        let metric = configuration.freeMetric
+        guard cacheFailure == nil, memory.missingLine(for: metric) == nil else { return nil }
+        return memory.free(by: metric)
+    }
+
     // MARK: What is not known
 
     /// Whether there is no daemon, as far as that can be told.
     var isDaemonAbsent: Bool { daemon == .none && daemonFailure == nil }
 
-    /// What could not be read of the daemon and of ksmd, as sentences without a full stop.
+    /// What could not be read of the host, the daemon and ksmd, as sentences without a full stop.
     var unknown: [String] {
         [
+            memoryFailure.map { "the host's memory is not known: \($0)" },
+            cacheFailure.map { "what ZFS's cache can give back is not known: \($0)" },
             daemonFailure.map { "whether the daemon runs is not known: \($0)" },
             stateFailure.map { "what the daemon decided is not known: \($0)" },
             ksm.threadFailure.map { "ksmd's CPU time is not known: \($0)" },

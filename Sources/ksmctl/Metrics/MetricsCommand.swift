@@ -28,7 +28,7 @@ struct MetricsCommand: HostCommand {
     var output: String?
 
     func execute() throws {
-        let view = try HostView(host.paths)
+        let view = try HostView(host.paths, needsMemory: false)
         // What is not known has no value in the metrics.
         for sentence in view.unknown + view.ksm.failures.values.map({ "\($0)" }).sorted() { Output.warn(sentence) }
         var metrics = HostMetrics(host: view, now: HostView.now, version: Ksmctl.configuration.version)

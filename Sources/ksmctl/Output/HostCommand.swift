@@ -6,6 +6,8 @@ struct Refusal: Error {
     /// As in sysexits.h.
     enum Status: Int32, CaseIterable {
         case failed = 1
+        /// Options contradict each other.
+        case usage = 64
         /// A file, an option or a configuration makes no sense.
         case data = 65
         /// The kernel has no KSM, or no daemon runs.

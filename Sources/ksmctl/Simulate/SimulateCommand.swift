@@ -56,7 +56,7 @@ struct SimulateCommand: HostCommand {
 
     func execute() throws {
         if svg == "-", output.json {
-            throw Refusal("--svg - and --json both want standard output: give --svg a file", .data)
+            throw Refusal("--svg - and --json both want standard output: give --svg a file", .usage)
         }
         let source = try TraceSource(trace, host.paths)
         let simulation = try Comparison(source, file: config, host.paths)

@@ -179,6 +179,9 @@ struct ExplainReport: Report {
             throw Refusal(
                 "\(view.paths.meminfo) has no \(missing) line, so there is nothing to decide by", .unavailable)
         }
+        if let failure = view.cacheFailure {
+            throw Refusal("\(failure): the daemon would leave KSM as it is until that can be read", .failed)
+        }
         let measured = try GuestCensus.measure(view.paths, view.configuration)
         if let failure = measured.failure {
             let guests =

@@ -192,8 +192,7 @@ extension StatusReport {
         decision = host.state?.report.map { DecisionReport($0, now: now) }
         memory = Memory(
             totalBytes: host.memory.total?.bytes, availableBytes: host.memory.available?.bytes,
-            freeBytes: host.memory.missingLine(for: host.configuration.freeMetric) == nil
-                ? host.memory.free(by: host.configuration.freeMetric).bytes : nil,
+            freeBytes: host.free?.bytes,
             swapFreeBytes: host.memory.swapFree?.bytes)
         notes = Self.notes(host, now)
         guard ksm.isPresent else { return }
