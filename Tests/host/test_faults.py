@@ -80,8 +80,8 @@ def test_the_daemon_takes_each_failure(policy, request, injector, both, tried, f
     assert calm.end == ('exit', 0), calm.messages
     calls = list(read_calls(calm.log))
     check_calls(calls)
-    # By the adaptive policy a step is many looks, of which the first is like the others.
-    cases = [*faultcases.single_cases(policy, calls, each=1 if policy == 'adaptive' else None),
+    # By these policies a step is many looks, of which the first are like the others.
+    cases = [*faultcases.single_cases(policy, calls, each={'adaptive': 1, 'advisor': 4}.get(policy)),
              *faultcases.lasting_cases(policy, calls, 'start', lives.LIFTED),
              *faultcases.lasting_cases(policy, calls, 'boost', lives.LIFTED),
              *faultcases.lasting_cases(policy, calls, 'last', 'end')]
