@@ -127,7 +127,7 @@ struct Sampler: ~Copyable {
             guard listIfDue(at: now, &observer), readGuests(at: now, &observer) else { return nil }
         }
         var sample = AdaptiveSample(now: now, memory: self.sample, counters: counters)
-        sample.isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
+        sample.isCounted = wants.hasCounters
         sample.isRequested = isRequested
         sample.isUnderPressure = isUnderPressure
         if wants.contains(.guests) { sample.guests = held }
@@ -303,7 +303,7 @@ struct Sampler: ~Copyable {
     private mutating func readCounters(
         _ wants: AdaptivePolicy.Wants, _ control: some KSMControl, _ observer: inout some StepObserver & ~Copyable
     ) -> ScanCounters? {
-        if let known, wants.isDisjoint(with: [.counters, .allCounters]) { return known }
+        if let known, !wants.hasCounters { return known }
         var failure: KernelFileError?
         do throws(KernelFileError) {
             // Between two looks only the end of a pass is news, and how fast it comes nearer.

@@ -51,6 +51,7 @@ import Testing
     }
 
     @Test func `A description without a project, or with a torn one`() {
+        #expect(GuestOwnerReader.project("<nova:project uuid=\"5d2c\" x=\"y\">a</nova:project>")?.name == "5d2c")
         #expect(GuestOwnerReader.project("<domain><nova:projects/></domain>") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=\"\">x</nova:project>") == nil)

@@ -178,6 +178,15 @@ import Testing
         #expect(list.unreadable == [GuestList.Unreadable(pid: 10, failure: failure)])
     }
 
+    @Test func `What a process offers counts though its machines cannot be told, which is a failure`() throws {
+        let host = FakeHost()
+        host.setProcess(30, comm: "java", resident: 1)
+        host.write("ksm_rmap_items 5\n", to: "proc/30/ksm_stat")
+        host.link("proc/30/fd", to: "fd")
+        let list = try GuestReader.read(host.paths, Configuration())
+        #expect(list.othersFailures == [KernelFileError(.list, host.path("proc/30/fd"), errno: ELOOP)])
+    }
+
     @Test func `Where machines cannot be listed no process is named for it`() throws {
         let host = FakeHost()
         host.createFolder("sys/kernel/debug")

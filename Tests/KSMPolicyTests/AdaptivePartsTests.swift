@@ -272,6 +272,15 @@ import Testing
         #expect(abs(cost.seconds(counters) - 15) < 0.1)
     }
 
+    @Test func `a merged page costs less than one that is compared`() {
+        var counters = ScanCounters()
+        counters.shared = 1_000_000
+        counters.sharing = 9_000_000
+        #expect(abs(PassCost().seconds(counters) - 4) < 0.01)
+        counters.volatile = 1_000_000
+        #expect(abs(PassCost().seconds(counters) - 10) < 0.01)
+    }
+
     @Test func `what a pass does once is no cost of the next`() {
         var counters = ScanCounters()
         counters.unshared = 1_000_000

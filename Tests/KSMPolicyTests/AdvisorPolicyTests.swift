@@ -41,6 +41,9 @@ import Testing
         let order = try #require(decision.advisor)
         #expect(order.pagesMinimum == least && order.pagesMaximum == most && !order.restarts)
         #expect(order.scanTime == .seconds(200) && order.cpuMaximumPercent == 70)
+        #expect(
+            decision.sentence.hasPrefix(
+                "scanning at the pace of the kernel advisor, a pass in 200 s, at most 70 % of a CPU: "))
         // The kernel's own pace is what is told.
         #expect(decision.pagesToScan == 777 && decision.sleepMilliseconds == sleep)
         #expect(decision.pause == .seconds(10) && decision.policy == .advisor)

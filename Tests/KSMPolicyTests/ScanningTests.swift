@@ -280,6 +280,19 @@ import Testing
         #expect(abs(run.learned.driftRate - 0.75 * changed * 2 / 100) < 1)
     }
 
+    @Test func `a look begins with a short batch, however long the last ones were`() {
+        for (kind, isShort) in [(.look, true), (.recheck, false)] as [(AdaptivePolicy.Scanning.Kind, Bool)] {
+            var run = Run(kind, seen: 1000)
+            // ksmd went through its pages in no time.
+            for _ in 0..<20 {
+                run.learned.throttle.adjust(
+                    share: 0.95, elapsed: .seconds(1), used: .milliseconds(10), waited: .zero)
+            }
+            run.scan = Scanning(kind, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+            #expect((run.learned.throttle.pace.pagesToScan <= 8192) == isShort)
+        }
+    }
+
     @Test func `a look that began within a pass goes on where much had been passed over before`() {
         for (looked, goesOn) in [(0.5, true), (1, false)] {
             var run = Run(.look, seen: 1000, cpu: nil)

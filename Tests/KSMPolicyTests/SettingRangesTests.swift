@@ -71,7 +71,7 @@ import Testing
             ("KSM_NPAGES_MI", .pagesMinimum), ("KSM_NPAGES_MINI", .pagesMinimum), ("KSM_NPAGES_MIX", nil),
             ("KSM_SLEEP_MESC", .sleepMilliseconds), ("SM_SLEEP_MSEC", .sleepMilliseconds),
             ("XKSM_SLEEP_MSEC", .sleepMilliseconds), ("KSM_SLXXX_MSEC", .sleepMilliseconds),
-            ("KSM_XXXXX_MSEC", nil),
+            ("KSM_XXXXX_MSEC", nil), ("ABCDEBUG", nil), ("ABDEBUG", .debug),
         ] as [(String, Setting?)])
     func `a name is told that is not far away`(name: String, setting: Setting?) {
         // Where two are as near, either will do.

@@ -28,6 +28,19 @@ import Testing
         #expect(Pages(rounding: number) == Pages(whole))
     }
 
+    @Test func `a share of nothing is none`() {
+        #expect(Pages(3).share(of: 4) == 0.75 && Pages(8).share(of: 4) == 2 && Pages(-1).share(of: 4) == -0.25)
+        #expect(Pages(3).share(of: 1) == 3 && Pages(3).share(of: 0) == 0 && Pages(3).share(of: -1) == 0)
+    }
+
+    @Test func `a daemon that has just begun has counted nothing`() {
+        let tally = Tally()
+        let counts = [
+            tally.scanDecisions, tally.stopDecisions, tally.pressureEvents, tally.foreignWrites, tally.failedWrites,
+        ]
+        #expect(counts == [0, 0, 0, 0, 0])
+    }
+
     @Test func `there is never less than none of an amount`() {
         #expect(Pages(-1).nonNegative == 0 && Pages(0).nonNegative == 0 && Pages(1).nonNegative == 1)
         #expect(KiB.greatest == KiB(.max) && KiB.zero == KiB(0))

@@ -302,6 +302,17 @@ private struct Listener: StepObserver {
         #expect(tuner.ksmdChange == nil)
     }
 
+    @Test func `Only what is to be changed is to be remembered`() {
+        let states: [(Scheduling?, Bool)] = [(nil, false), (Self.idle, false), (Self.own, true)]
+        for (found, isNews) in states {
+            var scheduler = KsmdScheduler(configuration(.idle, isShort: true), inheriting: nil)
+            var control = RecordingControl()
+            control.ksmd = found.map { KsmdState(scheduling: $0) }
+            #expect(scheduler.remember(at: Self.second(1), control) == isNews)
+            #expect(scheduler.change == (isNews ? SchedulingChange(found: Self.own, given: Self.idle) : nil))
+        }
+    }
+
     // MARK: Starvation
 
     /// A scan in which ksmd is looked at every half a second.
