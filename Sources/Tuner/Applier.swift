@@ -288,21 +288,21 @@ struct Applier<Control: KSMControl> {
         values.cpuMaximumPercent = order.cpuMaximumPercent
         values.pagesMinimum = order.pagesMinimum
         values.pagesMaximum = order.pagesMaximum
-        try set(values)
+        if let (_, failure) = set(values).first { throw failure }
     }
 
     /// The same of those that are known. The kernel refuses a minimum above its maximum, so the order depends on which
     /// way they go. One that fails does not keep the others from being tried.
     ///
-    /// - Throws: The first failure.
-    mutating func set(_ values: AdvisorValues) throws(KernelFileError) {
-        var failure: KernelFileError?
+    /// - Returns: What failed.
+    mutating func set(_ values: AdvisorValues) -> [(file: KSMFile, failure: KernelFileError)] {
+        var failures: [(file: KSMFile, failure: KernelFileError)] = []
         func attempt(_ file: KSMFile, _ value: Int64?, _ applier: inout Applier) {
             guard let value else { return }
             do throws(KernelFileError) {
                 try applier.set(file, value)
             } catch {
-                failure = failure ?? error
+                failures.append((file, error))
             }
         }
         attempt(.advisorTargetScanTime, values.scanTimeSeconds, &self)
@@ -315,7 +315,7 @@ struct Applier<Control: KSMControl> {
             attempt(.advisorMinPagesToScan, values.pagesMinimum, &self)
             attempt(.advisorMaxPagesToScan, values.pagesMaximum, &self)
         }
-        if let failure { throw failure }
+        return failures
     }
 
     private mutating func set(_ file: KSMFile, _ value: Int64) throws(KernelFileError) {

@@ -108,6 +108,13 @@ struct KnobSettler {
         return wishes[knob] ?? (knob == .smartScan ? smartScanOfPolicy : nil) ?? found[knob]
     }
 
+    /// What the knobs held that the operator has set no more, and that could not be put back yet.
+    var unwanted: KnobSettings {
+        var settings = found
+        for knob in Knob.allCases where wishes[knob] != nil { settings[knob] = nil }
+        return settings
+    }
+
     /// Whether the way was cleared, so that KSM rests until a decision says what it does next.
     var isCleared: Bool {
         if case .cleared = stage { true } else { false }

@@ -5,49 +5,60 @@ package import KSMPolicy
 package struct Leaving: Equatable, Sendable {
     /// What to write to `run`; `nil` to leave it.
     package var run: Int64?
-    /// Whether all else is back that was to be put back.
-    package var isRestPutBack: Bool
-    /// Whether the kernel refused some of it, so that what was found is still to be put back.
-    package var isRefused: Bool
+    /// What is still to be put back, since the kernel refused it.
+    package var kept: KnobValues
+
+    package init(run: Int64?, kept: KnobValues = KnobValues()) {
+        self.run = run
+        self.kept = kept
+    }
 }
 
 extension Tuner {
+    /// What the knobs held that could not be put back, and is to be.
+    package var keptKnobs: KnobSettings { configuration.onExit == .restore ? knobs.found : knobs.unwanted }
+
     /// Does what `KSM_ON_EXIT=` says, except for the write to `run`, which may take long.
     ///
     /// ksmd's scheduling and the advisor are put back whatever is said: they are the operator's, and the daemon only displaced
-    /// them. What cannot be put back is reported, and does not keep the rest from it.
+    /// them. What cannot be put back is reported, and does not keep the rest from it. What was never written to is left alone.
     ///
     /// - Parameters:
     ///   - found: What the knobs held before the first decision.
     ///   - missing: Of the files that were written to, those of which that is not known.
+    ///   - inherited: Files that a daemon before this one may have written to.
     package mutating func leave(
-        found: KnobValues, missing: [KSMFile] = [], _ observer: inout some StepObserver & ~Copyable
+        found: KnobValues, missing: [KSMFile] = [], inherited: KSMFileSet,
+        _ observer: inout some StepObserver & ~Copyable
     ) -> Leaving {
         applier.releaseKsmd(&observer)
-        let isSmartScanBack = attempt(&observer) { (tuner) throws(KernelFileError) in
+        var touched = written.union(inherited)
+        // With another mode the kernel takes its own pages.
+        if touched.contains(.advisorMode) { touched.insert(.pagesToScan) }
+        // A refusal leaves it among the knobs that are to be put back.
+        _ = attempt(&observer) { (tuner) throws(KernelFileError) in
             try tuner.applier.override(smartScan: nil, &tuner.knobs)
         }
-        var isPaceBack = true
+        var leaving = Leaving(run: nil)
         var isPaceKnown = true
         switch configuration.onExit {
         case .restore:
             if !missing.isEmpty { observer.report(.notKnownToRestore(missing)) }
-            isPaceBack = restorePace(found, &observer)
+            restorePace(found, touched, &leaving, &observer)
             // Under the advisor the pages are the kernel's own.
             let isOfPace = { (file: KSMFile) in file != .run && (file != .pagesToScan || found.advisorMode != .scanTime)
             }
             isPaceKnown = !missing.contains(where: isOfPace)
         default:
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
-            if found.advisorMode == AdvisorMode.none, policy.kind == .advisor || written.contains(.advisorMode) {
-                isPaceBack = set(.none, &observer)
-            }
+            putBack(AdvisorMode.none, found, touched, &leaving, &observer)
         }
-        if found.advisorMode == .scanTime, !set(.scanTime, &observer) { isPaceBack = false }
-        let isPaceRestored = isPaceBack && isPaceKnown
-        let run = lastRun(missing.contains(.run) ? 0 : found.run, isPaceRestored: isPaceRestored, &observer)
-        return Leaving(
-            run: run, isRestPutBack: isPaceRestored && isSmartScanBack, isRefused: !(isPaceBack && isSmartScanBack))
+        putBack(.scanTime, found, touched, &leaving, &observer)
+        let restored = missing.contains(.run) ? 0 : touched.contains(.run) ? found.run : nil
+        let isPaceBack = leaving.kept == KnobValues()
+        leaving.run = lastRun(restored, isPaceRestored: isPaceBack && isPaceKnown, &observer)
+        if configuration.onExit == .restore, !isPaceBack { leaving.kept.run = found.run }
+        return leaving
     }
 
     /// What `run` is to hold at last; `nil` to leave it.
@@ -58,8 +69,7 @@ extension Tuner {
     ) -> Int64? {
         let run: Int64? =
             switch configuration.onExit {
-            // What adapts needs somebody who watches: ksmd is not left at the pace of a burst.
-            case .keep: policy.kind == .adaptive && ownsScan ? 0 : nil
+            case .keep: keptRun(restored)
             case .stop: 0
             case .restore: restored
             case .unmerge: 2
@@ -75,39 +85,59 @@ extension Tuner {
         return run
     }
 
-    /// Each value by itself: one that is refused leaves the others to be put back.
-    ///
-    /// - Returns: Whether all were.
-    private mutating func restorePace(_ found: KnobValues, _ observer: inout some StepObserver & ~Copyable) -> Bool {
-        var isRestored = attempt(&observer) { (tuner) throws(KernelFileError) in
-            try tuner.applier.set(found.advisor)
-        }
-        if let sleep = found.sleepMilliseconds {
-            isRestored =
-                attempt(&observer) { (tuner) throws(KernelFileError) in
-                    try tuner.applier.write(String(sleep), to: .sleepMilliseconds)
-                } && isRestored
-        }
-        // Under the advisor the pages are the kernel's own, and it starts from its own again.
-        guard found.advisorMode != .scanTime, let pages = found.pagesToScan else { return isRestored }
-        isRestored = set(.none, &observer) && isRestored
-        return attempt(&observer) { (tuner) throws(KernelFileError) in
-            try tuner.applier.write(String(pages), to: .pagesToScan)
-        } && isRestored
+    /// What adapts needs somebody who watches: ksmd is not left at the pace of a burst. And what this daemon wrote only to
+    /// clear the way for a knob is nobody's decision.
+    private func keptRun(_ restored: Int64?) -> Int64? {
+        if isCleared { return policy.kind == .adaptive && written.contains(.pagesToScan) ? 0 : restored ?? 0 }
+        return policy.kind == .adaptive && ownsScan ? 0 : nil
     }
 
-    /// Gives the advisor a mode. Where the present one cannot be told, it is written in any case.
-    ///
-    /// - Returns: Whether it has it, or this kernel has no advisor.
-    private mutating func set(_ mode: AdvisorMode, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+    /// Each value by itself: one that is refused leaves the others to be put back.
+    private mutating func restorePace(
+        _ found: KnobValues, _ touched: KSMFileSet, _ leaving: inout Leaving,
+        _ observer: inout some StepObserver & ~Copyable
+    ) {
+        var advisor = KnobValues()
+        advisor.advisor = found.advisor
+        for file in KSMFile.allCases where !touched.contains(file) { advisor[file] = nil }
+        for (file, failure) in applier.set(advisor.advisor) {
+            observer.report(.notPutBack(failure))
+            leaving.kept[file] = found[file]
+        }
+        putBack(.sleepMilliseconds, found, touched, &leaving, &observer)
+        // Under the advisor the pages are the kernel's own, and it starts from its own again.
+        guard found.advisorMode != .scanTime else { return }
+        putBack(AdvisorMode.none, found, touched, &leaving, &observer)
+        putBack(.pagesToScan, found, touched, &leaving, &observer)
+    }
+
+    private mutating func putBack(
+        _ file: KSMFile, _ found: KnobValues, _ touched: KSMFileSet, _ leaving: inout Leaving,
+        _ observer: inout some StepObserver & ~Copyable
+    ) {
+        guard touched.contains(file), let value = found[file] else { return }
+        let isBack = attempt(&observer) { (tuner) throws(KernelFileError) in
+            try tuner.applier.write(String(value), to: file)
+        }
+        if !isBack { leaving.kept[file] = value }
+    }
+
+    /// Gives the advisor a mode, where that was found. Where the present one cannot be told, it is written in any case.
+    private mutating func putBack(
+        _ mode: AdvisorMode, _ found: KnobValues, _ touched: KSMFileSet, _ leaving: inout Leaving,
+        _ observer: inout some StepObserver & ~Copyable
+    ) {
+        guard touched.contains(.advisorMode), found.advisorMode == mode else { return }
         do throws(KernelFileError) {
-            guard let present = try control.readAdvisorMode(), present != mode else { return true }
+            // This kernel has no advisor, or it has that mode.
+            guard let present = try control.readAdvisorMode(), present != mode else { return }
         } catch {
             // It is there.
         }
-        return attempt(&observer) { (tuner) throws(KernelFileError) in
+        let isBack = attempt(&observer) { (tuner) throws(KernelFileError) in
             try tuner.applier.write(mode.word, to: .advisorMode)
         }
+        if !isBack { leaving.kept.advisorMode = mode }
     }
 
     /// - Returns: Whether it was done.

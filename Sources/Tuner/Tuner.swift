@@ -95,12 +95,12 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             if knobs.stage == .settled { observer.report(.stillWriting) }
             return nil
         }
-        knobs.settle()
         lookAtKnobs(at: now, &observer)
         guard
             var sample = sampler.take(
                 policy.needs(at: now), total: policy.classic.total, at: now, control, &observer)
         else { return nil }
+        knobs.settle()
         followMemory(&observer)
         if policy.kind == .advisor, sample.advisor == nil, !hasReportedNoAdvisor {
             observer.report(.noAdvisor)

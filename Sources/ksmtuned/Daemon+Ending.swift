@@ -19,20 +19,45 @@ extension Daemon {
             decide()
             finishWrites(&loop)
         }
-        let leaving = options.isOnce ? nil : leave()
-        let isLeft = leaving?.run.map { write(run: $0, &loop) } ?? true
-        // What was found is kept until a daemon has put it back, or left it on purpose.
-        let areKnobsKept = !options.isOnce && configuration.onExit == .restore && !tuner.foundKnobs.isEmpty
-        let isAllDone = isLeft && !areKnobsKept && leaving?.isRefused != true
-        if !isAllDone, leaving?.isRestPutBack == true { publishEnded(isRunLeft: isLeft) }
-        publisher.end(isKept: options.isOnce && isStateInherited || !isAllDone)
+        var leaving = options.isOnce ? leaveDecided() : leave()
+        // One that nobody waits for any more may still come to something.
+        let isRunLeft = (leaving.run.map { write(run: $0, &loop) } ?? true) && tuner.pending == nil
+        if !isRunLeft { keepRun(&leaving) }
+        endPublication(leaving)
         guard !options.isOnce else { return }
         reporter.log.write(.info, .ended, "ended, KSM_ON_EXIT=\(configuration.onExit.word)")
     }
 
     private mutating func leave() -> Leaving {
         let missing = found.missing(written: tuner.written)
-        return tuner.leave(found: found.values, missing: missing, &reporter)
+        return tuner.leave(found: found.values, missing: missing, inherited: found.inherited, &reporter)
+    }
+
+    /// After a single decision; where none could be made, what cleared the way for a knob is no reason for KSM to rest.
+    private func leaveDecided() -> Leaving {
+        Leaving(run: tuner.isCleared ? found.values.run : nil)
+    }
+
+    /// Nobody knows that `run` is as it is to be.
+    private func keepRun(_ leaving: inout Leaving) {
+        // Where the pace was left on purpose, ksmd must not come to run at it.
+        let needsPace = configuration.onExit != .restore && found.values.run == 1
+        if needsPace { leaving.kept = found.values } else { leaving.kept.run = found.values.run }
+    }
+
+    /// What was found stays in the state until a daemon has put it back, or left it on purpose.
+    private mutating func endPublication(_ leaving: Leaving) {
+        var kept = leaving.kept
+        var knobs = options.isOnce ? KnobSettings() : tuner.keptKnobs
+        if options.isOnce, let inherited {
+            // A daemon that was killed had put back nothing.
+            guard inherited.isEnded else { return publisher.end(isKept: true) }
+            kept = inherited.found
+            for knob in Knob.allCases where inherited.foundKnobs[knob] != nil { knobs[knob] = tuner.foundKnobs[knob] }
+        }
+        let isKept = kept != KnobValues() || !knobs.isEmpty || tuner.ksmdChange != nil
+        if isKept { publisher.publishEnded(found: kept, foundKnobs: knobs, ksmd: tuner.ksmdChange, reporter.log) }
+        publisher.end(isKept: isKept)
     }
 
     /// A change of a knob can take one write after the other.

@@ -19,8 +19,9 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var recorder: Recorder
     /// What the knobs held before this daemon, or one before it that had no orderly end, wrote to them.
     private(set) var found: FoundKnobs
-    /// Whether a daemon before this one had no orderly end, and left what it had found.
-    let isStateInherited: Bool
+    /// The state in which a daemon before this one left what it had not put back, without anything where that could not be
+    /// read; `nil` where there was none.
+    let inherited: StateRecord?
     private let boot: UInt64
     private var isConfigurationRefused = false
     private var isDecisionDue = false
@@ -37,7 +38,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
         lock: DaemonLock?, tuner: consuming Tuner<Control>, reporter: consuming Reporter, state: StateRecord,
-        found: FoundKnobs, isStateInherited: Bool
+        found: FoundKnobs, inherited: StateRecord?
     ) {
         self.paths = paths
         self.files = files
@@ -50,7 +51,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         recorder = Recorder(paths)
         self.tuner = tuner
         self.reporter = reporter
-        self.isStateInherited = isStateInherited
+        self.inherited = inherited
     }
 
     /// Whether a decision was made, and the kernel took all that was written.
@@ -209,19 +210,6 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     private mutating func publishFound() {
         publisher.publish(found: found.values, foundKnobs: tuner.foundKnobs, ksmd: tuner.ksmdChange, reporter.log)
-    }
-
-    /// Keeps what is still to be put back, for the next daemon.
-    ///
-    /// - Parameter isRunLeft: Whether `run` is as it is to be.
-    mutating func publishEnded(isRunLeft: Bool) {
-        // Where the pace was left on purpose, ksmd must not come to run at it.
-        let needsPace = configuration.onExit != .restore && found.values.run == 1
-        let left = needsPace ? found.values : KnobValues(run: found.values.run)
-        publisher.publishEnded(
-            found: isRunLeft ? KnobValues() : left,
-            foundKnobs: configuration.onExit == .restore ? tuner.foundKnobs : KnobSettings(), ksmd: tuner.ksmdChange,
-            reporter.log)
     }
 
     /// The start ends with the second decision: the first one finds everything new, the second one what is known, and

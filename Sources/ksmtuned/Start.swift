@@ -99,7 +99,7 @@ struct Start {
         for line in previous?.disbelieved ?? [] {
             log.write(
                 .warning, .failed,
-                "\(paths.state) of a daemon that was killed says \(line), which the kernel's file cannot have held: "
+                "\(paths.state) of an earlier daemon says \(line), which the kernel's file cannot have held: "
                     + "it is not put back")
         }
         var state = StateRecord(
@@ -110,10 +110,13 @@ struct Start {
                 status: .configuration,
                 message: "the settings do not fit the \(total) of this host, not starting: see ksmtuned --check-config")
         }
-        let tuner = try makeTuner(control, configuration, policy, state, isHeir: isInherited)
+        // One that ended may have left a scan only where it says what run held.
+        let isHeir = previous.map { !$0.isEnded || $0.found.run != nil } ?? isInherited
+        let tuner = try makeTuner(control, configuration, policy, state, isHeir: isHeir)
         var daemon = Daemon(
             paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
-            state: state, found: found, isStateInherited: isInherited)
+            state: state, found: found,
+            inherited: previous ?? (isInherited ? StateRecord(pid: 0, found: KnobValues()) : nil))
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }

@@ -510,6 +510,34 @@ import Testing
         #expect(host.knobs == ["1", "100", "20"])
     }
 
+    @Test func `What cleared the way for a knob is undone at the end where no decision followed`() async throws {
+        let host = FakeHost()
+        host.write("1\n", to: "sys/kernel/mm/ksm/run")
+        host.write("256\n", to: "sys/kernel/mm/ksm/max_page_sharing")
+        for file in ["pages_shared", "pages_sharing"] { host.write("9\n", to: "sys/kernel/mm/ksm/\(file)") }
+        // With a guest that cannot be read there is none.
+        host.setProcess(10, comm: "kvm", resident: 1)
+        host.remove("proc/10/statm")
+        host.createFolder("proc/10/statm")
+        let daemon = try await RunningDaemon(
+            host,
+            "KSM_ON_EXIT=keep\nKSM_MAX_PAGE_SHARING=512\nKSM_ALLOW_UNMERGE=yes\nKSM_FIRST_DECISION=interval\n"
+                + "KSM_MONITOR_INTERVAL=infinity\n")
+        try await daemon.until("everything was unmerged") { host.knobs[0] == "2" }
+        #expect(try await daemon.end() == 0)
+        #expect(host.knobs[0] == "1")
+    }
+
+    @Test(arguments: ["keep", "stop", "restore"])
+    func `An advisor that a killed daemon switched on is switched off by the next one`(exit: String) async throws {
+        let host = FakeHost()
+        host.write("none [scan-time]\n", to: "sys/kernel/mm/ksm/advisor_mode")
+        host.write("PID=1\nFOUND_RUN=0\nFOUND_ADVISOR_MODE=none\nEND=1\n", to: "run/ksmtuned/state")
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=\(exit)\n")
+        #expect(try await daemon.end() == 0)
+        #expect(host.read("sys/kernel/mm/ksm/advisor_mode") == "none\n")
+    }
+
     @Test func `A knob that merged pages keep from being put back at the end is put back by the next daemon`()
         async throws
     {
@@ -526,6 +554,15 @@ import Testing
         #expect(host.state["ENDED"] == "yes")
         #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
         #expect(host.state["FOUND_RUN"] == nil)
+        // A single decision leaves that alone, and so does a daemon that cannot put it back either.
+        let once = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(once.status == 0)
+        #expect(
+            host.state.filter { $0.key == "ENDED" || $0.key.hasPrefix("FOUND_") }
+                == ["ENDED": "yes", "FOUND_MAX_PAGE_SHARING": "256"])
+        let other = try await RunningDaemon(host, "")
+        #expect(try await other.end() == 0)
+        #expect(host.state["ENDED"] == "yes" && host.state["FOUND_MAX_PAGE_SHARING"] == "256")
         let next = try await RunningDaemon(host, "KSM_MAX_PAGE_SHARING=77\nKSM_ON_EXIT=restore\n")
         #expect(host.state["FOUND_MAX_PAGE_SHARING"] == "256")
         setMerged(0)
@@ -540,7 +577,9 @@ import Testing
         let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
         for file in ["run", "sleep_millisecs"] { host.link("sys/kernel/mm/ksm/\(file)", to: "/dev/full") }
         #expect(try await daemon.end() == 0)
-        #expect(host.state["ENDED"] == nil)
+        #expect(
+            host.state.filter { $0.key == "ENDED" || $0.key.hasPrefix("FOUND_") }
+                == ["ENDED": "yes", "FOUND_RUN": "0", "FOUND_SLEEP_MILLISECS": "20"])
         for file in ["run", "sleep_millisecs"] {
             host.remove("sys/kernel/mm/ksm/\(file)")
             host.write("1\n", to: "sys/kernel/mm/ksm/\(file)")

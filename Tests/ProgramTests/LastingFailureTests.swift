@@ -117,7 +117,7 @@ import Tuner
         #expect(
             daemon.messages(with: "FOUND_RUN") == [
                 host.filled(
-                    "ROOT/run/ksmtuned/state of a daemon that was killed says FOUND_RUN=7, which the kernel's file cannot "
+                    "ROOT/run/ksmtuned/state of an earlier daemon says FOUND_RUN=7, which the kernel's file cannot "
                         + "have held: it is not put back")
             ])
         #expect(

@@ -12,4 +12,13 @@ extension Tuner {
         follow(decision, guests: guests, at: now, &observer)
         return (decision, guests)
     }
+
+    /// Ends where a daemon before this one may have written to everything.
+    mutating func leave(
+        found: KnobValues, missing: [KSMFile] = [], _ observer: inout some StepObserver & ~Copyable
+    ) -> Leaving {
+        var all = KSMFileSet()
+        for file in KSMFile.allCases { all.insert(file) }
+        return leave(found: found, missing: missing, inherited: all, &observer)
+    }
 }

@@ -355,14 +355,43 @@ private struct Recorder: StepObserver {
         #expect(tuner.control.advisorMode == AdvisorMode.none)
     }
 
-    @Test func `one that somebody else switched on while KSM rests is left alone`() throws {
+    @Test(arguments: ExitAction.allCases, [AdvisorMode.none, .scanTime])
+    func `what this daemon never wrote to is left alone`(action: ExitAction, mode: AdvisorMode) throws {
         var control = RecordingControl()
+        control.advisorMode = mode
+        for kind in PolicyKind.allCases {
+            var tuner = try tuner(control) {
+                $0.onExit = action
+                $0.policy = kind
+            }
+            var recorder = Recorder()
+            _ = tuner.step(at: 0, &recorder)
+            tuner.control.forget()
+            var found = Self.found
+            found.advisorMode = mode == .scanTime ? AdvisorMode.none : .scanTime
+            let leaving = tuner.leave(found: found, inherited: KSMFileSet(), &recorder)
+            #expect(tuner.control.writes.isEmpty && leaving.kept == KnobValues())
+        }
+    }
+
+    @Test func `what is refused at the end is kept, and nothing beside`() throws {
+        var control = RecordingControl()
+        for file in [KSMFile.advisorMaxCPU, .advisorMode, .pagesToScan] { control.refusals[file] = 5 }
         control.advisorMode = .scanTime
-        var tuner = try tuner(control) { $0.onExit = .stop }
+        for (file, value) in [(KSMFile.advisorMaxCPU, 70), (.advisorTargetScanTime, 20)] as [(KSMFile, Int64)] {
+            control.values[file] = value
+        }
+        var tuner = try tuner(control) { $0.onExit = .restore }
         var recorder = Recorder()
-        _ = tuner.step(at: 0, &recorder)
-        _ = tuner.leave(found: Self.found, &recorder)
-        #expect(tuner.control.advisorMode == .scanTime)
+        var found = Self.found
+        found.advisor.cpuMaximumPercent = 50
+        found.advisor.scanTimeSeconds = 200
+        let leaving = tuner.leave(found: found, &recorder)
+        var kept = KnobValues(run: 1, pagesToScan: 77, advisorMode: AdvisorMode.none)
+        kept.advisor.cpuMaximumPercent = 50
+        #expect(leaving == Leaving(run: 0, kept: kept))
+        #expect(recorder.notices.count == 4 && recorder.notices.last == .leftStopped)
+        #expect(tuner.control.values[.advisorTargetScanTime] == 200)
     }
 
     @Test func `unmerging that does not fit only stops, and says so`() throws {

@@ -8,6 +8,8 @@ package struct FoundKnobs: Sendable {
     package private(set) var values = KnobValues()
     /// Files that are there, and of which it is not known what they held.
     package private(set) var unknown: [KSMFile] = []
+    /// Files that a daemon before this one may have written to, and had not put back.
+    package private(set) var inherited = KSMFileSet()
     /// Those of ``unknown`` that were written to, so that to read them says nothing any more.
     private var lost: [KSMFile] = []
 
@@ -31,6 +33,7 @@ package struct FoundKnobs: Sendable {
     /// - Parameter hasEnded: Whether it had put back the rest, so that what that holds now is the operator's.
     package init(inheriting values: KnobValues, hasEnded: Bool = false, _ control: some KSMControl) {
         self.values = values
+        for file in Self.files where !hasEnded || values[file] != nil { inherited.insert(file) }
         guard !hasEnded else {
             unknown = Self.files.filter { values[$0] == nil }
             _ = readAgain(control, written: KSMFileSet())
@@ -85,8 +88,8 @@ package struct FoundKnobs: Sendable {
 extension KnobValues {
     fileprivate static func number(_ mode: AdvisorMode) -> Int64 { mode == .scanTime ? 1 : 0 }
 
-    /// What is known of a file; of ``KSMFile/advisorMode`` 1 for scan-time.
-    fileprivate subscript(_ file: KSMFile) -> Int64? {
+    /// What is known of a file; of ``KSMFile/advisorMode`` 1 for scan-time. Nothing of files that are no part of this.
+    package subscript(_ file: KSMFile) -> Int64? {
         get {
             switch file {
             case .run: run

@@ -71,4 +71,10 @@ package struct KSMFileSet: Equatable, Sendable {
     package func contains(_ file: KSMFile) -> Bool { bits & 1 << UInt32(file.rawValue) != 0 }
 
     package mutating func insert(_ file: KSMFile) { bits |= 1 << UInt32(file.rawValue) }
+
+    package func union(_ other: KSMFileSet) -> KSMFileSet {
+        var both = self
+        both.bits |= other.bits
+        return both
+    }
 }

@@ -95,7 +95,8 @@ extension FuzzTarget {
             default: tree.write(section.text, to: section.name)
             }
         }
-        _ = tuner.leave(found: KnobValues(run: 0, pagesToScan: 100, sleepMilliseconds: 20), &observer)
+        _ = tuner.leave(
+            found: KnobValues(run: 0, pagesToScan: 100, sleepMilliseconds: 20), inherited: KSMFileSet(), &observer)
         if let broken = observer.broken { throw broken }
     }
 
