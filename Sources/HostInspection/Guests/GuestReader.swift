@@ -225,11 +225,11 @@ package enum GuestReader {
         _ guest: inout GuestDetails, _ line: GuestCommandLine, _ evidence: MergingEvidence, _ files: ProcessFiles
     ) {
         let stat = read("ksm_stat", of: &guest, files, limit: 1024).map { KSMStat(parsing: $0) }
-        // The file is older than the line: 5.19 and 6.4.
+        // The file is older than the line: 5.19 and 6.4. Whoever may not see the one may not see the other.
+        let text =
+            stat?.mergingPages != nil || guest.isHidden ? nil : read("ksm_merging_pages", of: &guest, files, limit: 64)
         let merging =
-            stat?.mergingPages
-            ?? read("ksm_merging_pages", of: &guest, files, limit: 64)
-            .flatMap { DecimalField($0.span, at: 0) }.map { Pages($0.value) }
+            stat?.mergingPages ?? text.flatMap { DecimalField($0.span, at: 0) }.map { Pages($0.value) }
         guest.merged = merging?.kibibytes(of: Host.pageSize)
         guest.zero = stat?.zeroPages?.kibibytes(of: Host.pageSize)
         guest.items = stat?.items.map { Pages($0) }
