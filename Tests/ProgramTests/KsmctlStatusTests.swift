@@ -205,6 +205,23 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    @Test func `What a daemon that is gone has not put back is told`() throws {
+        let host = FakeHost()
+        let note = "a daemon that is gone had found"
+        for text in ["PID=1\nENDED=yes\n", "no state\n"] {
+            host.write(text, to: "run/ksmtuned/state")
+            #expect(!(try Self.report(host).notes.contains { $0.hasPrefix(note) }))
+        }
+        host.write(
+            "PID=1\nENDED=yes\nFOUND_RUN=1\nFOUND_ADVISOR_MODE=none\nFOUND_MAX_PAGE_SHARING=256\n",
+            to: "run/ksmtuned/state")
+        #expect(
+            try Self.report(host).notes.contains {
+                $0.hasPrefix(note) && $0.contains("run (1)") && $0.contains("advisor_mode (none)")
+                    && $0.contains("max_page_sharing (256)") && $0.contains("has not put that back")
+            })
+    }
+
     @Test func `Everything unmerged by another while the adaptive policy rests`() async throws {
         let host = FakeHost()
         host.setKSM(["run": 2])

@@ -24,4 +24,17 @@ extension StateRecord {
         }
         return record
     }
+
+    /// What a daemon that is gone has not put back, as `NAME (VALUE)`; none where there is nothing, or no state that can be
+    /// read.
+    package static func leftBehind(_ paths: HostPaths) -> [String] {
+        guard let text = (try? HostFile.readText(paths.state)) ?? nil, let record = StateRecord(parsing: text) else {
+            return []
+        }
+        return KSMFile.allCases.compactMap { file in
+            if file == .advisorMode { return record.found.advisorMode.map { "\(file.name) (\($0.word))" } }
+            let knob = Knob.allCases.first { $0.file == file }
+            return (knob.map { record.foundKnobs[$0] } ?? record.found[file]).map { "\(file.name) (\($0))" }
+        }
+    }
 }
