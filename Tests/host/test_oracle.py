@@ -110,7 +110,7 @@ def comparable(trace):
             ticks.append([])
         ticks[-1].append(re.sub(r'(?<![\w+])\+(?=\d)', '', line))
         if line.startswith('end '):
-            before, pace = pace, int(re.search(r'pages_to_scan=\+?(\d+)', line)[1])
+            before, pace = pace, int(re.search(r'pages_to_scan=\+?(-?\d+)', line)[1])
             if max(before, pace) > LONGEST_BATCH:
                 ticks[-1].sort(key=lambda word: word.startswith('set run ') + 2 * word.startswith('end '))
     return ticks
