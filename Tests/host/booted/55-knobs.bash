@@ -171,7 +171,8 @@ mark
 systemctl stop ksmtuned
 now 'restore without leave to unmerge: it stays' knobs_are 1 512 0 1
 now '... with its pages' merged
-check '... which is told' said_at 4..4 'max_page_sharing stays 512 .*not 256'
+check '... which is told' said_at 4..4 'max_page_sharing stays 512 .*not put back to 256'
+check '... and kept for the next one' grep -q '^FOUND_MAX_PAGE_SHARING=256$' /run/ksmtuned/state
 check '... cleanly' clean_stop
 
 # A change that had to wait, and another hand.
