@@ -95,28 +95,27 @@ struct Start {
         _ control: Control, _ waiter: consuming Waiter, _ configuration: Configuration, _ total: KiB,
         lock: DaemonLock?
     ) throws(Refusal) {
-        let (previous, found, isInherited) = try takeOver(control)
-        for line in previous?.disbelieved ?? [] {
+        let (inherited, found) = try takeOver(control)
+        for line in inherited?.disbelieved ?? [] {
             log.write(
                 .warning, .failed,
                 "\(paths.state) of an earlier daemon says \(line), which the kernel's file cannot have held: "
                     + "it is not put back")
         }
         var state = StateRecord(
-            pid: getpid(), found: found.values, foundKnobs: previous?.foundKnobs ?? KnobSettings())
-        state.ksmd = previous?.ksmd
+            pid: getpid(), found: found.values, foundKnobs: inherited?.foundKnobs ?? KnobSettings())
+        state.ksmd = inherited?.ksmd
         guard let policy = try? ClassicPolicy(configuration, total: total) else {
             throw Refusal(
                 status: .configuration,
                 message: "the settings do not fit the \(total) of this host, not starting: see ksmtuned --check-config")
         }
         // One that ended may have left a scan only where it says what run held.
-        let isHeir = previous.map { !$0.isEnded || $0.found.run != nil } ?? isInherited
+        let isHeir = inherited.map { !$0.isEnded || $0.found.run != nil } ?? false
         let tuner = try makeTuner(control, configuration, policy, state, isHeir: isHeir)
         var daemon = Daemon(
             paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
-            state: state, found: found,
-            inherited: previous ?? (isInherited ? StateRecord(pid: 0, found: KnobValues()) : nil))
+            state: state, found: found, inherited: inherited)
         daemon.start()
         var loop = Loop(waiter)
         if !options.isOnce { loop.run(&daemon) }
@@ -133,19 +132,16 @@ struct Start {
     /// - Throws: A refusal where the state cannot be read and a new start may read it: to go on would lose it.
     private func takeOver(
         _ control: some KSMControl
-    ) throws(Refusal) -> (previous: StateRecord?, found: FoundKnobs, isInherited: Bool) {
+    ) throws(Refusal) -> (inherited: StateRecord?, found: FoundKnobs) {
         do throws(KernelFileError) {
-            guard let text = try HostFile.readText(paths.state) else { return (nil, FoundKnobs(control), false) }
-            guard let previous = StateRecord(parsing: text) else {
-                throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
-            }
-            return (previous, FoundKnobs(inheriting: previous.found, hasEnded: previous.isEnded, control), true)
+            guard let previous = try StateRecord.last(paths) else { return (nil, FoundKnobs(control)) }
+            return (previous, FoundKnobs(inheriting: previous.found, hasEnded: previous.isEnded, control))
         } catch {
             let consequence = ", so what KSM held before a daemon that was killed is not known"
             if error.mayPass, control.takesEffect { throw Refusal(error, .unavailable, consequence) }
             // Whoever was killed may have written to everything.
             log.write(.warning, .failed, "\(error)\(consequence)")
-            return (nil, FoundKnobs(inheriting: KnobValues(), control), true)
+            return (StateRecord(pid: 0), FoundKnobs(inheriting: KnobValues(), control))
         }
     }
 

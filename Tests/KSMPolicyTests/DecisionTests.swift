@@ -105,8 +105,7 @@ private func decide(committed: Int64, free: Int64, previous: Int64) throws -> De
     @Test func `The words and numbers of the reasons, which journals and histories have`() {
         let words = [
             "plenty", "shortage", "easing", "nothing-to-gain", "filling", "new-memory", "settled", "probing",
-            "requested",
-            "nothing-offered",
+            "requested", "nothing-offered",
         ]
         for (code, word) in words.enumerated() {
             let reason = Decision.Reason(word: word)

@@ -8,12 +8,7 @@ extension StateRecord {
     /// - Parameter pid: Its own. One that was killed leaves its last report, which is not that of the next daemon.
     /// - Throws: ``KernelFileError`` where the file is missing, cannot be read or understood, or is another daemon's.
     package static func read(_ paths: HostPaths, of pid: Int32) throws(KernelFileError) -> StateRecord {
-        guard let text = try HostFile.readText(paths.state) else {
-            throw KernelFileError(.read, paths.state, errno: ENOENT)
-        }
-        guard let record = StateRecord(parsing: text) else {
-            throw KernelFileError(.understand, paths.state, errno: 0, detail: StateRecord.foreign)
-        }
+        guard let record = try last(paths) else { throw KernelFileError(.read, paths.state, errno: ENOENT) }
         guard !record.isReportDamaged else {
             throw KernelFileError(.understand, paths.state, errno: 0, detail: "its decision is damaged")
         }
@@ -28,9 +23,7 @@ extension StateRecord {
     /// What a daemon that is gone has not put back, as `NAME (VALUE)`; none where there is nothing, or no state that can be
     /// read.
     package static func leftBehind(_ paths: HostPaths) -> [String] {
-        guard let text = (try? HostFile.readText(paths.state)) ?? nil, let record = StateRecord(parsing: text) else {
-            return []
-        }
+        guard let record = (try? last(paths)) ?? nil else { return [] }
         return KSMFile.allCases.compactMap { file in
             if file == .advisorMode { return record.found.advisorMode.map { "\(file.name) (\($0.word))" } }
             let knob = Knob.allCases.first { $0.file == file }
