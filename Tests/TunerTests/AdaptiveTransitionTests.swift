@@ -73,6 +73,55 @@ import Testing
         _ = try #require(run.advance(to: end) { $0.last?.reason == (isPressure ? .newMemory : .requested) })
     }
 
+    /// A host of many passes, whose pages another hand gives back to the guests.
+    private static func unmerged(scanning: Bool) throws -> PolicyRun {
+        var ksm = guests(4)
+        ksm.setPace(pagesToScan: 100_000, sleepMilliseconds: 1)
+        ksm.setRun(1)
+        ksm.advance(to: 60)
+        var run = PolicyRun(ksm)
+        run.isRequested = true
+        _ = try #require(run.advance(to: 65) { $0.last?.action == .scan })
+        _ = try #require(run.advance(to: 160) { $0.last?.action == .stop })
+        #expect(run.ksm.counters.passes > 40)
+        if scanning {
+            run.ksm.start(9, regions)
+            _ = try #require(run.advance(to: run.ksm.now + 20) { $0.last?.reason == .newMemory })
+        }
+        run.ksm.setRun(2)
+        #expect(run.ksm.counters.saved == .zero)
+        return run
+    }
+
+    @Test(arguments: [true, false])
+    func `unmerged: what was merged before is new, and merged again at the pace of new memory`(scanning: Bool) throws {
+        var run = try Self.unmerged(scanning: scanning)
+        let (cpu, began) = (run.ksm.cpu, run.ksm.now)
+        if !scanning {
+            run.isRequested = true
+            _ = try #require(run.advance(to: run.ksm.now + 5) { $0.last?.action == .scan })
+        }
+        let ended = try #require(run.advance(to: run.ksm.now + 60) { $0.last?.action == .stop })
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
+        #expect(run.ksm.counters.passes <= 3)
+        // Once more what it takes at first.
+        let first = try Self.rested()
+        #expect(run.ksm.cpu - cpu < (scanning ? 1.25 : 1) * 1.5 * first.ksm.cpu)
+        #expect(ended - began < (scanning ? 1.25 : 1) * 1.5 * first.ksm.now)
+    }
+
+    @Test func `unmerged: at rest that alone is no reason to scan`() throws {
+        var run = try Self.unmerged(scanning: false)
+        let end = run.ksm.now + 120
+        run.advance(to: end)
+        #expect(run.ksm.counters.saved == .zero)
+        // A newcomer is one, and then all is merged.
+        run.ksm.start(9, Self.regions)
+        _ = try #require(run.advance(to: end + 20) { $0.last?.action == .scan })
+        _ = try #require(run.advance(to: end + 60) { $0.last?.action == .stop })
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
+    }
+
     @Test func `request: it scans twice where nothing is to be gained, and rests`() throws {
         var run = try Self.rested()
         let passes = run.ksm.counters.passes
@@ -398,7 +447,7 @@ import Testing
         let rows = try String(contentsOf: policy, encoding: .utf8).split(separator: "\n")
             .filter { $0.hasPrefix("/// | ") }.dropFirst()
             .map { $0.dropFirst(6).prefix { $0 != "|" }.trimmingCharacters(in: .whitespaces) }
-        #expect(rows.count == 17)
+        #expect(rows.count == 18)
         let tests = try String(contentsOf: file, encoding: .utf8)
         for row in rows { #expect(tests.contains("func `\(row): "), "\(row)") }
     }

@@ -28,7 +28,10 @@
 /// | newcomers merged | scanning | ksmd is through with all new memory, and it merged as usual here | resting | `nothing-to-gain` |
 /// | no offer | scanning | ksmd has done nothing for a while, though there is new memory | scanning | `nothing-offered` |
 /// | no offer, no guests | scanning | ksmd has done nothing for a while, and there is no new memory | resting | `nothing-to-gain` |
+/// | unmerged | scanning | something unmerged everything: KSM counts its passes anew | as resting, with all memory new | |
 /// | pass | scanning | none of these | scanning | as before |
+///
+/// What was unmerged at rest is left so until one of the rows begins a scan, which then takes all memory for new.
 ///
 /// A request in a scan only changes the kind of the scan: the rows behind it count in the same step. A scan begins with
 /// counters of its first moment: where one is due and the sample does not hold them, the phase stays, and the next
@@ -90,6 +93,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func observe(_ sample: AdaptiveSample) {
         host.observe(sample)
+        if sample.isCounted { learned.note(passes: sample.counters.passes) }
         guard let guests = sample.guests else { return }
         learned.ledger.update(guests)
         if host.growth.lastLook == nil { learned.assumeEarlierPasses(sample, settings) }
@@ -100,6 +104,10 @@ package struct AdaptivePolicy: Sendable {
     // MARK: The edges
 
     private mutating func step(_ sample: AdaptiveSample) -> (Decision.Reason, ended: ScanPass?) {
+        if learned.isUnmerged, case .scanning = phase {
+            learned.forgetPasses(sample, settings)
+            phase = .resting(Resting(needsCounters: false))
+        }
         switch phase {
         case .resting(var resting):
             switch resting.next(sample, host, settings, &learned) {
@@ -131,6 +139,11 @@ package struct AdaptivePolicy: Sendable {
     /// Begins a scan, with a sample whose counters are of its moment.
     private mutating func begin(_ kind: Scanning.Kind, _ sample: AdaptiveSample) -> Decision.Reason {
         host.isRequested = false
+        var kind = kind
+        if learned.isUnmerged {
+            learned.forgetPasses(sample, settings)
+            if kind != .request { kind = .burst }
+        }
         let scanning = Scanning(kind, sample, host, settings, &learned)
         phase = .scanning(scanning)
         return scanning.reason

@@ -32,6 +32,10 @@ extension AdaptivePolicy {
         private var lastLook = Instant(nanoseconds: 0)
         /// ksmd's CPU time for the last look, in seconds.
         private var lookCost = 0.0
+        /// Passes that KSM had counted when it was last asked.
+        private var countedPasses: Int64 = 0
+        /// Whether everything was unmerged, and no scan has begun since: KSM counts its passes anew, and knows no page.
+        private(set) var isUnmerged = false
 
         // MARK: Passes
 
@@ -45,6 +49,18 @@ extension AdaptivePolicy {
         /// How fast ksmd goes through new memory, on a CPU of its own.
         func bytesPerSecond(_ settings: Settings) -> Double {
             Double(settings.pageSize.count) / cost.secondsPerNewPage
+        }
+
+        mutating func note(passes: Int64) {
+            if passes < countedPasses { isUnmerged = true }
+            countedPasses = passes
+        }
+
+        /// After everything was unmerged no pass before says what KSM knows.
+        mutating func forgetPasses(_ sample: AdaptiveSample, _ settings: Settings) {
+            isUnmerged = false
+            stoppedBefore = .zero
+            assumeEarlierPasses(sample, settings)
         }
 
         /// What KSM knows when the guests are first looked at was the work of a daemon before this one, or of the
