@@ -19,8 +19,8 @@ class Case:
         for name in DEFAULTS:
             if r.random() < .6:
                 values[name] = setting(r, name, self.total)
-        if values['KSM_NPAGES_BOOST'] > 0 and r.random() < .5:    # boosts and decays that end on or beside a limit
-            values['KSM_NPAGES_MAX'] = min(values['KSM_NPAGES_BOOST'], 5000) * r.randrange(1, 4) + r.choice([-1, -1, 0, 1])
+        if values['KSM_NPAGES_BOOST'] > 0 and r.random() < .7:    # boosts and decays that end on or beside a limit
+            values['KSM_NPAGES_MAX'] = min(values['KSM_NPAGES_BOOST'], 5000) * r.choice([1, 1, 1, 2, 3]) + r.choice([-1, -1, 0, 1])
             low = values['KSM_NPAGES_MAX'] + values['KSM_NPAGES_DECAY'] * r.randrange(1, 4) + r.choice([-1, 0, 1])
             values['KSM_NPAGES_MIN'] = max(low, 0)
         self.threshold = max(self.total * values['KSM_THRES_COEF'] // 100, values['KSM_THRES_CONST'])

@@ -40,6 +40,7 @@ now 'no warning' no_complaint
 
 # With merged pages, and no leave to unmerge them.
 knobs_as_booted
+override RestartSec=100ms
 guest $guest_mib
 configure KSM_THRES_COEF=100 $fast
 start || return
@@ -136,7 +137,7 @@ configure KSM_POLICY=adaptive KSM_MAX_PAGE_SHARING=512 KSM_ALLOW_UNMERGE=yes
 mark
 systemctl reload ksmtuned
 check 'adaptive: the knob is set' knobs_are 1 512 0 1
-limit=60 check '... and the guest is merged again' merged
+check '... and the guest is merged again, as soon as the first time' merged
 limit=60 check '... and KSM comes to rest' resting
 note "$(daemon_journal -p info -o short-monotonic | cut -c1-200)"
 now 'no warning' no_complaint
@@ -145,6 +146,7 @@ now 'no warning' no_complaint
 scheduled() { local seen; seen=$(awk '{ sub(/.*\) /, ""); print $39, $17 }' /proc/"$(pgrep -x ksmd)"/stat); echo "policy and nice: $seen"; [ "$seen" = "$*" ]; }
 for settings in KSM_KSMD_SCHEDULING=idle 'KSM_KSMD_SCHEDULING="nice 12"'; do
     knobs_as_booted
+    override RestartSec=100ms
     guest $guest_mib
     configure KSM_THRES_COEF=100 $fast "$settings"
     start || return
