@@ -439,6 +439,12 @@ extension DoctorFixture {
                 $0.ksm.pagesToScan = 100
                 $0.publish(.adaptive)
             }),
+        DoctorFixture(
+            "knobs", .warn, "left by a daemon that is gone",
+            on: {
+                $0.daemon = .none
+                $0.leftBehind = ["max_page_sharing (256)"]
+            }),
         DoctorFixture("knobs", .warn, "sleep_millisecs", on: { $0.ksm.sleepMilliseconds = 20 }),
         DoctorFixture(
             "knobs", .warn, "run", on: { $0.ksm.run = 0 },

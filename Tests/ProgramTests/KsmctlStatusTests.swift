@@ -220,6 +220,7 @@ import Testing
                 $0.hasPrefix(note) && $0.contains("run (1)") && $0.contains("advisor_mode (none)")
                     && $0.contains("max_page_sharing (256)") && $0.contains("has not put that back")
             })
+        #expect(try DoctorFacts(host.paths).leftBehind == StateRecord.leftBehind(host.paths))
     }
 
     @Test func `Everything unmerged by another while the adaptive policy rests`() async throws {

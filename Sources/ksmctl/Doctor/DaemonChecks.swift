@@ -103,6 +103,12 @@ extension Check {
     // MARK: Knobs
 
     static let knobs = Check("knobs", "Knobs") { check, facts in
+        guard facts.leftBehind.isEmpty else {
+            return check.warn(
+                "a daemon that is gone has not put back what it had found",
+                remedy: "the next one does: systemctl start ksmtuned"
+            ).seen(facts.leftBehind, in: facts.paths.state)
+        }
         guard facts.isRunning else { return check.skip("ksmtuned does not run") }
         guard facts.state?.report != nil else { return check.skip("the daemon has published no decision") }
         let (overwritten, unwritten) = (facts.overwrittenKnobs, facts.unwrittenKnobs)

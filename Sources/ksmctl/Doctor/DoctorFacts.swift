@@ -20,6 +20,8 @@ struct DoctorFacts {
     /// Why it is not known whether the daemon runs.
     var daemonFailure: KernelFileError?
     var state: StateRecord?
+    /// What a daemon that is gone has not put back, as `NAME (VALUE)`.
+    var leftBehind: [String] = []
     /// Whether the daemon should have made its first decision long ago.
     var isFirstOverdue = false
     var processes = ProcessSurvey()
@@ -80,6 +82,7 @@ struct DoctorFacts {
         daemonFailure = view.daemonFailure
         failures += [view.stateFailure, view.ksm.threadFailure].compactMap { $0 }
         state = view.state
+        if view.isDaemonAbsent { leftBehind = StateRecord.leftBehind(paths) }
         isFirstOverdue = view.isFirstOverdue
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()
