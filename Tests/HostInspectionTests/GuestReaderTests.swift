@@ -287,6 +287,17 @@ import Testing
         #expect(try read(host).first?.isHidden == false)
     }
 
+    @Test func `where much is merged it was offered, whatever the line says`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64 -m 4M -machine mem-merge=off")
+        for (merged, isMergeable) in [(0, false), (100, false), (400, true)] {
+            host.write("\(merged)\n", to: "proc/10/ksm_merging_pages")
+            let guest = try #require(try read(host).first)
+            #expect(guest.isMergeable == isMergeable)
+            #expect(guest.obstacles == (isMergeable ? [] : [.mergingSwitchedOff]))
+        }
+    }
+
     @Test func `in 6.1, ksm_stat of one line`() throws {
         let host = FakeHost()
         host.setGuest(10, comm: "firecracker", "firecracker")

@@ -22,8 +22,11 @@ struct MergingEvidence {
     func answer(
         _ guest: GuestDetails, _ line: GuestCommandLine, _ stat: KSMStat?, merging: Pages?, age: () -> Duration?
     ) -> Answer {
-        guard ksm.isPresent else { return (nil, obstacles(guest, line, stat).all) }
-        let (parts, all) = obstacles(guest, line, stat)
+        var (parts, all) = obstacles(guest, line, offersAll: stat?.offersAll == true)
+        // Kernels before 6.1 do not say what they keep track of. Where much is merged, it was offered, whatever the line says.
+        let isMerged = stat?.items == nil && Self.covers(merging ?? .zero, a: 8, of: guest)
+        if isMerged, !parts.contains(where: \.isEmpty) { (parts, all) = obstacles(guest, line, offersAll: true) }
+        guard ksm.isPresent else { return (nil, all) }
         if stat?.offersAny == false { return (false, all.isEmpty ? [.notRegistered] : all) }
         let tracked = stat.flatMap { stat in stat.items.map { Pages($0) + (stat.zeroPages ?? .zero) } }
         switch coverage(guest, tracked, age) {
@@ -33,16 +36,14 @@ struct MergingEvidence {
         }
         if !parts.isEmpty { return (parts.contains { $0.isEmpty }, all) }
         if guest.isPinned { return (false, all) }
-        // Kernels before 6.1 do not say what they keep track of. Where much is merged, it was offered.
-        let isMerged = Self.covers(merging ?? .zero, a: 8, of: guest)
-        return (tracked == nil && isMerged ? true : nil, [])
+        return (isMerged ? true : nil, [])
     }
 
     private func obstacles(
-        _ guest: GuestDetails, _ line: GuestCommandLine, _ stat: KSMStat?
+        _ guest: GuestDetails, _ line: GuestCommandLine, offersAll: Bool
     ) -> (parts: [[GuestDetails.Obstacle]], all: [GuestDetails.Obstacle]) {
         var parts = line.parts ?? []
-        if stat?.offersAll == true {
+        if offersAll {
             // Whatever the command line switches off, the process was told to offer everything.
             parts = parts.map { part in
                 part.filter { $0 != .mergingSwitchedOff && $0 != .backendNotMerged && $0 != .notOffered }
