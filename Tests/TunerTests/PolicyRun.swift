@@ -69,7 +69,7 @@ struct PolicyRun {
     private mutating func step() {
         let now = Instant(nanoseconds: Int64(ksm.now * 1e9))
         let wants = policy.wants(at: now)
-        let isCounted = !wants.isDisjoint(with: [.counters, .allCounters])
+        let isCounted = wants.hasCounters
         var seen = isCounted ? ksm.counters : counters ?? ksm.counters
         if !wants.contains(.allCounters), let known = counters, known.passes == seen.passes {
             let present = seen

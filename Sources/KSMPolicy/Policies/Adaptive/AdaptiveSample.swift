@@ -61,26 +61,24 @@ extension AdaptivePolicy {
     /// What a sample should hold.
     package struct Wants: OptionSet, Sendable {
         package let rawValue: UInt8
-        @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        /// As that of every set, but for the modules that ask at each step without a call through its protocol.
-        @inlinable package func contains(_ other: Wants) -> Bool { rawValue & other.rawValue == other.rawValue }
-
-        /// Whether any counters are wanted.
-        @inlinable package var hasCounters: Bool { contains(.counters) || contains(.allCounters) }
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// ``AdaptiveSample/guests``.
-        @inlinable package static var guests: Wants { Wants(rawValue: 1) }
+        package static let guests = Wants(rawValue: 1)
         /// ``AdaptiveSample/activity``.
-        @inlinable package static var activity: Wants { Wants(rawValue: 2) }
+        package static let activity = Wants(rawValue: 2)
         /// ``AdaptiveSample/cpuPressure``.
-        @inlinable package static var cpuPressure: Wants { Wants(rawValue: 4) }
+        package static let cpuPressure = Wants(rawValue: 4)
         /// All of ``AdaptiveSample/counters``, also where no pass has ended since the last sample.
-        @inlinable package static var allCounters: Wants { Wants(rawValue: 8) }
+        package static let allCounters = Wants(rawValue: 8)
         /// Those of ``AdaptiveSample/counters`` that show how far a pass has come: passes, pages visited, and times; all
         /// where a pass has ended.
-        @inlinable package static var counters: Wants { Wants(rawValue: 16) }
+        package static let counters = Wants(rawValue: 16)
         /// The host's memory: ``AdaptiveSample/memory``, ``AdaptiveSample/available`` and ``AdaptiveSample/anonymous``.
-        @inlinable package static var memory: Wants { Wants(rawValue: 32) }
+        package static let memory = Wants(rawValue: 32)
+
+        /// Whether any counters are wanted.
+        package var hasCounters: Bool { !isDisjoint(with: [.counters, .allCounters]) }
     }
 }
