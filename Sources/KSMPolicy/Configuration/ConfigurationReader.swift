@@ -233,10 +233,8 @@ private struct ValueReader {
             diagnostics.append(
                 Diagnostic(.warning, at: value.origin, "\(setting.name)=\(value.shown) \(message)", hint: hint))
         }
-        // What was refused stands in the configuration as a harmless value, which means nothing.
-        if configuration.pagesMinimum > configuration.pagesMaximum, !refused.contains(.pagesMinimum),
-            !refused.contains(.pagesMaximum)
-        {
+        // What was refused stands in the configuration as 0, which means nothing.
+        if configuration.pagesMinimum > configuration.pagesMaximum, !refused.contains(.pagesMaximum) {
             let bound = values[.pagesMinimum].origin == .builtIn ? Setting.pagesMaximum : .pagesMinimum
             warn(
                 bound,

@@ -334,7 +334,7 @@ extension AdaptivePolicy {
             let before = start.volatile.share(of: start.seen)
             let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
             let changed = max(more.share(of: visited) + before, 0)
-            if changed > before, outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
+            if outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 kind = .recheck
                 let found = Pages(rounding: (changed - before) * Double(seen.count))
