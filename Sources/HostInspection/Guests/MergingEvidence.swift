@@ -12,7 +12,7 @@ struct MergingEvidence {
     init(_ paths: HostPaths) { ksm = KSMSnapshot(paths) }
 
     /// Why less is known of KSM.
-    var failures: [KernelFileError] { ksm.failures.sorted { $0.key.rawValue < $1.key.rawValue }.map { $0.value } }
+    var failures: [KernelFileError] { KSMFile.allCases.compactMap { ksm.failures[$0] } }
 
     typealias Answer = (isMergeable: Bool?, obstacles: [GuestDetails.Obstacle])
 
