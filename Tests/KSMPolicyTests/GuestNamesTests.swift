@@ -75,6 +75,14 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("qemu-system-x86_64", true), ("firecracker-v1.7.0", true), ("kvm", true), ("kvm-irqfd-clean", false),
+        ("qemu-img", false),
+    ])
+    func `A monitor's program may have a longer name, unless other names begin like it`(name: String, isOne: Bool) {
+        #expect(MonitorName.isMonitor(Array(name.utf8).span) == isOne)
+    }
+
     @Test func `Only where Debian's expression counts is the command line read`() {
         #expect(GuestNames(.union).needsCommandLine)
         #expect(GuestNames(.scaled).needsCommandLine)

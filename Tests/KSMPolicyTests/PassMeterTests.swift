@@ -139,12 +139,14 @@ import Testing
             Self.counters(passes: 1, unshared: 800, volatile: 200, skipped: 120), forgivingLosses: false)
         let pass = try #require(first)
         #expect(pass.left == 80)
+        #expect(pass.leftAtMost == 80)
         #expect(pass.looked == 0.88)
         #expect(pass.passedOverAtEnd == 30)
         // What was passed over in the step in which a pass ended may belong to the next one.
         let second = meter.observe(
             Self.counters(passes: 2, unshared: 800, volatile: 200, skipped: 220), forgivingLosses: false)
         #expect(second?.left == 70)
+        #expect(second?.leftAtMost == 100)
     }
 
     @Test(arguments: [(200, 75), (25, 75), (10, 90), (0, 100)] as [(Int64, Int64)])

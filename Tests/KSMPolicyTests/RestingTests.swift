@@ -74,6 +74,16 @@ import Testing
         #expect(Self.outcome(at: 1000, learned) == (isScanned ? Self.scan(.burst) : Self.rest))
     }
 
+    @Test func `new memory is weighed by what passes with smart_scan cost`() {
+        var learned = Self.learned(new: 400)
+        #expect(Self.outcome(at: 1000, learned) == Self.rest)
+        var pass = Self.pass(left: 0)
+        (pass.cpu, pass.looked) = (.zero, 0.89)
+        learned.learn(from: pass, isWhole: true, isFull: false, Self.sample(at: 1000), Self.settings)
+        // Of 3 s each from now on.
+        #expect(Self.outcome(at: 1000, learned) == Self.scan(.burst))
+    }
+
     @Test func `patience has an end`() {
         // A guest that has not grown by enough is never scanned for itself, and a pass over more pages not sooner.
         var counters = ScanCounters()

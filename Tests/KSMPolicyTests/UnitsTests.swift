@@ -64,6 +64,7 @@ import Testing
         let span = Duration.nanoseconds(1_234_567_899)
         #expect(span.nanoseconds == 1_234_567_899 && span.microseconds == 1_234_567)
         #expect(span.milliseconds == 1234 && span.seconds == 1.234567899)
+        #expect(Duration.nanoseconds(999_999).milliseconds == 0 && Duration.nanoseconds(999).microseconds == 0)
         #expect(Duration(rounding: 1.5) == .milliseconds(1500) && Duration(rounding: .nan) == .zero)
         #expect(Duration.endless.nanoseconds == .max && (Duration.endless + .seconds(1)).nanoseconds == .max)
     }

@@ -168,6 +168,17 @@ import Testing
         #expect(settler.found == KnobSettings())
     }
 
+    @Test func `A refusal for another reason is reported of a knob that needs nothing merged, too`() {
+        var settler = settler()
+        settler.begin(view(), mayClear: true)
+        let failure = KernelFileError(.write, "x", errno: 5)
+        #expect(
+            actions(&settler) { _ in failure } == [
+                .write(.mergeAcrossNodes, 0), .report(.knobFailed(.mergeAcrossNodes, failure)),
+                .write(.useZeroPages, 1), .report(.knobFailed(.useZeroPages, failure)),
+            ])
+    }
+
     @Test func `What cannot be read is reported, and what was found of it is kept`() {
         var found = KnobSettings()
         found[.useZeroPages] = 1

@@ -337,6 +337,22 @@ private struct Listener: StepObserver {
         #expect(tuner.step(at: Instant(nanoseconds: Self.second), &listener)?.decision.action == .stop)
     }
 
+    @Test func `The adaptive policy scans nothing anew after everything could not be unmerged`() throws {
+        var control = kernel(merged: 1000)
+        control.childFile = host.path("no/such/folder/run")
+        control.leftMerged = 1000
+        var tuner = try tuner(control) {
+            $0.policy = .adaptive
+            $0.maxPageSharing = 512
+            $0.allowsUnmerge = true
+        }
+        var listener = Listener()
+        apply(&tuner, &listener)
+        tuner.finishPending(&listener)
+        #expect(tuner.isCleared == true)
+        #expect(tuner.step(at: Instant(nanoseconds: Self.second), &listener)?.decision.action == .stop)
+    }
+
     @Test func `Where there is no room for the copies it waits, and says so`() throws {
         var tuner = try tuner(kernel(merged: Self.total / 8)) {
             $0.maxPageSharing = 512
@@ -586,6 +602,29 @@ private struct Listener: StepObserver {
         tuner.putBackKnobs(&listener)
         _ = tuner.leave(found: KnobValues(run: 0), &listener)
         #expect(tuner.control.writes.isEmpty)
+    }
+
+    // No decision says yet what KSM does next.
+    @Test(arguments: [(.classic, true, 1), (.adaptive, false, 1), (.adaptive, true, 0)] as [(PolicyKind, Bool, Int64)])
+    func `What was stopped for a knob goes on after the end, but not at a burst's pace`(
+        _ policy: PolicyKind, hasScanned: Bool, run: Int64
+    ) throws {
+        var tuner = try tuner(kernel()) { _ in }
+        var listener = Listener()
+        if hasScanned {
+            host.setMemory(total: Self.total, free: 0)
+            _ = tuner.step(at: 0, &listener)
+        }
+        tuner.control.values[.pagesShared] = 1000
+        try adopt(&tuner) {
+            $0.policy = policy
+            $0.maxPageSharing = 512
+            $0.allowsUnmerge = true
+            $0.onExit = .keep
+        }
+        apply(&tuner, &listener)
+        #expect(tuner.isCleared == true)
+        #expect(tuner.leave(found: KnobValues(run: 1), &listener).run == run)
     }
 
     @Test func `Restoring unmerges where that is allowed, and else says what stays`() throws {

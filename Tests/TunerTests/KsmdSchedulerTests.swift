@@ -364,6 +364,16 @@ private struct Listener: StepObserver {
         #expect(scan.listener.notices.count == 1)
     }
 
+    @Test func `One that starves and cannot have its own is not told to have it`() throws {
+        var scan = Scan(configuration(.idle, isShort: true))
+        scan.look(for: 10, isStarved: false)
+        scan.control.schedulingRefusal = 1
+        scan.look(for: 20, isStarved: true)
+        let change = SchedulingChange(found: Self.own, given: Self.idle)
+        let error = KernelFileError(.schedule, "ksmd (pid 45)", errno: 1)
+        #expect(scan.listener.notices == [.ksmdNotPutBack(change, error)])
+    }
+
     @Test func `It is looked at once a second`() throws {
         var scan = Scan(configuration(.idle, isShort: true))
         scan.look(for: 2, isStarved: false)

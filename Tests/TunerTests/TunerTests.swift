@@ -85,6 +85,24 @@ private struct Recorder: StepObserver {
         }
     }
 
+    @Test func `what the kernel did not follow is named, file by file`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        let stop = try #require(tuner.step(at: 0, &recorder)?.decision)
+        runShort()
+        let scan = try #require(tuner.step(at: 0, &recorder)?.decision)
+        #expect(tuner.unfollowed(scan).isEmpty)
+        #expect(tuner.unfollowed(stop) == [.run])
+        for (file, value) in [(KSMFile.run, 2), (.pagesToScan, 7), (.sleepMilliseconds, 9)] as [(KSMFile, Int64)] {
+            tuner.control.values[file] = value
+        }
+        #expect(tuner.unfollowed(scan) == [.run, .pagesToScan, .sleepMilliseconds])
+        tuner.control.values[.run] = 0
+        #expect(tuner.unfollowed(stop).isEmpty)
+        tuner.control.unreadable[.run] = 5
+        #expect(tuner.unfollowed(stop) == [.run])
+    }
+
     @Test func `the advisor is switched off when it refuses the pages, and told of`() throws {
         var control = RecordingControl()
         control.advisorMode = .scanTime
