@@ -177,6 +177,9 @@ import Testing
         #expect(!ConfigurationFiles(host.paths).load(total: nil).isUsable)
         host.write(half, to: "etc/ksmtuned.conf")
         #expect(ConfigurationFiles(host.paths).load(total: nil).isUsable)
+        let rest = "#" + String(repeating: "x", count: (1 << 19) - 4) + "\n"
+        host.write(rest, to: "etc/ksmtuned.conf.d/10-a.conf")
+        #expect(ConfigurationFiles(host.paths).load(total: nil).isUsable)
         host.write(half, to: "etc/ksmtuned.conf.d/10-a.conf")
         host.write("KSM_THRES_COEF=50\n", to: "etc/ksmtuned.conf.d/20-b.conf")
         let loaded = ConfigurationFiles(host.paths).load(total: nil)

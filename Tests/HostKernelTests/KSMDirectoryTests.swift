@@ -24,7 +24,7 @@ import Testing
         let thread = try #require(try KSMThread(host.paths))
         #expect(try thread.scheduling() == nil)
         func stat(state: String = "S", nice: String = "5", policy: String = "5") -> String {
-            "45 (a) R (ksmd) \(state) 2 0 0 0 -1 2097216 0 0 0 0 0 18749 0 0 25 \(nice) 1 0 13 0 0 18446744073709551615 "
+            "45 (a) R (ksmd ) \(state) 2 0 0 0 -1 2097216 0 0 0 0 0 18749 0 0 25 \(nice) 1 0 13 0 0 18446744073709551615 "
                 + "0 0 0 0 0 0 0 2147483647 0 1 0 0 17 1 0 \(policy) 0 0 0 0 0 0 0 0 0 0 0\n"
         }
         host.write(stat(), to: "proc/45/stat")
@@ -36,7 +36,9 @@ import Testing
         let state = KsmdState(
             scheduling: Scheduling(.other, nice: -20), isReady: true, cpu: .nanoseconds(7), waited: .nanoseconds(8))
         #expect(try thread.state() == state)
-        for text in ["", "45 (ksmd)", "45 (ksmd) S 2", stat(nice: "20"), stat(policy: "4"), stat(policy: "x")] {
+        for text in [
+            "", "45 (ksmd)", "45 (ksmd) ", "45 (ksmd) S 2", stat(nice: "20"), stat(policy: "4"), stat(policy: "x"),
+        ] {
             host.write(text, to: "proc/45/stat")
             #expect(try thread.scheduling() == nil, "\(text)")
         }
@@ -112,7 +114,10 @@ import Testing
         host.createFolder("sys/kernel/mm/ksm/run")
         #expect(throws: KernelFileError.self) { _ = try KSMDirectory(host.paths).read(.run) }
         host.write("nonsense\n", to: "sys/kernel/mm/ksm/pages_to_scan")
-        #expect(throws: KernelFileError.self) { _ = try KSMDirectory(host.paths).read(.pagesToScan) }
+        let file = host.path("sys/kernel/mm/ksm/pages_to_scan")
+        #expect(throws: KernelFileError(.understand, file, errno: 0, detail: "it holds no number")) {
+            try KSMDirectory(host.paths).read(.pagesToScan)
+        }
     }
 
     @Test(arguments: [("0\n", 0), ("1\n", 1), ("2\n", 2), ("5\n", 1), ("4\n", 0), ("6\n", 2)])
@@ -148,13 +153,16 @@ import Testing
     }
 
     @Test(arguments: ["run", "pages_to_scan", "sleep_millisecs"])
-    func `the check names the knob that is missing`(name: String) throws {
+    func `the check names the knob that is missing or cannot be written`(name: String) throws {
         let host = FakeHost()
         let kernel = KSMDirectory(host.paths)
         try kernel.check()
         host.remove("sys/kernel/mm/ksm/\(name)")
         let error = #expect(throws: KernelFileError.self) { try kernel.check() }
         #expect(error?.path.hasSuffix("/\(name)") == true)
+        // A folder can be opened, but not for writing.
+        host.createFolder("sys/kernel/mm/ksm/\(name)")
+        #expect(throws: KernelFileError.self) { try kernel.check() }
     }
 
     @Test func `a dry run says what it would write, and writes nothing`() {

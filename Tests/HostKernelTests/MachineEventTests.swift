@@ -39,6 +39,12 @@ import Testing
         #expect(event(replacing: part, by: other) == nil)
     }
 
+    @Test func `nothing happened where nothing was heard and nothing was lost`() {
+        #expect(MachineEvents().isEmpty)
+        #expect(!MachineEvents(isLossy: true).isEmpty)
+        #expect(!MachineEvents([MachineEvent(.create, by: 1)]).isEmpty)
+    }
+
     @Test func `a message that was cut anywhere never gives another number`() {
         for length in 0...Self.message.count {
             let found = event(String(Self.message.prefix(length)))

@@ -78,6 +78,10 @@ import Testing
                 == "cannot understand x: it has no MemAvailable line, so whether unmerging fits is not known"
         )
         #expect(UnmergeObjection.find(saved: .zero, info, at: "x") == nil)
+        // Then nobody asks what is free.
+        let host = FakeHost()
+        host.remove("proc/meminfo")
+        #expect(UnmergeObjection.find(RecordingControl(), MemoryReader(host.paths)) == nil)
     }
 
     @Test(

@@ -13,6 +13,7 @@ import Testing
     @Test(arguments: [
         ("some 150ms/1s", "some 300ms/2s"), ("full 1us/500ms", "full 4us/2s"), ("some 1s/1s", "some 2s/2s"),
         ("some 150ms/3s", "some 200ms/4s"), ("some 1500ms/9s", "some 1666666us/10s"),
+        ("some 1s/2000001us", "some 1999999us/4s"),
     ])
     func `the same share of a window that is a multiple of two seconds`(asked: String, wider: String) throws {
         #expect(try PressureThreshold(parsing: asked).withUnprivilegedWindow?.word == wider)

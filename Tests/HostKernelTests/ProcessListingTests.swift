@@ -33,6 +33,14 @@ import Testing
         for pids in [[10], [10], []] as [[Int32]] { #expect(try look(&listing) == pids) }
     }
 
+    @Test func `A folder that is gone cannot be listed`() throws {
+        let host = FakeHost()
+        host.createFolder("proc/10")
+        var listing = try ProcessListing(host.paths)
+        host.remove("proc")
+        #expect(throws: KernelFileError(.list, host.path("proc"), errno: ENOENT)) { try look(&listing) }
+    }
+
     // MARK: The kernel's own list
 
     private func lookAtNew(_ listing: inout ProcessListing) throws -> [Int32]? {

@@ -43,6 +43,17 @@ import Testing
     }
 
     @Test(arguments: ["comm", "cmdline"])
+    func `The file that tells whether it is one cannot be opened`(file: String) throws {
+        host.setProcess(10, comm: "bash", resident: 1000, commandLine: ["qemu-system-x86_64", "-enable-kvm"])
+        host.remove("proc/10/\(file)")
+        // A link to itself.
+        host.link("proc/10/\(file)", to: file)
+        var table = try table(.debian)
+        try table.refresh()
+        #expect(table.measure(by: .rsz).failure == KernelFileError(.read, host.path("proc/10/\(file)"), errno: ELOOP))
+    }
+
+    @Test(arguments: ["comm", "cmdline"])
     func `Whether it is one cannot be read, and is asked again`(file: String) throws {
         host.setProcess(10, comm: "bash", resident: 1000, commandLine: ["qemu-system-x86_64", "-enable-kvm"])
         refuse("proc/10/\(file)")
