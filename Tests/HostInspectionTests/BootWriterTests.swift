@@ -31,7 +31,8 @@ import Testing
     @Test func `Settings of sysfs, temporary files, scripts and tables of cron`() {
         let host = FakeHost()
         host.write(
-            "# kernel/mm/ksm/run = 0\nkernel/mm/ksm/run = 1\nmode kernel/mm/ksm/run = 0644\n", to: "etc/sysfs.conf")
+            "# kernel/mm/ksm/run = 0\n\t ;kernel/mm/ksm/run = 0\nkernel/mm/ksm/run = 1\nmode kernel/mm/ksm/run = 0644\n",
+            to: "etc/sysfs.conf")
         host.write("  kernel/mm/ksm/pages_to_scan=500\n", to: "etc/sysfs.d/ksm.conf")
         host.write("kernel/mm/ksm/run = 1\n", to: "etc/sysfs.d/ksm.conf.old")
         host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "usr/lib/tmpfiles.d/ksm.conf")

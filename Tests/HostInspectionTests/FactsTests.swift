@@ -121,6 +121,20 @@ import Testing
         #expect(swaps.map { $0.zram } == [CompressedMemory(original: Bytes(KiB(8192)), taken: Bytes(KiB(2048))), nil])
     }
 
+    @Test func `Devices of zram add up`() throws {
+        let host = FakeHost()
+        #expect(try CompressedMemory.zram(host.paths) == nil)
+        host.write("800 90 100 0\n", to: "sys/block/zram0/mm_stat")
+        host.write("40 20 30 0\n", to: "sys/block/zram1/mm_stat")
+        #expect(try CompressedMemory.zram(host.paths) == CompressedMemory(original: 840, taken: 130))
+    }
+
+    @Test(arguments: ["", "4096 64", "4096 64 ", "4096 64 x 0"])
+    func `What zram takes is its third number`(text: String) {
+        #expect(CompressedMemory(zramStatistics: Array(text.utf8).span) == nil)
+        #expect(CompressedMemory(zramStatistics: Array("4096 64 128 0".utf8).span)?.taken == 128)
+    }
+
     @Test func `No swap is not the same as not knowing`() throws {
         let host = FakeHost()
         #expect(try SwapDevice.all(host.paths) == nil)
@@ -129,8 +143,8 @@ import Testing
         // The priority is not needed.
         host.setSwaps(["/dev/sda1 partition 8 1"])
         #expect(try SwapDevice.all(host.paths)?.map { $0.used } == [KiB(1)])
-        for line in ["/dev/sda1 partition", "/dev/sda1 partition many 0 -2", "/dev/sda1 partition -5 0 -2"] {
-            host.setSwaps([line])
+        for rest in ["", " many 0 -2", " -5 0 -2", " 5 -1 -2"] {
+            host.setSwaps(["/dev/sda1 partition\(rest)"])
             let failure = #expect(throws: KernelFileError.self) { try SwapDevice.all(host.paths) }
             #expect(failure?.operation == .understand)
         }
@@ -421,6 +435,8 @@ import Testing
         // A profile's name is none of a folder elsewhere.
         #expect(try mention("x/../knobs") == nil)
         #expect(try mention("../../../etc") == nil)
+        host.write("ksm=0\n", to: "usr/lib/tuned/tuned.conf")
+        #expect(try mention("..") == nil)
         host.useTunedProfile("quiet")
         #expect(try TunedProfile.read(host.paths) == TunedProfile(name: "quiet"))
     }

@@ -67,6 +67,14 @@ import Testing
         #expect(KSMProgram.programs(byPattern.others).map { $0.machines } == [1])
     }
 
+    @Test(arguments: [("", false), ("ksm_merge_any: no\n", false), ("ksm_merge_any: yes\n", true)])
+    func `A process offers all of its memory where the kernel says so`(line: String, offersAll: Bool) throws {
+        let host = FakeHost()
+        host.setProcess(11, comm: "java", resident: 1)
+        host.write("ksm_rmap_items 5\n\(line)", to: "proc/11/ksm_stat")
+        #expect(try GuestReader.read(host.paths, Configuration()).others.map { $0.offersAll } == [offersAll])
+    }
+
     @Test func `the daemon's guests, in the order of their pids`() throws {
         let host = FakeHost()
         for (pid, comm) in [(300, "kvm"), (20, "firecracker"), (5, "bash"), (1000, "qemu:web")] {
