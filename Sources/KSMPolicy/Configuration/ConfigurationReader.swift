@@ -214,8 +214,7 @@ private struct ValueReader {
     /// The kernel's advisor has no pace between a minimum and a maximum that is below it.
     mutating func checkAdvisorPages(_ configuration: Configuration) {
         let (least, most) = (Setting.advisorPagesMinimum, Setting.advisorPagesMaximum)
-        guard configuration.advisorPagesMinimum > configuration.advisorPagesMaximum,
-            !refused.contains(least), !refused.contains(most)
+        guard configuration.advisorPagesMinimum > configuration.advisorPagesMaximum, !refused.contains(most)
         else { return }
         let hint = "write a minimum at or below the maximum"
         // Whoever wrote one of the two looks for the error at its line.
