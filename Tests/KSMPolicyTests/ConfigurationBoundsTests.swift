@@ -86,6 +86,8 @@ import Testing
                 + "first")
         let errors = Self.messages(names + "reboot\n")
         #expect(errors[100].hasPrefix("f:101:1: error: there are 201 more errors and warnings"))
+        let mixed = Self.messages(names + "reboot\nKSM_X=1\n")
+        #expect(mixed[100].hasPrefix("f:101:1: error: there are 202 more errors and warnings"))
         #expect(
             Self.messages(Self.lines(101) { "KSM_X\($0)=1" })[100].contains("there is 1 more error or warning from"))
     }

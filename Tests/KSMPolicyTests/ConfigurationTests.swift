@@ -727,7 +727,7 @@ import Testing
 
     @Test(arguments: [
         ("ksm_thres_coef", "KSM_THRES_COEF"), ("Ksm_Thres_Coef", "KSM_THRES_COEF"), ("debug", "DEBUG"),
-        ("LogFile", "LOGFILE"),
+        ("LogFile", "LOGFILE"), ("ksm_use_zero_pages", "KSM_USE_ZERO_PAGES"),
     ])
     func `A setting in lower case is none`(_ name: String, _ setting: String) {
         #expect(

@@ -71,6 +71,14 @@ private func decide(committed: Int64, free: Int64, previous: Int64) throws -> De
                 == "not scanning: 1.0 GiB committed + 3.1 GiB threshold < 16.0 GiB total, and 9.0 GiB free > threshold")
     }
 
+    @Test func `A stop of the adaptive policy for want of a reason to start names them, too`() throws {
+        var decision = try decide(committed: 1_048_576, free: 9_437_184, previous: 0)
+        decision.scan = ScanReport(unscanned: KiB(5), changed: KiB(6))
+        #expect(
+            decision.sentence
+                == "not scanning: 1.0 GiB committed + 3.1 GiB threshold < 16.0 GiB total, and 9.0 GiB free > threshold")
+    }
+
     @Test func `A shortage names what is free`() throws {
         #expect(
             try decide(committed: 0, free: 1_048_576, previous: 0).sentence

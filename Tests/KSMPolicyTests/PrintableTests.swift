@@ -5,7 +5,7 @@ import Testing
     @Test(arguments: [
         ("plain", "plain"), ("a\nb", "a?b"), ("a\r\nb", "a??b"), ("\u{1B}[31m", "?[31m"), ("\t", "?"), ("\0", "?"),
         ("\u{7F}", "?"), ("Grüße", "Grüße"), ("", ""), ("\u{9B}31m", "?31m"), ("a\u{202E}b", "a?b"),
-        ("a\u{2028}b", "a?b"), ("\u{FEFF}x\u{E0041}", "?x?"), ("ゲスト", "ゲスト"),
+        ("a\u{2028}b", "a?b"), ("\u{FEFF}x\u{E0041}", "?x?"), ("\u{E0000}x\u{E007F}", "?x?"), ("ゲスト", "ゲスト"),
     ])
     func `Control characters become visible, so that a value cannot forge a message`(_ text: String, _ shown: String) {
         #expect(text.printable == shown)

@@ -254,6 +254,13 @@ import Testing
         #expect(Self.outcome(at: 1019, Self.learned(new: 3, left: 100_000)) == Self.scan(.recheck))
     }
 
+    // At 1005 s one pass has to bring 225 MiB, and two 450; of what has changed a third counts.
+    @Test(arguments: [(240, 250, true), (250, 240, false)] as [(Int64, Int64, Bool)])
+    func `where more is new than has changed, two passes have to pay`(new: Int64, changed: Int64, isScanned: Bool) {
+        let learned = Self.learned(new: new, left: changed * 256)
+        #expect(Self.outcome(at: 1005, learned) == (isScanned ? Self.scan(.recheck) : Self.rest))
+    }
+
     // MARK: Looks
 
     /// What comes of guests' activity at the second look at it, a minute after the first.
@@ -429,6 +436,13 @@ import Testing
         learned.learn(from: pass, isWhole: true, isFull: isFull, Self.sample(at: 1010), Self.settings)
         #expect(abs(learned.passSeconds(isFull: true, Self.counters) - 9) < 0.001)
         #expect(abs(learned.passSeconds(isFull: false, Self.counters) - (isFull ? 6 : 9)) < 0.001)
+    }
+
+    @Test func `after a pass guests are left alone for eight seconds, and nothing is in doubt before the first`() {
+        let learned = Self.learned()
+        #expect(!learned.isLookDue(at: Self.sample(at: 1007.9).now, isBusy: true))
+        #expect(learned.isLookDue(at: Self.sample(at: 1008).now, isBusy: true))
+        #expect(!AdaptivePolicy.Learned().isDoubtful)
     }
 
     @Test(arguments: [(0.89, false), (0.9, true)])

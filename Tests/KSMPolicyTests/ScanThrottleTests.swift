@@ -59,6 +59,15 @@ import Testing
         #expect(abs(throttle.pace.pagesToScan - pages) <= 1 && throttle.pace.sleepMilliseconds == 25)
     }
 
+    // From 7125 pages. What was taken too much is paid back, so the batch shall be to its rest as 93 to 7 where it was as 97
+    // to 3; and as 91 to 9, where 10 ms of rest count as 20.
+    @Test(arguments: [(970, 2928), (990, 1455)] as [(Int, Int64)])
+    func `near the whole of a CPU the rest is as it was seen, down to a fiftieth`(milliseconds: Int, pages: Int64) {
+        var throttle = Self.begun(share: 0.95)
+        throttle.adjust(share: 0.95, elapsed: .seconds(1), used: .milliseconds(milliseconds), waited: .zero)
+        #expect(abs(throttle.pace.pagesToScan - pages) <= 1)
+    }
+
     @Test func `the steps before count half`() {
         var throttle = Self.begun()
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(400), waited: .zero)

@@ -259,9 +259,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [(100_000, false), (112_000, true)] as [(Int64, Bool)])
+    // Of a million pages.
+    @Test(arguments: [(100_000, false), (100_001, true)] as [(Int64, Bool)])
     func `where much counts as changed already a look goes on to the end of the pass`(volatile: Int64, goesOn: Bool) {
-        var run = Run(.look, seen: 1000, cpu: nil) { _ in }
+        var run = Run(.look, seen: 1000, cpu: nil)
+        run.counters.unshared -= Pages(volatile)
         run = run.restarted(volatile: volatile)
         run.step { $0.scanned += 40_000 }
         #expect(run.goesOn == goesOn)
@@ -594,6 +596,19 @@ import Testing
         // What was found of them so far says how much counts when they come once more.
         refill()
         #expect(abs(run.learned.ledger.unscanned.count - unscanned * 1024) < 1024)
+    }
+
+    @Test func `a whole pass leaves all that changed, whatever the one before left`() {
+        var run = Run(.request, seen: 1000).restarted(volatile: 10_000)
+        run.host.isRequested = true
+        for (passes, volatile) in [(1, 2000), (2, 8000)] as [(Int64, Pages)] {
+            run.step {
+                $0.passes = passes
+                $0.unshared += $0.volatile - volatile
+                $0.volatile = volatile
+            }
+            #expect(run.learned.lastPass?.left == volatile)
+        }
     }
 
     /// A scan in its third pass, with newcomers of 100,000 pages that the first did not come to, on a host where so many

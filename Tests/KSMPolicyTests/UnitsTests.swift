@@ -88,7 +88,7 @@ import Testing
         let time = WallTime(seconds: 3)
         #expect(time.microseconds == 3_000_000 && time.secondsSince1970 == 3)
         #expect(time + .milliseconds(1) == WallTime(microseconds: 3_001_000))
-        #expect(WallTime(seconds: 5) - time == .seconds(2) && time < WallTime(seconds: 5))
+        #expect(WallTime(seconds: 5) - time == .seconds(2) && time < WallTime(seconds: 5) && !(time < time))
     }
 
     @Test(

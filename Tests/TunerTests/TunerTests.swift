@@ -103,6 +103,30 @@ private struct Recorder: StepObserver {
         #expect(tuner.unfollowed(stop) == [.run])
     }
 
+    @Test func `a knob that can be written and not be read is told once, until it is read`() throws {
+        var control = RecordingControl()
+        control.unreadable[.sleepMilliseconds] = 5
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        for _ in 0..<3 { _ = tuner.step(at: 0, &recorder) }
+        let failure = Notice.failed(.knobValues, KernelFileError(.read, "sleep_millisecs", errno: 5))
+        #expect(recorder.notices == [failure])
+        tuner.control.unreadable = [:]
+        _ = tuner.step(at: 0, &recorder)
+        #expect(recorder.notices == [failure, .recovered(.knobValues)])
+    }
+
+    @Test func `a refusal to stop is over with the stop that is taken`() throws {
+        var control = RecordingControl()
+        control.refusals[.run] = 5
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        _ = tuner.step(at: 0, &recorder)
+        tuner.control.refusals = [:]
+        _ = tuner.step(at: 0, &recorder)
+        #expect(recorder.notices == [.failed(.knobs, KernelFileError(.write, "run", errno: 5)), .recovered(.knobs)])
+    }
+
     @Test func `the advisor is switched off when it refuses the pages, and told of`() throws {
         var control = RecordingControl()
         control.advisorMode = .scanTime
@@ -240,6 +264,17 @@ private struct Recorder: StepObserver {
         configuration.profile = .proxmox
         try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
         #expect(tuner.step(at: 0, &recorder)?.decision.pagesToScan == 301)
+    }
+
+    @Test func `a profile that is adopted says which processes are guests`() throws {
+        host.setProcess(10, comm: "kvm", resident: 10)
+        var tuner = try tuner()
+        var recorder = Recorder()
+        #expect(tuner.step(at: 0, &recorder)?.guests == 1)
+        var configuration = Configuration()
+        configuration.profile = .upstream
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        #expect(tuner.step(at: 0, &recorder)?.guests == 0)
     }
 
     // MARK: Memory that comes and goes
