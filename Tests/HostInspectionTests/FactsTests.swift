@@ -243,9 +243,17 @@ import Testing
             ])
     }
 
+    @Test func `A process is the system's by the number of its account`() {
+        let files = ProcessFiles(HostPaths())
+        #expect(files.isOfSystem(getpid()) == (geteuid() < 1000))
+        #expect(!files.isOfSystem(.max))
+    }
+
     @Test func `A unit is masked by a link to nothing or by an empty file`() throws {
         let host = FakeHost()
+        host.write("", to: "run/systemd/system")
         #expect(try MaskedUnits.find(host.paths) == [])
+        host.remove("run/systemd/system")
         host.write("[Service]\n", to: "etc/systemd/system/ksmtuned.service")
         host.createFolder("run/systemd/system")
         host.link("run/systemd/system/ksm.service", to: "/usr/lib/systemd/system/ksm.service")

@@ -137,6 +137,7 @@ import Testing
     @Test func `a guest of which no line tells needs what it holds`() throws {
         let guest = try guest("firecracker", comm: "firecracker", resident: 0.125)
         #expect(guest.needed == Self.gib(0.125))
+        #expect(!guest.isLocked)
     }
 
     @Test func `a part in huge pages counts there, the rest in RAM`() throws {

@@ -80,6 +80,17 @@ import Testing
         #expect(GuestOwnerReader.label("system_u:system_r:svirt_t") == nil)
     }
 
+    @Test func `An owner is asked for by its kind`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        var guest = try #require(try GuestReader.read(host.paths, Configuration()).guests.first)
+        guest.user = 107
+        guest.owners = [GuestOwner(.pool, "blue")]
+        #expect(guest.owner(by: .user) == GuestOwner(.user, "107"))
+        #expect(guest.owner(by: .pool) == GuestOwner(.pool, "blue"))
+        #expect(guest.owner(by: .project) == nil)
+    }
+
     private func failures(_ host: FakeHost) throws -> [KernelFileError] {
         try GuestReader.read(host.paths, Configuration()).guests.flatMap { $0.failures }
     }

@@ -184,6 +184,7 @@ import Testing
     @Test(arguments: [
         ("/my\\040files", "/my files"), ("/files\\040", "/files "), ("/a\\134b", "/a\\b"), ("/a\\04", "/a\\04"),
         ("/a\\", "/a\\"), ("/a\\089", "/a\\089"), ("/a\\777", "/a\\777"), ("\\011", "\t"), ("", ""),
+        ("/swap1234", "/swap1234"),
     ])
     func `three octal digits behind a backslash are a byte`(text: String, plain: String) {
         #expect(MountTable.unescaped(text[...]) == plain)

@@ -48,6 +48,11 @@ import Testing
         #expect(try guest(Self.unknown, items: items, zero: zero, on: host()).isMergeable == isMergeable)
     }
 
+    @Test func `one whose memory only the kernel shows to be held in place does not merge`() throws {
+        let guest = try guest(Self.unknown, status: "VmPin: 1048576 kB\n", on: host())
+        #expect(guest.isMergeable == false && guest.obstacles == [.pinned])
+    }
+
     @Test(arguments: [(65536, false), (65536 - page, nil)] as [(Int64, Bool?)])
     func `a guest that holds less than 64 MiB tells nothing`(resident: Int64, isMergeable: Bool?) throws {
         #expect(try guest(Self.unknown, resident: resident, items: 4, on: host()).isMergeable == isMergeable)

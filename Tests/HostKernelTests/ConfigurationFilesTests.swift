@@ -191,6 +191,18 @@ import Testing
         #expect(loaded.configuration.thresholdPercent == 20)
     }
 
+    @Test func `what is said comes in the order of the files and of their lines`() {
+        let host = FakeHost()
+        // What is wrong with a path is found after the rest.
+        host.write("LOGFILE=/run/ksmtuned/state\nKSM_THRES_COEF=x\n", to: "etc/ksmtuned.conf")
+        host.write("\n\nKSM_NPAGES_MIN=x\n", to: "etc/ksmtuned.conf.d/10-a.conf")
+        let (file, dropIn) = (host.path("etc/ksmtuned.conf"), host.path("etc/ksmtuned.conf.d/10-a.conf"))
+        #expect(
+            ConfigurationFiles(host.paths).load(total: nil).diagnostics.map { $0.origin } == [
+                .file(file, line: 1, column: 1), .file(file, line: 2, column: 1), .file(dropIn, line: 3, column: 1),
+            ])
+    }
+
     @Test func `more than a hundred drop-ins are an error`() {
         let host = FakeHost()
         for number in 0..<100 { host.write("KSM_THRES_COEF=50\n", to: "etc/ksmtuned.conf.d/\(number).conf") }

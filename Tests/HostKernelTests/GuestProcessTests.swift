@@ -37,6 +37,17 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", "x\n", "2000\n", "2000 x\n"])
+    func `A text that does not begin with two numbers is not understood`(text: String) throws {
+        setProcess()
+        host.write(text, to: "proc/10/statm")
+        try withGuest(isHeld: true) { guest, folder in
+            let error = KernelFileError(
+                .understand, host.path("proc/10/statm"), errno: 0, detail: "it does not begin with two numbers")
+            #expect(guest.read(in: folder) == .failed(error))
+        }
+    }
+
     @Test func `A file that was held is closed with it`() throws {
         setProcess()
         var number: Int32 = -1

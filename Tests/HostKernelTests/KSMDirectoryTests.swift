@@ -169,6 +169,7 @@ import Testing
         let host = FakeHost()
         var said: [String] = []
         let dryRun = DryRun(host.paths) { said.append($0) }
+        #expect(!dryRun.takesEffect)
         dryRun.write("300", to: .pagesToScan)
         #expect(said == ["would write 300 to \(host.path("sys/kernel/mm/ksm/pages_to_scan"))"])
         #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "100\n")
