@@ -49,7 +49,9 @@ struct ForeignWrites {
         fileprivate init(_ file: KSMFile) { self.file = file }
 
         fileprivate mutating func look(_ present: Int64?, _ findings: inout Findings) {
-            if let notice = reported.notice(file, expected: expected, found: present) { findings.notices.append(notice) }
+            if let notice = reported.notice(file, expected: expected, found: present) {
+                findings.notices.append(notice)
+            }
             guard let expected, let present, expected != present else { return }
             findings.isAny = true
             if counted != present { findings.isNew = true }

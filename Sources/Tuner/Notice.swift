@@ -102,7 +102,7 @@ extension Notice: CustomStringConvertible {
         case .foreignWrite(let file, let expected, let found):
             "something else changed \(file.name) from \(expected) to \(found), going on by the configured policy"
         case .displacedAdvisor:
-            "the kernel's advisor set the pace (advisor_mode scan-time), switched it off until the daemon ends"
+            "the kernel's advisor set the pace (advisor_mode scan-time), switched it off"
         case .noAdvisor:
             "this kernel has no advisor (it came with Linux 6.8): KSM_POLICY=advisor sets the pace by the classic rule"
         case .restartedAdvisor(let pages, let start):

@@ -359,15 +359,15 @@ import Testing
     }
 
     @Test func `what was seen while the classic rule kept it still is known afterwards`() {
-        var (resting, learned) = (Resting(needsCounters: true), Self.learned())
+        var (resting, learned, host) = (Resting(needsCounters: true), Self.learned(), HostConditions())
         var sample = Self.sample(at: 1010)
         sample.isCounted = false
-        resting.keepStill(sample, &learned)
+        resting.keepStill(sample, &host, &learned)
         #expect(resting.needsCounters)
         #expect(resting.wants(at: sample.now, learned).contains(.activity))
         sample.isCounted = true
         sample.activity = GuestActivity()
-        resting.keepStill(sample, &learned)
+        resting.keepStill(sample, &host, &learned)
         #expect(!resting.needsCounters)
         // What guests do is asked every 5 s.
         #expect(resting.wants(at: sample.now + .seconds(4), learned) == .guests)
@@ -481,6 +481,12 @@ import Testing
         #expect(learned.ledger.unscanned == KiB(25_600 * 4))
         #expect(learned.lastPass == Self.pass(left: 2000))
         #expect(learned.lastPassEnd == Self.sample(at: 50).now)
+        #expect(learned.isAssumed)
+        // Everything was unmerged since.
+        learned.stoppedBefore = 7
+        learned.forgetPasses(Self.sample(at: 60, counters))
+        #expect(learned.ledger.unscanned == KiB(25_600 * 8))
+        #expect(learned.stoppedBefore == .zero && !learned.isAssumed)
     }
 
     // MARK: Settings

@@ -39,6 +39,7 @@ import Testing
             known.unshared = Pages(seen)
             learned.ledger.update([GuestMemory(id: 1, resident: KiB(seen * 4))])
             learned.assumeEarlierPasses(Run.sample(at: 1000, known), settings)
+            learned.isAssumed = false
             learned.ledger.update([GuestMemory(id: 1, resident: KiB((seen + new) * 4))])
             if left > 0 {
                 let pass = ScanPass(
@@ -254,6 +255,7 @@ import Testing
         for (visited, goesOn) in [(Int64(39_999), true), (40_000, false)] {
             var run = Run(.look, seen: 1000, cpu: nil)
             run.counters.unshared = 1_280_000
+            run = run.restarted(volatile: 0)
             run.step { $0.scanned += Pages(visited) }
             #expect(run.goesOn == goesOn)
         }
@@ -656,7 +658,7 @@ import Testing
 
     @Test(arguments: 0..<5) func `ksmd that does anything is not asleep`(sign: Int) {
         var run = Run(.burst, seen: 1000, new: 100_000)
-        for _ in 0..<4 {
+        for _ in 0..<7 {
             run.now += 1
             switch sign {
             case 0: run.counters.cpu = run.counters.cpu! + .milliseconds(1)
@@ -671,27 +673,27 @@ import Testing
         #expect((run.scan.reason == .nothingOffered) == (sign == 4))
     }
 
-    @Test func `it is asleep after two seconds, and where nothing is counted nobody knows`() {
+    @Test func `it is asleep after five seconds, and where nothing is counted nobody knows`() {
         for (cpu, scanned, isKnown) in [
             (Duration?.some(.zero), Int64(0), true), (nil, 5, true), (nil, 0, false),
         ] {
             var run = Run(.burst, seen: 1000, new: 100_000, cpu: cpu)
             run.counters.scanned = Pages(scanned)
             run.look(at: 1000)
-            run.look(at: 1001.9)
+            run.look(at: 1004.9)
             #expect(!run.scan.isStalled)
-            run.look(at: 1002)
+            run.look(at: 1005)
             #expect(run.scan.isStalled == isKnown)
             run.counters.cpu = cpu.map { $0 + .milliseconds(1) }
             run.counters.scanned += 1
-            run.look(at: 1002.1)
+            run.look(at: 1005.1)
             #expect(!run.scan.isStalled, "it wakes by itself")
         }
     }
 
     @Test func `a scan without new memory ends when ksmd is asleep`() {
         var run = Run(.burst, seen: 1000)
-        for second in [1001.0, 1002] {
+        for second in [1001.0, 1005] {
             #expect(run.goesOn)
             run.look(at: second)
         }
@@ -718,7 +720,7 @@ import Testing
             #expect(look.goesOn && look.scan.pause(look.settings, ledger) == .milliseconds(pause))
         }
         var run = Run(.burst, seen: 1000, new: 100_000)
-        for second in [1001.0, 1003] { run.look(at: second) }
+        for second in [1001.0, 1006] { run.look(at: second) }
         #expect(run.scan.pause(run.settings, ledger) == .milliseconds(500))
         ledger.update((0..<100).map { GuestMemory(id: $0, resident: 1024) })
         #expect(run.scan.pause(run.settings, ledger) == .seconds(1))

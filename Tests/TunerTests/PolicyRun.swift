@@ -9,6 +9,8 @@ struct PolicyRun {
     let configuration: Configuration
     /// Whether guests are reported busy where the policy asks.
     var isBusy = false
+    /// Whether what offers memory are no guests.
+    var hidesGuests = false
     var isRequested = false
     var isUnderPressure = false
     /// The share of time in which some task waits for a CPU.
@@ -83,7 +85,7 @@ struct PolicyRun {
         var sample = AdaptiveSample(
             now: now, memory: MemorySample(free: policy.classic.total, committed: committed), counters: seen)
         sample.isCounted = isCounted
-        if wants.contains(.guests) { sample.guests = ksm.residents() }
+        if wants.contains(.guests) { sample.guests = hidesGuests ? [] : ksm.residents() }
         if wants.contains(.memory) { sample.available = available }
         if wants.contains(.activity) { sample.activity = GuestActivity(busiest: isBusy ? 1 : 0) }
         if wants.contains(.cpuPressure) { sample.cpuPressure = cpuPressure }

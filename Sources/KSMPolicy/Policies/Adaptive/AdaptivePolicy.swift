@@ -17,12 +17,13 @@
 /// | new memory | resting | a scan for new memory pays | scanning | `new-memory` |
 /// | settled | resting | a scan for memory that has changed pays | scanning, without smart_scan | `settled` |
 /// | filling | resting | it would, and yet it pays more to wait for what is coming | resting | `filling` |
+/// | first | resting | it is only assumed what KSM knows of the guests | scanning | `new-memory` |
 /// | look | resting | guests did something, or smart_scan passed over much, and a look is due | scanning, by the share of a look | `probing` |
 /// | rest | resting | none of these | resting | `nothing-to-gain` |
 /// | request in a scan | scanning | the operator asked | scanning, by the full share | `requested` |
 /// | another pass | scanning | a pass ended, and another pays | scanning, by the full share | `new-memory`, `settled`, `requested` |
 /// | end | scanning | a pass ended, and another does not pay | resting | `nothing-to-gain` |
-/// | new memory in a look | scanning | a scan for new memory pays | scanning, by the full share | `new-memory` |
+/// | new memory in a look | scanning | a scan for new memory pays, or the look comes to what nobody knew of | scanning, by the full share | `new-memory` |
 /// | changes found | scanning | what a look came to shows that it pays | scanning, by the full share | `settled` |
 /// | looked | scanning | ksmd came to enough pages in a look, and they show that none pays | resting | `nothing-to-gain` |
 /// | newcomers merged | scanning | ksmd is through with all new memory, and it merged as usual here | resting | `nothing-to-gain` |
@@ -31,7 +32,8 @@
 /// | unmerged | scanning | something unmerged everything: KSM counts its passes anew | as resting, with all memory new | |
 /// | pass | scanning | none of these | scanning | as before |
 ///
-/// What was unmerged at rest is left so until one of the rows begins a scan, which then takes all memory for new.
+/// What was unmerged at rest is left so until memory is short, by the threshold where there is one, or one of the rows
+/// begins a scan, which then takes all memory for new. Where the unmerging was to be followed by a scan it is new at once.
 ///
 /// A request in a scan only changes the kind of the scan: the rows behind it count in the same step. A scan begins with
 /// counters of its first moment: where one is due and the sample does not hold them, the phase stays, and the next
@@ -105,7 +107,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func step(_ sample: AdaptiveSample) -> (Decision.Reason, ended: ScanPass?) {
         if learned.isUnmerged, case .scanning = phase {
-            learned.forgetPasses(sample, settings)
+            learned.forgetPasses(sample)
             phase = .resting(Resting(needsCounters: false))
         }
         switch phase {
@@ -129,6 +131,7 @@ package struct AdaptivePolicy: Sendable {
                 phase = .scanning(scanning)
                 return (scanning.reason, ended)
             case .rest:
+                learned.isAssumed = false
                 scanning.learn(sample.counters, settings, &learned)
                 rest(after: scanning)
                 return (.nothingToGain, ended)
@@ -141,7 +144,7 @@ package struct AdaptivePolicy: Sendable {
         host.isRequested = false
         var kind = kind
         if learned.isUnmerged {
-            learned.forgetPasses(sample, settings)
+            learned.forgetPasses(sample)
             if kind != .request { kind = .burst }
         }
         let scanning = Scanning(kind, sample, host, settings, &learned)
@@ -156,12 +159,13 @@ package struct AdaptivePolicy: Sendable {
 
     /// While the classic rule would not scan.
     private mutating func keepStill(_ sample: AdaptiveSample) {
-        host.isRequested = false
         switch phase {
         case .resting(var resting):
-            resting.keepStill(sample, &learned)
+            resting.keepStill(sample, &host, &learned)
             phase = .resting(resting)
-        case .scanning(let scanning): rest(after: scanning)
+        case .scanning(let scanning):
+            host.isRequested = false
+            rest(after: scanning)
         }
     }
 

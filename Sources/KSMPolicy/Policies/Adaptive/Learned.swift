@@ -36,6 +36,9 @@ extension AdaptivePolicy {
         private var countedPasses: Int64 = 0
         /// Whether everything was unmerged, and no scan has begun since: KSM counts its passes anew, and knows no page.
         private(set) var isUnmerged = false
+        /// Whether it is only assumed what of the guests KSM knows: its counters also hold what ended guests and other
+        /// processes have, and nothing says which. A pass tells.
+        var isAssumed = false
 
         // MARK: Passes
 
@@ -57,17 +60,24 @@ extension AdaptivePolicy {
         }
 
         /// After everything was unmerged no pass before says what KSM knows.
-        mutating func forgetPasses(_ sample: AdaptiveSample, _ settings: Settings) {
+        mutating func forgetPasses(_ sample: AdaptiveSample) {
             isUnmerged = false
+            isAssumed = false
             stoppedBefore = .zero
-            assumeEarlierPasses(sample, settings)
+            begin(sample, scanned: 0)
         }
 
         /// What KSM knows when the guests are first looked at was the work of a daemon before this one, or of the
         /// boot's settings.
         mutating func assumeEarlierPasses(_ sample: AdaptiveSample, _ settings: Settings) {
             let known = settings.kibibytes(sample.counters.seen + sample.counters.zero)
-            ledger.assumeScanned(share: known.share(of: ledger.resident))
+            isAssumed = known > .zero
+            begin(sample, scanned: known.share(of: ledger.resident))
+        }
+
+        /// - Parameter share: That of all the guests' memory which counts as seen.
+        private mutating func begin(_ sample: AdaptiveSample, scanned share: Double) {
+            ledger.assumeScanned(share: share)
             // ksmd may have been interrupted between hashing and comparing. What smart_scan passed over counts as
             // changed too; the worst that follows is one pass too many.
             lastPass = ScanPass(

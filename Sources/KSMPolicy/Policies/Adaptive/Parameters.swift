@@ -110,8 +110,9 @@ extension AdaptivePolicy {
         static let mostPasses = 12
         /// A page is hashed in one pass and compared in the next.
         static let passesToMerge = 2
-        /// ksmd that did nothing for this time has nothing to do: its longest sleep is a twentieth of a second.
-        static let stalledAfter = Duration.seconds(2)
+        /// ksmd that did nothing for this time has nothing to do: its longest sleep is a twentieth of a second. One that gets
+        /// no CPU shows no more, until it has its own scheduling back after ``KsmdStarvation/window``.
+        static let stalledAfter = Duration.seconds(5)
 
         // MARK: Looks
 

@@ -34,8 +34,15 @@ extension AdaptivePolicy {
         }
 
         /// While the classic rule would not scan.
-        mutating func keepStill(_ sample: AdaptiveSample, _ learned: inout Learned) {
-            if sample.isCounted { needsCounters = false }
+        mutating func keepStill(_ sample: AdaptiveSample, _ host: inout HostConditions, _ learned: inout Learned) {
+            // What was asked for is not done now; but where that was to merge anew what was unmerged, it is still to be.
+            if sample.isCounted {
+                needsCounters = false
+                if host.isRequested, learned.isUnmerged { learned.forgetPasses(sample) }
+                host.isRequested = false
+            } else if host.isRequested {
+                needsCounters = true
+            }
             if let activity = sample.activity {
                 needsActivityStart = false
                 learned.note(activity, at: sample.now)
@@ -51,6 +58,9 @@ extension AdaptivePolicy {
             isFilling = false
             if let activity = sample.activity { learned.note(activity, at: sample.now) }
             if host.isRequested { return .scan(.request) }
+            if learned.isUnmerged, settings.start == .threshold || host.isMemoryShort(at: sample.now) {
+                return .scan(.burst)
+            }
             let outlook = Outlook(sample, host, settings, learned)
             let ofNewMemory = outlook.ofNewMemory(waited: waitsSince.map { sample.now - $0 } ?? .zero)
             // It comes first: what has changed can wait for the end of its passes, and without smart_scan theirs would
@@ -60,6 +70,7 @@ extension AdaptivePolicy {
             if hasRested, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
             guard ofNewMemory == .wait else {
                 waitsSince = nil
+                if learned.isAssumed, learned.ledger.resident >= Parameters.leastGrowth { return .scan(.burst) }
                 return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
             }
             waitsSince = waitsSince ?? sample.now

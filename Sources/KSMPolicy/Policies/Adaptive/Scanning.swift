@@ -24,8 +24,9 @@ extension AdaptivePolicy {
         /// Passes that have ended.
         private(set) var passes = 0
         /// Whether the first pass did not come to the guests that it was made for, since they began after ksmd had passed
-        /// the place where they are linked. Hashed in the second, their memory is compared in the third.
-        private var hasMissedNewcomers = false
+        /// the place where they are linked. Hashed in the second, their memory is compared in the third. Nobody knows where
+        /// ksmd stands when a daemon begins, so then it counts as if it had not.
+        private var hasMissedNewcomers: Bool
         /// Of all passes that have ended.
         private var fresh = Pages.zero
         private var gained = Pages.zero
@@ -50,7 +51,8 @@ extension AdaptivePolicy {
         ) {
             self.kind = kind
             isFull = kind == .recheck || kind == .look
-            planned = Self.plan(learned.ledger)
+            hasMissedNewcomers = learned.isAssumed
+            planned = Self.plan(learned.ledger) + (learned.isAssumed ? 1 : 0)
             beganWithinPass = Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
@@ -73,9 +75,9 @@ extension AdaptivePolicy {
             let isDue = lastGuestLook.map { now - $0 >= pause } ?? true
             var wants: Wants = isDue ? [.counters, .guests, .cpuPressure] : .counters
             if isDue, needsMemory { wants.insert(.memory) }
-            // What ended guests shared leaves the counters in one step, which must see it for itself; and a step of a burst
-            // tells where new memory lies.
-            if ledger.hasEndedGuests || kind == .burst || isLook { wants.insert(.allCounters) }
+            // What ended guests shared leaves the counters in one step, which must see it for itself; a step of a burst
+            // tells where new memory lies; and where KSM knew next to nothing, a batch is as long as what it knows by now.
+            if ledger.hasEndedGuests || kind != .recheck { wants.insert(.allCounters) }
             return wants
         }
 
@@ -227,7 +229,7 @@ extension AdaptivePolicy {
             let seen = settings.kibibytes(pass.fresh)
             let changed = settings.kibibytes((pass.left - pass.fresh - pass.carried).nonNegative)
             let expected = ledger.expected
-            if passes == 1, expected >= Parameters.leastGrowth,
+            if passes == 1, !hasMissedNewcomers, expected >= Parameters.leastGrowth,
                 seen.count < expected.count / 10 * Parameters.leastSeenTenths
             {
                 hasMissedNewcomers = true
@@ -319,7 +321,7 @@ extension AdaptivePolicy {
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> Bool {
             let outlook = Outlook(sample, host, settings, learned)
-            if outlook.ofNewMemory() == .pays {
+            if outlook.ofNewMemory() == .pays || hasComeToUnknown(sample, settings, learned) {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 (kind, isFull) = (.burst, false)
                 learned.ledger.beginPass()
@@ -345,6 +347,15 @@ extension AdaptivePolicy {
             learned.learnDrift(changed: Pages(rounding: changed * Double(visited.count)), of: visited, sample)
             learned.endLook(cpu: cpu(sample), at: sample.now)
             return false
+        }
+
+        /// Whether a look came to memory that no pass had seen, and that the ledger does not know of: what was offered late,
+        /// or is no guest's. More lies behind it.
+        private func hasComeToUnknown(_ sample: AdaptiveSample, _ settings: Settings, _ learned: Learned) -> Bool {
+            let fresh = settings.kibibytes(meter.fresh)
+            return fresh >= Parameters.leastGrowth + learned.ledger.unscanned
+                && settings.pays(
+                    bytes: fresh.byteCount, cpuSeconds: learned.passSeconds(isFull: false, sample.counters))
         }
 
         /// CPU time since the scan began.
