@@ -201,7 +201,7 @@ extension Decision.Reason {
         switch self {
         case .nothingToGain: "nothing: no new guest memory, and too little that has changed"
         case .filling: "new memory comes so fast that waiting for more of it spares more than it loses"
-        case .newMemory: "guests have new memory, or the last pass paid"
+        case .newMemory: "guests have new memory, the last pass paid, or it is not known yet what KSM knows of them"
         case .settled: "enough memory has changed since the last pass, or can be expected to have"
         case .probing: "guests may have changed what they hold, which no counter tells of"
         case .requested: "it was asked for (SIGUSR1, ksmctl retune)"

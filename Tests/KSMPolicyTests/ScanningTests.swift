@@ -26,9 +26,10 @@ import Testing
         /// - Parameters:
         ///   - seen: Pages of the guest that a pass has seen before.
         ///   - new: Pages of the guest that none has.
+        ///   - isFirst: Whether that is only assumed.
         init(
             _ kind: Scanning.Kind, seen: Int64 = 0, new: Int64 = 0, left: Int64 = 0, cpu: Duration? = .zero,
-            _ change: (inout Configuration) -> Void = { _ in }
+            isFirst: Bool = false, _ change: (inout Configuration) -> Void = { _ in }
         ) {
             var configuration = Configuration()
             change(&configuration)
@@ -39,7 +40,7 @@ import Testing
             known.unshared = Pages(seen)
             learned.ledger.update([GuestMemory(id: 1, resident: KiB(seen * 4))])
             learned.assumeEarlierPasses(Run.sample(at: 1000, known), settings)
-            learned.isAssumed = false
+            learned.isAssumed = isFirst
             learned.ledger.update([GuestMemory(id: 1, resident: KiB((seen + new) * 4))])
             if left > 0 {
                 let pass = ScanPass(
@@ -170,6 +171,66 @@ import Testing
         #expect(passes == 12)
     }
 
+    @Test func `the first scan of a daemon takes two passes, and its first teaches neither yield nor cost`() {
+        var run = Run(.burst, seen: 1_000_000, left: 100_000, isFirst: true)
+        let (yield, cost) = (run.learned.changedYield, run.learned.passSeconds(isFull: false, run.counters))
+        // It began where ksmd stood, near the end of its list.
+        run.step { $0.passes += 1 }
+        #expect(run.goesOn && run.learned.isAssumed)
+        #expect(run.learned.passSeconds(isFull: false, run.counters) == cost)
+        run.step { $0.passes += 1 }
+        #expect(!run.goesOn && !run.learned.isAssumed)
+        #expect(run.learned.changedYield == yield)
+        #expect(run.learned.driftRate == 0)
+    }
+
+    @Test func `what the first scan finds is none of what guests grow by meanwhile`() {
+        var run = Run(.burst, seen: 1_000_000, isFirst: true)
+        for _ in 0..<2 {
+            run.step {
+                $0.passes += 1
+                $0.volatile += 250_000
+            }
+            #expect(run.goesOn)
+            run.learned.ledger.update([
+                GuestMemory(id: 1, resident: 4_000_000), GuestMemory(id: 2, resident: 400_000),
+            ])
+        }
+        // The second pass had it before it.
+        #expect(run.learned.ledger.unscanned >= 100_000)
+    }
+
+    @Test func `a look that comes to what nobody knew of becomes a burst, and is a look if it merges little`() {
+        for merges in [false, true] {
+            var run = Run(.look, seen: 1_000_000)
+            run.step {
+                $0.scanned += 100_000
+                $0.volatile += 100_000
+            }
+            #expect(run.goesOn && run.scan.reason == .newMemory && !run.scan.isFull)
+            run.step { $0.passes += 1 }
+            run.step {
+                $0.passes += 1
+                $0.volatile -= 100_000
+                if merges { $0.sharing += 100_000 } else { $0.unshared += 100_000 }
+            }
+            #expect(!run.goesOn)
+            run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
+            // A CPU second and a half of it, at 0.4 % of a CPU, is paid by that many seconds.
+            #expect(run.learned.isLookDue(at: Self.moment(run.now + 370), isBusy: false) == merges)
+            #expect(run.learned.isLookDue(at: Self.moment(run.now + 375), isBusy: false))
+        }
+    }
+
+    @Test func `a look beside growth that is known and waited for finds nothing unknown`() {
+        var run = Run(.look, seen: 1_000_000, new: 4000)
+        run.step {
+            $0.scanned += 8000
+            $0.volatile += 4000
+        }
+        #expect(run.goesOn && run.scan.reason == .probing)
+    }
+
     @Test func `what the operator asked for is hashed and compared`() {
         var request = Run(.request, seen: 1000)
         request.pass()
@@ -247,7 +308,7 @@ import Testing
             $0.sharing += 125_000
             $0.unshared -= 125_000
         }
-        run.scan.learn(run.counters, run.settings, &run.learned)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
         #expect(abs(run.learned.driftYield - (1.0 / 3 + 3 * 0.25) / 4) < 0.002)
     }
 
@@ -400,7 +461,7 @@ import Testing
             $0.sharing += Pages(merged)
             $0.unshared -= Pages(merged)
         }
-        run.scan.learn(run.counters, run.settings, &run.learned)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
         #expect(abs(run.learned.driftYield - min((1.0 / 3 + 3 * share) / 4, 1)) < 0.002)
     }
 
@@ -432,7 +493,7 @@ import Testing
             (sample.guests, sample.anonymous) = ([], KiB(pages * 4))
             _ = run.scan.next(sample, run.host, run.settings, &run.learned)
         }
-        run.scan.learn(run.counters, run.settings, &run.learned)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
         #expect(abs(run.learned.driftYield - (1.0 / 3 + 3 * share) / 4) < 0.002)
         // It came of one pass, where anything did.
         #expect(run.learned.driftPasses == (share > 0 ? 1.25 : 2))
@@ -450,7 +511,7 @@ import Testing
                 $0.sharing += pass == passes ? Pages(merged) : 0
             }
         }
-        run.scan.learn(run.counters, run.settings, &run.learned)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
         #expect(run.learned.driftPasses == expected)
     }
 
@@ -491,11 +552,11 @@ import Testing
     @Test func `where new memory comes as well it shows nothing`() {
         var run = recheck(new: 4096)
         run.pass(merged: 0)
-        run.scan.learn(run.counters, run.settings, &run.learned)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
         #expect(run.learned.driftYield == run.learned.changedYield)
         var burst = Run(.burst, seen: 1000, cpu: nil)
         burst.pass(merged: 0)
-        burst.scan.learn(burst.counters, burst.settings, &burst.learned)
+        burst.scan.learn(Run.sample(at: burst.now, burst.counters), burst.settings, &burst.learned)
         #expect(burst.learned.driftYield == burst.learned.changedYield)
     }
 

@@ -14,7 +14,7 @@ extension Decision {
         case nothingToGain
         /// More new memory comes so fast that it pays to wait for it.
         case filling
-        /// Memory came that no pass has seen, or the last pass paid.
+        /// Memory came that no pass has seen, the last pass paid, or nothing says yet what KSM knows of the guests.
         case newMemory
         /// Enough memory has changed, or can be expected to have.
         case settled

@@ -14,12 +14,14 @@
 /// |---|---|---|---|---|
 /// | threshold | any | `KSM_ADAPTIVE_START=threshold`, and the classic rule would stop | resting | `plenty` |
 /// | request | resting | the operator asked | scanning | `requested` |
+/// | short and unmerged | resting | something unmerged everything, and memory is short: by the threshold, where there is one | scanning | `new-memory` |
 /// | new memory | resting | a scan for new memory pays | scanning | `new-memory` |
 /// | settled | resting | a scan for memory that has changed pays | scanning, without smart_scan | `settled` |
 /// | filling | resting | it would, and yet it pays more to wait for what is coming | resting | `filling` |
-/// | first | resting | it is only assumed what KSM knows of the guests | scanning | `new-memory` |
+/// | first | resting | it is only assumed what KSM knows of 16 MiB of guests or more | scanning, for two passes at least | `new-memory` |
 /// | look | resting | guests did something, or smart_scan passed over much, and a look is due | scanning, by the share of a look | `probing` |
 /// | rest | resting | none of these | resting | `nothing-to-gain` |
+/// | unmerged | scanning | something unmerged everything: KSM counts its passes anew | as resting, with all memory new | |
 /// | request in a scan | scanning | the operator asked | scanning, by the full share | `requested` |
 /// | another pass | scanning | a pass ended, and another pays | scanning, by the full share | `new-memory`, `settled`, `requested` |
 /// | end | scanning | a pass ended, and another does not pay | resting | `nothing-to-gain` |
@@ -29,11 +31,10 @@
 /// | newcomers merged | scanning | ksmd is through with all new memory, and it merged as usual here | resting | `nothing-to-gain` |
 /// | no offer | scanning | ksmd has done nothing for a while, though there is new memory | scanning | `nothing-offered` |
 /// | no offer, no guests | scanning | ksmd has done nothing for a while, and there is no new memory | resting | `nothing-to-gain` |
-/// | unmerged | scanning | something unmerged everything: KSM counts its passes anew | as resting, with all memory new | |
 /// | pass | scanning | none of these | scanning | as before |
 ///
-/// What was unmerged at rest is left so until memory is short, by the threshold where there is one, or one of the rows
-/// begins a scan, which then takes all memory for new. Where the unmerging was to be followed by a scan it is new at once.
+/// What was unmerged at rest is left so until one of the rows begins a scan, which then takes all memory for new. Where the
+/// unmerging was to be followed by a scan it is new at once, also while the classic rule forbids one.
 ///
 /// A request in a scan only changes the kind of the scan: the rows behind it count in the same step. A scan begins with
 /// counters of its first moment: where one is due and the sample does not hold them, the phase stays, and the next
@@ -106,8 +107,9 @@ package struct AdaptivePolicy: Sendable {
     // MARK: The edges
 
     private mutating func step(_ sample: AdaptiveSample) -> (Decision.Reason, ended: ScanPass?) {
-        if learned.isUnmerged, case .scanning = phase {
+        if learned.isUnmerged, case .scanning(let scanning) = phase {
             learned.forgetPasses(sample)
+            if scanning.reason == .requested { host.isRequested = true }
             phase = .resting(Resting(needsCounters: false))
         }
         switch phase {
@@ -132,7 +134,7 @@ package struct AdaptivePolicy: Sendable {
                 return (scanning.reason, ended)
             case .rest:
                 learned.isAssumed = false
-                scanning.learn(sample.counters, settings, &learned)
+                scanning.learn(sample, settings, &learned)
                 rest(after: scanning)
                 return (.nothingToGain, ended)
             }

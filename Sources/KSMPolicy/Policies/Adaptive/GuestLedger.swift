@@ -117,6 +117,7 @@ package struct GuestLedger: Sendable {
 
     /// Counts this share of all that the guests hold as seen: the work of a daemon before this one.
     package mutating func assumeScanned(share: Double) {
+        (seenAhead, changedAhead, seenUnexpectedly) = (.zero, .zero, .zero)
         for index in entries.indices {
             entries[index].scanned = KiB(ofBytes: Double(entries[index].resident.count) * 1024 * min(max(share, 0), 1))
             entries[index].summit = entries[index].scanned

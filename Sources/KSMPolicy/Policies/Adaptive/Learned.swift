@@ -34,10 +34,12 @@ extension AdaptivePolicy {
         private var lookCost = 0.0
         /// Passes that KSM had counted when it was last asked.
         private var countedPasses: Int64 = 0
-        /// Whether everything was unmerged, and no scan has begun since: KSM counts its passes anew, and knows no page.
+        /// Whether everything was unmerged, and nothing has been made of that since: KSM counts its passes anew, and knows no
+        /// page.
         private(set) var isUnmerged = false
         /// Whether it is only assumed what of the guests KSM knows: its counters also hold what ended guests and other
-        /// processes have, and nothing says which. A pass tells.
+        /// processes have, and nothing says which. Two passes tell, since ksmd may stand anywhere. They teach nothing else:
+        /// what they find or do not find is none of the memory that they go by.
         var isAssumed = false
 
         // MARK: Passes
@@ -55,7 +57,11 @@ extension AdaptivePolicy {
         }
 
         mutating func note(passes: Int64) {
-            if passes < countedPasses { isUnmerged = true }
+            if passes < countedPasses {
+                isUnmerged = true
+                // Nothing of what it left is known any more.
+                lastPass = Self.passBefore(leaving: .zero)
+            }
             countedPasses = passes
         }
 
@@ -71,7 +77,7 @@ extension AdaptivePolicy {
         /// boot's settings.
         mutating func assumeEarlierPasses(_ sample: AdaptiveSample, _ settings: Settings) {
             let known = settings.kibibytes(sample.counters.seen + sample.counters.zero)
-            isAssumed = known > .zero
+            isAssumed = known > .zero && ledger.resident >= Parameters.leastGrowth
             begin(sample, scanned: known.share(of: ledger.resident))
         }
 
@@ -79,13 +85,17 @@ extension AdaptivePolicy {
         private mutating func begin(_ sample: AdaptiveSample, scanned share: Double) {
             ledger.assumeScanned(share: share)
             // ksmd may have been interrupted between hashing and comparing. What smart_scan passed over counts as
-            // changed too; the worst that follows is one pass too many.
-            lastPass = ScanPass(
-                cpu: nil, gained: .zero, fresh: .zero, left: sample.counters.volatile.nonNegative,
-                passedOverAtEnd: .zero, looked: 1)
+            // changed too.
+            lastPass = Self.passBefore(leaving: sample.counters.volatile.nonNegative)
             lastPassEnd = sample.now
             lastWholePassEnd = sample.now
             lastActivityLook = sample.now
+            retaken = .zero
+        }
+
+        /// Of a pass that was not seen no more is known than what it left.
+        private static func passBefore(leaving left: Pages) -> ScanPass {
+            ScanPass(cpu: nil, gained: .zero, fresh: .zero, left: left, passedOverAtEnd: .zero, looked: 1)
         }
 
         /// Learns what a pass costs, and what changed pages are worth, from a pass that ended.
@@ -105,7 +115,7 @@ extension AdaptivePolicy {
                 if isFull || pass.looked >= Parameters.wholeShare { learn(&costOfFullPass) }
             }
             // What the pass before left and had not seen for the first time is what this one compared.
-            if let before = lastPass, before.changed > max(before.hashed, Parameters.leastChangedSample) {
+            if !isAssumed, let before = lastPass, before.changed > max(before.hashed, Parameters.leastChangedSample) {
                 changedYield = Self.yield(changedYield, gained: pass.gained, of: before.left)
             }
             if isWhole, pass.looked >= Parameters.wholeShare {

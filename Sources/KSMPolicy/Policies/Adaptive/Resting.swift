@@ -67,10 +67,10 @@ extension AdaptivePolicy {
             // cost several times as much.
             if ofNewMemory == .pays { return .scan(.burst) }
             let hasRested = sample.now - learned.lastPassEnd >= Parameters.leastDriftTime
-            if hasRested, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
+            if hasRested, !learned.isAssumed, outlook.ofChangedMemory == .pays { return .scan(.recheck) }
             guard ofNewMemory == .wait else {
                 waitsSince = nil
-                if learned.isAssumed, learned.ledger.resident >= Parameters.leastGrowth { return .scan(.burst) }
+                if learned.isAssumed { return .scan(.burst) }
                 return sample.activity.map { next(after: $0, sample, &learned) } ?? .rest
             }
             waitsSince = waitsSince ?? sample.now

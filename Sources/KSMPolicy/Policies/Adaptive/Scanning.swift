@@ -24,9 +24,12 @@ extension AdaptivePolicy {
         /// Passes that have ended.
         private(set) var passes = 0
         /// Whether the first pass did not come to the guests that it was made for, since they began after ksmd had passed
-        /// the place where they are linked. Hashed in the second, their memory is compared in the third. Nobody knows where
-        /// ksmd stands when a daemon begins, so then it counts as if it had not.
-        private var hasMissedNewcomers: Bool
+        /// the place where they are linked. Hashed in the second, their memory is compared in the third.
+        private var hasMissedNewcomers = false
+        /// Whether it is made to find out what KSM knows of the guests, and where ksmd stands.
+        private let isFirst: Bool
+        /// Whether a look came to memory that nobody knew of, for which the scan goes on.
+        private var hasFoundUnknown = false
         /// Of all passes that have ended.
         private var fresh = Pages.zero
         private var gained = Pages.zero
@@ -51,9 +54,9 @@ extension AdaptivePolicy {
         ) {
             self.kind = kind
             isFull = kind == .recheck || kind == .look
-            hasMissedNewcomers = learned.isAssumed
-            planned = Self.plan(learned.ledger) + (learned.isAssumed ? 1 : 0)
-            beganWithinPass = Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
+            isFirst = learned.isAssumed
+            planned = Self.plan(learned.ledger) + (isFirst ? 1 : 0)
+            beganWithinPass = isFirst || Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
             last = (sample.now, sample.counters)
@@ -196,7 +199,7 @@ extension AdaptivePolicy {
         private mutating func endPass(
             _ sample: AdaptiveSample, _ settings: Settings, _ learned: inout Learned
         ) -> ScanPass? {
-            let ended = meter.observe(sample.counters, forgivingLosses: learned.ledger.hasEndedGuests)
+            let ended = meter.observe(sample.counters, forgivingLosses: learned.ledger.hasEndedGuests || isFirst)
             guard var pass = ended else { return nil }
             passes += 1
             forecast?.take(pass)
@@ -214,6 +217,7 @@ extension AdaptivePolicy {
                 learned.learnDrift(changed: changed, of: pass.visited, sample)
             }
             account(for: pass, isWhole: isWhole, settings, &learned.ledger)
+            if passes >= Parameters.passesToMerge { learned.isAssumed = false }
             // What this pass hashed instead of the one before it is compared at the beginning of a further one.
             if settings.kibibytes(pass.carried) >= Parameters.leastGrowth { planned = max(planned, passes + 1) }
             return pass
@@ -226,10 +230,12 @@ extension AdaptivePolicy {
         private mutating func account(
             for pass: ScanPass, isWhole: Bool, _ settings: Settings, _ ledger: inout GuestLedger
         ) {
-            let seen = settings.kibibytes(pass.fresh)
-            let changed = settings.kibibytes((pass.left - pass.fresh - pass.carried).nonNegative)
             let expected = ledger.expected
-            if passes == 1, !hasMissedNewcomers, expected >= Parameters.leastGrowth,
+            var seen = settings.kibibytes(pass.fresh)
+            // What nobody knew of is none of what guests grow by meanwhile.
+            if hasFoundUnknown || (isFirst && passes <= Parameters.passesToMerge) { seen = min(seen, expected) }
+            let changed = settings.kibibytes((pass.left - pass.fresh - pass.carried).nonNegative)
+            if passes == 1, !isFirst, expected >= Parameters.leastGrowth,
                 seen.count < expected.count / 10 * Parameters.leastSeenTenths
             {
                 hasMissedNewcomers = true
@@ -252,7 +258,7 @@ extension AdaptivePolicy {
             if passes >= Parameters.mostPasses { return false }
             // What the operator asked for has to be hashed and compared; and a pass that has not come to the newcomers
             // says nothing of them.
-            if passes < Parameters.passesToMerge, kind == .request || hasMissedNewcomers { return true }
+            if passes < Parameters.passesToMerge, kind == .request || hasMissedNewcomers || isFirst { return true }
             let fresh = settings.bytes(pass.hashed) + learned.ledger.unscanned.byteCount
             var changed = learned.changedYield * settings.bytes(pass.changed)
             if let forecast {
@@ -308,8 +314,14 @@ extension AdaptivePolicy {
         }
 
         /// It has ended: learns from what became of its forecast.
-        func learn(_ counters: ScanCounters, _ settings: Settings, _ learned: inout Learned) {
-            forecast?.teach(&learned, passes: passes, of: counters.seen, settings)
+        func learn(_ sample: AdaptiveSample, _ settings: Settings, _ learned: inout Learned) {
+            forecast?.teach(&learned, passes: passes, of: sample.counters.seen, settings)
+            // What looks find again and again, and what never merges, is within the budget of looks.
+            if hasFoundUnknown, let cpu = cpu(sample),
+                !settings.pays(bytes: settings.bytes(gained + meter.gained), cpuSeconds: cpu.seconds)
+            {
+                learned.endLook(cpu: cpu, at: sample.now)
+            }
         }
 
         // MARK: A look
@@ -321,7 +333,9 @@ extension AdaptivePolicy {
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> Bool {
             let outlook = Outlook(sample, host, settings, learned)
-            if outlook.ofNewMemory() == .pays || hasComeToUnknown(sample, settings, learned) {
+            let paysByGrowth = outlook.ofNewMemory() == .pays
+            hasFoundUnknown = !paysByGrowth && hasComeToUnknown(sample, settings, learned)
+            if paysByGrowth || hasFoundUnknown {
                 learned.endLook(cpu: cpu(sample), at: sample.now)
                 (kind, isFull) = (.burst, false)
                 learned.ledger.beginPass()
