@@ -715,6 +715,24 @@ import Testing
         if isOver { #expect(run.learned.lastPassEnd == Self.moment(run.now)) }
     }
 
+    @Test(arguments: [false, true])
+    func `the first scan does not end where what its first pass found has merged: more may lie behind`(isFirst: Bool) {
+        var run = Run(.burst, seen: 1_000_000, new: isFirst ? 0 : 100_000, isFirst: isFirst)
+        (run.counters.sharing, run.counters.unshared) = (800_000, 200_000)
+        run.scan = Scanning(.burst, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+        run.step {
+            $0.passes = 1
+            $0.scanned += 1_000_000
+            $0.volatile += 100_000
+        }
+        run.step {
+            $0.scanned += 1_000_000
+            $0.volatile -= 100_000
+            $0.sharing += 100_000
+        }
+        #expect(run.goesOn == isFirst)
+    }
+
     // MARK: Steps
 
     @Test(arguments: 0..<5) func `ksmd that does anything is not asleep`(sign: Int) {

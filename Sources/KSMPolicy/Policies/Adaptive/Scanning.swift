@@ -290,7 +290,7 @@ extension AdaptivePolicy {
         /// does: then the rest of the pass has nothing to compare. If it did not, pages like these may be among those
         /// that were alone until now, which come later in the pass.
         private func hasMergedNewMemory(_ settings: Settings) -> Bool {
-            guard kind == .burst, passes >= (hasMissedNewcomers ? Parameters.passesToMerge : 1),
+            guard kind == .burst, passes >= (hasMissedNewcomers || isFirst ? Parameters.passesToMerge : 1),
                 meter.hasComparedFresh,
                 settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
                 settings.kibibytes(fresh) >= Parameters.leastGrowth
