@@ -38,8 +38,8 @@ extension AdaptivePolicy {
         /// page.
         private(set) var isUnmerged = false
         /// Whether it is only assumed what of the guests KSM knows: its counters also hold what ended guests and other
-        /// processes have, and nothing says which. Two passes tell, since ksmd may stand anywhere. They teach nothing else:
-        /// what they find or do not find is none of the memory that they go by.
+        /// processes have, and nothing says which. Two passes tell, since ksmd may stand anywhere. They say nothing of what
+        /// changed memory is worth: what they find or do not find is none of it.
         var isAssumed = false
 
         // MARK: Passes
