@@ -82,7 +82,7 @@ struct DoctorFacts {
         daemonFailure = view.daemonFailure
         failures += [view.stateFailure, view.ksm.threadFailure].compactMap { $0 }
         state = view.state
-        if view.isDaemonAbsent { leftBehind = StateRecord.leftBehind(paths) }
+        leftBehind = view.leftBehind
         isFirstOverdue = view.isFirstOverdue
         do throws(KernelFileError) {
             try KSMDirectory(paths).check()

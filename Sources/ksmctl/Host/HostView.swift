@@ -107,6 +107,9 @@ struct HostView {
     /// Whether there is no daemon, as far as that can be told.
     var isDaemonAbsent: Bool { daemon == .none && daemonFailure == nil }
 
+    /// What a daemon that is gone has not put back, as `NAME (VALUE)`.
+    var leftBehind: [String] { isDaemonAbsent ? StateRecord.leftBehind(paths) : [] }
+
     /// What could not be read of the host, the daemon and ksmd, as sentences without a full stop.
     var unknown: [String] {
         [

@@ -231,7 +231,7 @@ extension StatusReport {
         notes += host.ksm.failures.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value)" }
         if host.isDaemonAbsent {
             notes.append("the daemon does not run, so all of this is the live kernel's alone; guests are not counted")
-            let left = StateRecord.leftBehind(host.paths)
+            let left = host.leftBehind
             if !left.isEmpty {
                 notes.append(
                     "a daemon that is gone had found \(left.joined(separator: ", ")) and has not put that back: the next one does, by "

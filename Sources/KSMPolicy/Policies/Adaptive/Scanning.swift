@@ -30,6 +30,8 @@ extension AdaptivePolicy {
         private let isFirst: Bool
         /// Whether a look came to memory that nobody knew of, for which the scan goes on.
         private var hasFoundUnknown = false
+        /// Whether the second pass is the first one that is known to come to what the scan is made for.
+        private var needsSecondPass: Bool { hasMissedNewcomers || isFirst }
         /// Of all passes that have ended.
         private var fresh = Pages.zero
         private var gained = Pages.zero
@@ -258,7 +260,7 @@ extension AdaptivePolicy {
             if passes >= Parameters.mostPasses { return false }
             // What the operator asked for has to be hashed and compared; and a pass that has not come to the newcomers
             // says nothing of them.
-            if passes < Parameters.passesToMerge, kind == .request || hasMissedNewcomers || isFirst { return true }
+            if passes < Parameters.passesToMerge, kind == .request || needsSecondPass { return true }
             let fresh = settings.bytes(pass.hashed) + learned.ledger.unscanned.byteCount
             var changed = learned.changedYield * settings.bytes(pass.changed)
             if let forecast {
@@ -290,7 +292,7 @@ extension AdaptivePolicy {
         /// does: then the rest of the pass has nothing to compare. If it did not, pages like these may be among those
         /// that were alone until now, which come later in the pass.
         private func hasMergedNewMemory(_ settings: Settings) -> Bool {
-            guard kind == .burst, passes >= (hasMissedNewcomers || isFirst ? Parameters.passesToMerge : 1),
+            guard kind == .burst, passes >= (needsSecondPass ? Parameters.passesToMerge : 1),
                 meter.hasComparedFresh,
                 settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
                 settings.kibibytes(fresh) >= Parameters.leastGrowth
