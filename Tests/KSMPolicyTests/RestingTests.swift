@@ -275,7 +275,7 @@ import Testing
         var pass = Self.pass(left: 0)
         (pass.looked, pass.cpu) = (looked, cpu)
         learned.learn(from: pass, isWhole: cpu != nil, isFull: isFull, Self.sample(at: 1000, counters), settings)
-        learned.endLook(cpu: lookCost, at: Self.sample(at: 1001).now)
+        learned.looks.end(.interrupted, cpu: lookCost, at: Self.sample(at: 1001).now)
         var sample = sample(at: 1001, counters)
         sample.activity = activity
         let first = "\(resting.next(sample, HostConditions(), settings, &learned))"
@@ -487,6 +487,24 @@ import Testing
         learned.forgetPasses(Self.sample(at: 60, counters))
         #expect(learned.ledger.unscanned == KiB(25_600 * 8))
         #expect(learned.stoppedBefore == .zero && !learned.isAssumed)
+    }
+
+    @Test(
+        arguments: [
+            (1, 1000, 0, 0, true), (1, 1000, 0, 1000, true), (1, 1000, 1, 0, false), (0, 1000, 0, 0, true),
+            (0, 1000, 0, 1, false), (0, 0, 0, 0, false), (0, 0, 1, 0, false),
+        ] as [(Int64, Int64, Int64, Int64, Bool)])
+    func `passes that are counted anew tell that everything was unmerged, and in the first one the pages do`(
+        passes: Int64, seen: Int64, passesLater: Int64, seenLater: Int64, isUnmerged: Bool
+    ) {
+        var learned = AdaptivePolicy.Learned()
+        for (passes, seen) in [(passes, seen), (passesLater, seenLater)] {
+            #expect(!learned.isUnmerged)
+            var counters = ScanCounters()
+            (counters.passes, counters.unshared) = (passes, Pages(seen))
+            learned.note(counters)
+        }
+        #expect(learned.isUnmerged == isUnmerged)
     }
 
     // MARK: Settings

@@ -178,10 +178,15 @@ import Testing
         run.step { $0.passes += 1 }
         #expect(run.goesOn && run.learned.isAssumed)
         #expect(run.learned.passSeconds(isFull: false, run.counters) == cost)
-        run.step { $0.passes += 1 }
+        run.now += 10
+        run.step {
+            $0.passes += 1
+            $0.volatile += 1000
+            $0.unshared -= 1000
+        }
         #expect(!run.goesOn && !run.learned.isAssumed)
         #expect(run.learned.changedYield == yield)
-        #expect(run.learned.driftRate == 0)
+        #expect(run.learned.driftRate == 0, "what had changed before the daemon says nothing of how fast it changes")
     }
 
     @Test func `what the first scan finds is none of what guests grow by meanwhile`() {

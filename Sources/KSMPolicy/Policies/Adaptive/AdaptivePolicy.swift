@@ -96,7 +96,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func observe(_ sample: AdaptiveSample) {
         host.observe(sample)
-        if sample.isCounted { learned.note(passes: sample.counters.passes) }
+        if sample.isCounted { learned.note(sample.counters) }
         guard let guests = sample.guests else { return }
         learned.ledger.update(guests)
         if host.growth.lastLook == nil { learned.assumeEarlierPasses(sample, settings) }

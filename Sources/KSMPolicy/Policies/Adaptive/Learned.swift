@@ -29,11 +29,9 @@ extension AdaptivePolicy {
         private(set) var retaken = Pages.zero
         /// When ksmd had last come to all pages.
         private var lastWholePassEnd = Instant(nanoseconds: 0)
-        private var lastLook = Instant(nanoseconds: 0)
-        /// ksmd's CPU time for the last look, in seconds.
-        private var lookCost = 0.0
-        /// Passes that KSM had counted when it was last asked.
-        private var countedPasses: Int64 = 0
+        var looks = LookBudget()
+        /// Passes that KSM had counted when it was last asked, and pages that it knew.
+        private var counted = (passes: Int64(0), seen: Pages.zero)
         /// Whether everything was unmerged, and nothing has been made of that since: KSM counts its passes anew, and knows no
         /// page.
         private(set) var isUnmerged = false
@@ -56,13 +54,15 @@ extension AdaptivePolicy {
             Double(settings.pageSize.count) / cost.secondsPerNewPage
         }
 
-        mutating func note(passes: Int64) {
-            if passes < countedPasses {
+        mutating func note(_ counters: ScanCounters) {
+            // Within the first pass since the boot there is none to be counted anew: then the pages tell.
+            let hasForgottenFirst = counters.passes == 0 && counters.seen == .zero && counted.seen > .zero
+            if counters.passes < counted.passes || hasForgottenFirst {
                 isUnmerged = true
                 // Nothing of what it left is known any more.
                 lastPass = Self.passBefore(leaving: .zero)
             }
-            countedPasses = passes
+            counted = (counters.passes, counters.seen)
         }
 
         /// After everything was unmerged no pass before says what KSM knows.
@@ -119,7 +119,9 @@ extension AdaptivePolicy {
                 changedYield = Self.yield(changedYield, gained: pass.gained, of: before.left)
             }
             if isWhole, pass.looked >= Parameters.wholeShare {
-                learnDrift(of: (pass.changed - retaken).nonNegative, since: lastWholePassEnd, at: sample.now)
+                if !isAssumed {
+                    learnDrift(of: (pass.changed - retaken).nonNegative, since: lastWholePassEnd, at: sample.now)
+                }
                 lastWholePassEnd = sample.now
                 retaken = .zero
             }
@@ -195,12 +197,6 @@ extension AdaptivePolicy {
                 part: visited.share(of: seen))
         }
 
-        /// A look ended, whatever came of it.
-        mutating func endLook(cpu: Duration?, at now: Instant) {
-            lookCost = cpu?.seconds ?? 0
-            lastLook = now
-        }
-
         /// Whether guests should be asked whether they did anything since the last time.
         ///
         /// - Parameter isFirst: Whether nothing was asked since the last scan, so that the answer is a beginning.
@@ -217,9 +213,8 @@ extension AdaptivePolicy {
         ///
         /// - Parameter passSeconds: What it will cost, in seconds, where it is known to go on to the end of the pass.
         func isLookDue(at now: Instant, isBusy: Bool, passSeconds: Double = 0) -> Bool {
-            let budget = isBusy ? Parameters.busyLookBudget : Parameters.lookBudget
-            return now - lastPassEnd >= max(Parameters.leastLookPause, Duration(rounding: passSeconds / budget))
-                && now - lastLook >= Duration(rounding: lookCost / budget)
+            let pause = Duration(rounding: passSeconds / looks.share(isBusy: isBusy))
+            return now - lastPassEnd >= max(Parameters.leastLookPause, pause) && looks.isPaid(at: now, isBusy: isBusy)
         }
 
         mutating func note(_ activity: GuestActivity, at now: Instant) {

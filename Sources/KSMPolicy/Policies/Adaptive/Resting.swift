@@ -92,13 +92,17 @@ extension AdaptivePolicy {
                 // Nothing changes: all that can be found is what passes have passed over, by a look at all of it.
                 guard learned.isDoubtful else { return .rest }
                 let passSeconds = learned.passSeconds(isFull: true, counters)
-                return learned.isLookDue(at: sample.now, isBusy: false, passSeconds: passSeconds) ? .scan(.look) : .rest
+                guard learned.isLookDue(at: sample.now, isBusy: false, passSeconds: passSeconds) else { return .rest }
+                learned.looks.begin(isBusy: false)
+                return .scan(.look)
             }
             let manyWrites = max(
                 Pages(rounding: Double(counters.saved.count) * Parameters.busyWrites),
                 Parameters.leastBusyWrites)
             let isBusy = activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
-            return learned.isLookDue(at: sample.now, isBusy: isBusy) ? .scan(.look) : .rest
+            guard learned.isLookDue(at: sample.now, isBusy: isBusy) else { return .rest }
+            learned.looks.begin(isBusy: isBusy)
+            return .scan(.look)
         }
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {

@@ -128,8 +128,14 @@ extension AdaptivePolicy {
             noteMemory(sample, settings, learned.ledger)
             let pass = endPass(sample, settings, &learned)
             if let pass {
-                if kind == .look { learned.endLook(cpu: cpu(sample), at: sample.now) }
-                guard anotherPassPays(after: pass, sample, host, settings, learned) else { return (.rest, pass) }
+                let wasLook = isLook
+                let goesOn = anotherPassPays(after: pass, sample, host, settings, learned)
+                if wasLook {
+                    // One that goes on as a look is not through yet.
+                    let outcome = goesOn ? isLook ? LookBudget.Outcome.interrupted : .found : .foundNothing
+                    learned.looks.end(outcome, cpu: cpu(sample), at: sample.now)
+                }
+                guard goesOn else { return (.rest, pass) }
             } else if isLook {
                 if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
@@ -322,7 +328,7 @@ extension AdaptivePolicy {
             if hasFoundUnknown, let cpu = cpu(sample),
                 !settings.pays(bytes: settings.bytes(gained + meter.gained), cpuSeconds: cpu.seconds)
             {
-                learned.endLook(cpu: cpu, at: sample.now)
+                learned.looks.end(.interrupted, cpu: cpu, at: sample.now)
             }
         }
 
@@ -338,7 +344,7 @@ extension AdaptivePolicy {
             let paysByGrowth = outlook.ofNewMemory() == .pays
             hasFoundUnknown = !paysByGrowth && hasComeToUnknown(sample, settings, learned)
             if paysByGrowth || hasFoundUnknown {
-                learned.endLook(cpu: cpu(sample), at: sample.now)
+                learned.looks.end(.interrupted, cpu: cpu(sample), at: sample.now)
                 (kind, isFull) = (.burst, false)
                 learned.ledger.beginPass()
                 planned = Self.plan(learned.ledger)
@@ -353,7 +359,7 @@ extension AdaptivePolicy {
             let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
             let changed = max(more.share(of: visited) + before, 0)
             if outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
-                learned.endLook(cpu: cpu(sample), at: sample.now)
+                learned.looks.end(.found, cpu: cpu(sample), at: sample.now)
                 kind = .recheck
                 let found = Pages(rounding: (changed - before) * Double(seen.count))
                 forecastDrift(found + learned.retaken, learned)
@@ -361,7 +367,7 @@ extension AdaptivePolicy {
             }
             if before > Parameters.doubtfulShare { return true }
             learned.learnDrift(changed: Pages(rounding: changed * Double(visited.count)), of: visited, sample)
-            learned.endLook(cpu: cpu(sample), at: sample.now)
+            learned.looks.end(.foundNothing, cpu: cpu(sample), at: sample.now)
             return false
         }
 
