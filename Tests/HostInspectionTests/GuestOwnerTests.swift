@@ -55,6 +55,7 @@ import Testing
         #expect(GuestOwnerReader.project("<domain><nova:projects/></domain>") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=\"\">x</nova:project>") == nil)
+        #expect(GuestOwnerReader.project("<nova:project name=\"5d2c\">x</nova:project>") == nil)
     }
 
     @Test(arguments: [

@@ -90,6 +90,8 @@ import Testing
             #expect(!isMore)
         }
         #expect(found.missing(written: KSMFileSet()) == found.unknown)
+        // It may have written to any of them.
+        #expect(found.inherited.contains(.run) && found.inherited.contains(.pagesToScan))
     }
 
     @Test func `What a daemon that had put it back does not say is the operator's`() {
@@ -98,5 +100,6 @@ import Testing
         #expect(found.values.run == 2)
         #expect(found.values.sleepMilliseconds == 9)
         #expect(found.unknown.isEmpty)
+        #expect(found.inherited.contains(.run) && !found.inherited.contains(.sleepMilliseconds))
     }
 }
