@@ -61,6 +61,11 @@ extension Tuner {
         return leaving
     }
 
+    /// How KSM is left after a single decision: as it was decided, where nobody has to watch that.
+    ///
+    /// - Parameter found: What the knobs held before.
+    package func leaveDecided(found: KnobValues) -> Leaving { Leaving(run: keptRun(found.run)) }
+
     /// What `run` is to hold at last; `nil` to leave it.
     ///
     /// - Parameter restored: The value that puts it back.

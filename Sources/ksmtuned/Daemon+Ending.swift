@@ -19,7 +19,11 @@ extension Daemon {
             decide()
             finishWrites(&loop)
         }
-        var leaving = options.isOnce ? leaveDecided() : leave()
+        var leaving = options.isOnce ? tuner.leaveDecided(found: found.values) : leave()
+        if options.isOnce, leaving.run == 0, tuner.policy.kind == .adaptive {
+            reporter.log.write(
+                .notice, .scanStopped, "stopping the scan, since without a daemon nobody would end it: run ksmtuned as a service")
+        }
         // One that nobody waits for any more may still come to something.
         let isRunLeft = (leaving.run.map { write(run: $0, &loop) } ?? true) && tuner.pending == nil
         if !isRunLeft { keepRun(&leaving) }
@@ -31,11 +35,6 @@ extension Daemon {
     private mutating func leave() -> Leaving {
         let missing = found.missing(written: tuner.written)
         return tuner.leave(found: found.values, missing: missing, inherited: found.inherited, &reporter)
-    }
-
-    /// After a single decision; where none could be made, what cleared the way for a knob is no reason for KSM to rest.
-    private func leaveDecided() -> Leaving {
-        Leaving(run: tuner.isCleared ? found.values.run : nil)
     }
 
     /// Nobody knows that `run` is as it is to be.

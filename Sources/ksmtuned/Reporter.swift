@@ -52,14 +52,8 @@ struct Reporter: StepObserver, ~Copyable {
         guard notice != .stillWriting || lastNotice != .stillWriting else { return }
         lastNotice = notice
         guard !metricSilence.covers(notice) else { return }
-        let (verdict, leftOut) = flood.hear(at: Waiter.now)
-        if leftOut > 0 { log.write(.notice, .failed, "\(leftOut) messages were left out") }
-        if verdict == .last {
-            log.write(
-                .warning, .failed, "more than \(Flood.most) messages in a minute, leaving out the rest of this minute's"
-            )
-        }
-        guard verdict == .pass else { return }
+        // What could not be put back nobody says later.
+        guard isEnding || passesFlood() else { return }
         switch notice {
         case .failed(.knobs, let error) where isEnding:
             log.write(.warning, .failed, Notice.notPutBack(error).description)
@@ -83,6 +77,18 @@ struct Reporter: StepObserver, ~Copyable {
         case .ksmdStarved: log.write(.notice, .knobChanged, notice.description)
         case .source: log.write(.notice, .failed, notice.description)
         }
+    }
+
+    /// - Returns: Whether there were few enough messages for one more.
+    private mutating func passesFlood() -> Bool {
+        let (verdict, leftOut) = flood.hear(at: Waiter.now)
+        if leftOut > 0 { log.write(.notice, .failed, "\(leftOut) messages were left out") }
+        if verdict == .last {
+            log.write(
+                .warning, .failed, "more than \(Flood.most) messages in a minute, leaving out the rest of this minute's"
+            )
+        }
+        return verdict == .pass
     }
 
     /// Begins the debug lines with their header, if there are to be any.

@@ -78,6 +78,21 @@ import Testing
         #expect(abs(host.partOfShare(at: Self.moment(101)) - part) < 1e-9)
     }
 
+    @Test(arguments: [(30, 0.35), (30.1, 1)] as [(Double, Double)])
+    func `what was measured long ago, or over a long time, says nothing of the present`(pause: Double, part: Double) {
+        var host = HostConditions()
+        var sample = Self.sample(at: 100)
+        sample.cpuPressure = 0.9
+        host.observe(sample)
+        #expect(abs(host.partOfShare(at: Self.moment(100 + pause)) - part) < 1e-9)
+        sample.now = Self.moment(100 + pause)
+        host.observe(sample)
+        #expect(abs(host.partOfShare(at: Self.moment(100 + pause)) - part) < 1e-9)
+        sample.now = Self.moment(101 + pause)
+        host.observe(sample)
+        #expect(abs(host.partOfShare(at: Self.moment(101 + pause)) - 0.35) < 1e-9)
+    }
+
     @Test func `a request is kept until a scan takes it`() {
         var host = HostConditions()
         var sample = Self.sample(at: 1)

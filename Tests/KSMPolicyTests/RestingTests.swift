@@ -249,6 +249,18 @@ import Testing
         #expect(Self.drift(learned, at: 1100) == 0)
     }
 
+    @Test func `of what is merged nothing changes in place, and yet it may have been taken again`() {
+        var counters = ScanCounters()
+        (counters.shared, counters.sharing, counters.unshared, counters.volatile) = (10, 10_000, 300, 20)
+        var learned = Self.learned()
+        learned.learn(from: Self.pass(left: 100_000), isWhole: true, isFull: true, Self.sample(at: 1020), Self.settings)
+        #expect(learned.drift(at: Self.sample(at: 1100).now, counters) == 320)
+        learned.note(GuestActivity(retaken: 4000), at: Self.sample(at: 1100).now)
+        #expect(learned.drift(at: Self.sample(at: 1100).now, counters) == 4320)
+        learned.note(GuestActivity(retaken: 40_000), at: Self.sample(at: 1100).now)
+        #expect(learned.drift(at: Self.sample(at: 1100).now, counters) == 10_330, "no more than there are")
+    }
+
     @Test func `new memory helps to pay for a pass over what had changed`() {
         // At 1019 s 132 MiB are asked for; a third of 390 MiB is less.
         #expect(Self.outcome(at: 1019, Self.learned(new: 3, left: 100_000)) == Self.scan(.recheck))

@@ -811,6 +811,53 @@ import Testing
         #expect(pause(.burst) == .milliseconds(100))
     }
 
+    @Test func `what a look took counts, whatever becomes of it`() {
+        for (isRequested, isStalled) in [(true, false), (false, true), (false, false)] {
+            var run = Run(.look, seen: 1000)
+            run.step { $0.scanned += 10 }
+            #expect(run.goesOn)
+            run.host.isRequested = isRequested
+            if isStalled {
+                run.look(at: run.now + 6)
+                #expect(!run.goesOn)
+            } else {
+                run.step { $0.scanned += 10 }
+                #expect(run.goesOn)
+            }
+            // Half a CPU second or one, of four thousandths of a CPU.
+            let pause = run.now + (isStalled ? 124 : 249)
+            #expect(run.learned.isLookDue(at: Self.moment(pause), isBusy: false) == !(isRequested || isStalled))
+        }
+    }
+
+    // A step has half a second of a CPU.
+    @Test(
+        arguments: [
+            (0, 100, 500, 100), (0.5, 100, 500, 200), (1.5, 100, 500, 400), (4.5, 100, 500, 500), (4.5, 800, 500, 800),
+            (4.5, 100, 300, 300), (4.5, 100, 60_000, 500),
+        ] as [(Double, Int64, Int64, Int64)])
+    func `a step is the longer the less ksmd gets of the time that it wants a CPU`(
+        waited: Double, burst: Int64, idle: Int64, pause: Int64
+    ) {
+        var run = Run(.burst, seen: 1000, new: 10_000_000) {
+            $0.burstStep = .milliseconds(burst)
+            $0.idleStep = .milliseconds(idle)
+        }
+        run.step {
+            $0.waited += Duration(rounding: waited)
+            $0.scanned += 1000
+        }
+        #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(pause))
+    }
+
+    // The kernel counts a wait when it has ended.
+    @Test(arguments: [Duration?.some(.zero), nil])
+    func `a step is a usual one where nobody can tell what ksmd gets`(cpu: Duration?) {
+        var run = Run(.burst, seen: 1000, new: 10_000_000, cpu: cpu)
+        run.look(at: 1001)
+        #expect(run.scan.pause(run.settings, run.learned.ledger) == .milliseconds(100))
+    }
+
     @Test func `a step of a burst tells where new memory lies, and reads all counters for it`() {
         let wants = Run(.burst, seen: 1000).scan.wants(at: Self.moment(5), Self.moment(5), GuestLedger())
         #expect(wants == [.counters, .allCounters])

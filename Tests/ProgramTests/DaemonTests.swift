@@ -571,6 +571,17 @@ import Testing
         #expect(!host.exists("run/ksmtuned/state"))
     }
 
+    @Test func `A single decision by the adaptive policy leaves no scan that nobody ends`() async throws {
+        let host = FakeHost()
+        host.write("KSM_POLICY=adaptive\n", to: "etc/ksmtuned.conf")
+        host.setGuest(10, resident: 1 << 18, "/usr/bin/qemu-system-x86_64 -m 1024")
+        let once = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(once.status == 0)
+        #expect(once.error.contains("scanning ") && once.error.contains("stopping the scan"))
+        #expect(host.read("sys/kernel/mm/ksm/run") == "0\n")
+        #expect(!host.exists("run/ksmtuned/state"))
+    }
+
     @Test func `Where more than run refuses at the end, the next daemon knows all that was found`() async throws {
         let host = FakeHost()
         host.runShort()

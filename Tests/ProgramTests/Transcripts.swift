@@ -116,8 +116,15 @@ extension Transcript {
     private static let adaptiveDaemon = Transcript(
         document: "README.md", command: "KSM_POLICY=adaptive ksmtuned", isExact: false
     ) {
+        // The first batch of a host where nothing was measured yet.
+        var throttle = ScanThrottle()
+        throttle.begin(share: Configuration().ksmdShare(cpus: 2))
+        let pace = throttle.pace
+        #expect(
+            (try? SourceTree.text("README.md"))?.contains(
+                "scanning \(pace.pagesToScan) pages every \(pace.sleepMilliseconds) ms: pass 1") == true)
         var decision = Decision(
-            action: .stop, reason: .filling, pagesToScan: 6750, sleepMilliseconds: 4,
+            action: .stop, reason: .filling, pagesToScan: pace.pagesToScan, sleepMilliseconds: pace.sleepMilliseconds,
             memory: MemorySample(free: KiB(gibibyte), committed: KiB(gibibyte)), total: KiB(gibibyte),
             threshold: KiB(gibibyte), previousPagesToScan: 0)
         decision.policy = .adaptive

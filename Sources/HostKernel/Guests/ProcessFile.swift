@@ -17,13 +17,6 @@ package enum ProcessFile {
         comm.last == UInt8(ascii: "\n") ? comm.dropLast() : comm
     }
 
-    /// - Returns: `nil` where the process has ended, or the file may not be read or has `limit` bytes or more.
-    package static func read(_ folder: Int32, _ pid: Int32, _ name: String, limit: Int) -> [UInt8]? {
-        let number = open(folder, pid, name)
-        guard number >= 0 else { return nil }
-        return try? FileDescriptor(adopting: number).readToEnd(limit: limit, path: name)
-    }
-
     /// - Returns: `nil` where the process has ended, or has no such file; every other failure is thrown.
     static func readIfThere(
         _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String, limit: Int

@@ -1,8 +1,9 @@
 /// What the daemon reports to other programs in `/run/ksmtuned/state`: the last decision with all that explains it, and
 /// what was found before the first one.
 ///
-/// The file is `NAME=value` lines in the form of the configuration file, replaced as a whole after each decision and
-/// removed at an orderly end. One that is there when a daemon starts is from a daemon that had no such end.
+/// The file is `NAME=value` lines in the form of the configuration file, replaced as a whole after each decision that is news
+/// and removed at an orderly end. One that is there when a daemon starts is from a daemon that had no such end, or that says
+/// by ``isEnded`` that something is still to be put back.
 package struct StateRecord: Equatable, Sendable {
     package var pid: Int32
     /// The knobs before the daemon touched them.

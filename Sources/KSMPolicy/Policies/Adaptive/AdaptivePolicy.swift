@@ -108,6 +108,7 @@ package struct AdaptivePolicy: Sendable {
 
     private mutating func step(_ sample: AdaptiveSample) -> (Decision.Reason, ended: ScanPass?) {
         if learned.isUnmerged, case .scanning(let scanning) = phase {
+            scanning.chargeLook(sample, &learned)
             learned.forgetPasses(sample)
             if scanning.reason == .requested { host.isRequested = true }
             phase = .resting(Resting(needsCounters: false))
@@ -167,6 +168,7 @@ package struct AdaptivePolicy: Sendable {
             phase = .resting(resting)
         case .scanning(let scanning):
             host.isRequested = false
+            scanning.chargeLook(sample, &learned)
             rest(after: scanning)
         }
     }

@@ -7,7 +7,7 @@ struct HostConditions: Sendable {
     /// How fast the guests grow.
     var growth = GuestGrowth()
     /// The share of time in which some task other than ksmd waits for a CPU, at least.
-    private var cpuPressure = 0.0
+    private var cpuPressure: (at: Instant, share: Double)?
     /// ksmd's own waiting when that was last known.
     private var ksmdWaited: (at: Instant, time: Duration)?
     /// When memory was last short, or the kernel announced that it was.
@@ -22,7 +22,9 @@ struct HostConditions: Sendable {
             if available < Parameters.shortAvailable { lastShortage = sample.now }
         }
         if let pressure = sample.cpuPressure, pressure.isFinite {
-            cpuPressure = max(pressure - ownShare(sample), 0)
+            // The first of a scan is the mean of all the time since the scan before.
+            let isOfNow = ksmdWaited.map { sample.now - $0.at <= Parameters.pressureLasts } ?? true
+            cpuPressure = isOfNow ? (sample.now, max(pressure - ownShare(sample), 0)) : nil
             ksmdWaited = (sample.now, sample.counters.waited)
         }
     }
@@ -46,6 +48,7 @@ struct HostConditions: Sendable {
     /// The part of its share that ksmd takes while others wait for a CPU: whoever waits goes first.
     func partOfShare(at now: Instant) -> Double {
         if isMemoryShort(at: now) { return 1 }
-        return min(max(1 + Parameters.toleratedCPUPressure - cpuPressure, Parameters.leastPressedShare), 1)
+        guard let cpuPressure, now - cpuPressure.at <= Parameters.pressureLasts else { return 1 }
+        return min(max(1 + Parameters.toleratedCPUPressure - cpuPressure.share, Parameters.leastPressedShare), 1)
     }
 }

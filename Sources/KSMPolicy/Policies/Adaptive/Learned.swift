@@ -150,7 +150,9 @@ extension AdaptivePolicy {
         /// Pages that can be expected to have changed since ksmd last came to all of them.
         func drift(at now: Instant, _ counters: ScanCounters) -> Pages {
             let seconds = max(now - lastWholePassEnd, .zero).seconds
-            return min(Pages(rounding: driftRate * seconds) + retaken, counters.unshared + counters.volatile)
+            // What is merged does not change in place, but what was given back of it still counts as merged.
+            let inPlace = min(Pages(rounding: driftRate * seconds), counters.unshared + counters.volatile)
+            return min(inPlace + retaken, counters.seen)
         }
 
         /// - Parameter part: That of all pages which were come to. What changes lies together, so a small part says little.

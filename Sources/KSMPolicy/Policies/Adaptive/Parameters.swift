@@ -101,6 +101,8 @@ extension AdaptivePolicy {
         /// Up to this share of time in which some task waits for a CPU ksmd keeps its share; from there on it gives up
         /// what others wait for.
         static let toleratedCPUPressure = 0.25
+        /// What was measured longer ago, or over a longer time, says nothing of the present.
+        static let pressureLasts = Duration.seconds(30)
         /// What it keeps in any case, of its share: merging that never ends helps nobody.
         static let leastPressedShare = 0.25
 

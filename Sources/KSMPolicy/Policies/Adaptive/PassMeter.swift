@@ -49,7 +49,8 @@ package struct PassMeter: Sendable {
     ///
     /// - Parameter forgivingLosses: Guests ended since the last pass. What they shared leaves the counters in the step
     ///   in which ksmd comes to them, which says nothing about the worth of this pass.
-    /// - Returns: The pass, if it ended since the last step. Where several ended, it is their mean.
+    /// - Returns: The pass, if it ended since the last step. Where several ended, its CPU time and what it passed over
+    ///   are their mean.
     package mutating func observe(_ counters: ScanCounters, forgivingLosses: Bool) -> ScanPass? {
         if forgivingLosses {
             losses += (last.saved - counters.saved).nonNegative

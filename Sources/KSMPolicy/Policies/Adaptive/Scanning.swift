@@ -41,6 +41,8 @@ extension AdaptivePolicy {
         private var meter: PassMeter
         /// How fast ksmd came to pages in the last step.
         private var pagesPerSecond = 0.0
+        /// The part of the time in which it wanted a CPU that it had one, in the last step.
+        private var partWithCPU = 1.0
         private let start: ScanCounters
         private var last: (now: Instant, counters: ScanCounters)
 
@@ -101,10 +103,13 @@ extension AdaptivePolicy {
             // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
             let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
             guard isShort else { return max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) }
-            guard pagesPerSecond > 0 else { return settings.burstStep }
+            // Where others have the CPUs, as much happens in a longer one.
+            let longest = max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
+            let step = partWithCPU > 0 ? min(settings.burstStep / partWithCPU, longest) : longest
+            guard pagesPerSecond > 0 else { return step }
             let left = (Self.pagesOfPass(last.counters, settings, ledger) - meter.visitedAtMost).nonNegative
             let untilEnd = Duration(rounding: Double(left.count) / pagesPerSecond)
-            return min(settings.burstStep, max(untilEnd, Parameters.leastStep))
+            return min(step, max(untilEnd, Parameters.leastStep))
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -123,7 +128,10 @@ extension AdaptivePolicy {
         mutating func next(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> (Next, ended: ScanPass?) {
-            if host.isRequested { kind = .request }
+            if host.isRequested {
+                chargeLook(sample, &learned)
+                kind = .request
+            }
             noteProgress(sample)
             noteMemory(sample, settings, learned.ledger)
             let pass = endPass(sample, settings, &learned)
@@ -137,6 +145,7 @@ extension AdaptivePolicy {
                 }
                 guard goesOn else { return (.rest, pass) }
             } else if isLook {
+                if isStalled { chargeLook(sample, &learned) }
                 if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
                 if hasMergedNewMemory(settings) {
@@ -179,6 +188,8 @@ extension AdaptivePolicy {
                 used = cpu - before
                 waited = sample.counters.waited - last.counters.waited
             }
+            let wanted = (used ?? .zero) + waited
+            partWithCPU = wanted > .zero ? (used ?? .zero) / wanted : 1
             let elapsed = sample.now - last.now
             let visited = Double((sample.counters.visited - last.counters.visited).count)
             pagesPerSecond = elapsed > .zero ? visited / elapsed.seconds : 0
@@ -344,7 +355,7 @@ extension AdaptivePolicy {
             let paysByGrowth = outlook.ofNewMemory() == .pays
             hasFoundUnknown = !paysByGrowth && hasComeToUnknown(sample, settings, learned)
             if paysByGrowth || hasFoundUnknown {
-                learned.looks.end(.interrupted, cpu: cpu(sample), at: sample.now)
+                chargeLook(sample, &learned)
                 (kind, isFull) = (.burst, false)
                 learned.ledger.beginPass()
                 planned = Self.plan(learned.ledger)
@@ -378,6 +389,11 @@ extension AdaptivePolicy {
             return fresh >= Parameters.leastGrowth + learned.ledger.unscanned
                 && settings.pays(
                     bytes: fresh.byteCount, cpuSeconds: learned.passSeconds(isFull: false, sample.counters))
+        }
+
+        /// Where it is a look, and something else ends it or makes something else of it: what it took counts all the same.
+        func chargeLook(_ sample: AdaptiveSample, _ learned: inout Learned) {
+            if isLook { learned.looks.end(.interrupted, cpu: cpu(sample), at: sample.now) }
         }
 
         /// CPU time since the scan began.
