@@ -22,7 +22,8 @@ extension Daemon {
         var leaving = options.isOnce ? tuner.leaveDecided(found: found.values) : leave()
         if options.isOnce, leaving.run == 0, tuner.policy.kind == .adaptive {
             reporter.log.write(
-                .notice, .scanStopped, "stopping the scan, since without a daemon nobody would end it: run ksmtuned as a service")
+                .notice, .scanStopped,
+                "stopping the scan, since without a daemon nobody would end it: run ksmtuned as a service")
         }
         // One that nobody waits for any more may still come to something.
         let isRunLeft = (leaving.run.map { write(run: $0, &loop) } ?? true) && tuner.pending == nil
