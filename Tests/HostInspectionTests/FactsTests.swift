@@ -88,6 +88,15 @@ import Testing
         #expect(swaps.allSatisfy { !$0.isFile && !$0.isZram && $0.zram == nil })
     }
 
+    @Test func `A host has 32 swap areas at most`() throws {
+        let host = FakeHost()
+        let areas = (0...32).map { "/dev/a\($0) partition 4 0 -\($0)" }
+        host.setSwaps(Array(areas.dropLast()))
+        #expect(try SwapDevice.all(host.paths)?.count == 32)
+        host.setSwaps(areas)
+        #expect(throws: KernelFileError.self) { try SwapDevice.all(host.paths) }
+    }
+
     @Test func `A file turns as the disk that it lies on`() throws {
         let host = FakeHost()
         host.write("", to: "swap file")

@@ -106,7 +106,7 @@ import Testing
 
     @Test(arguments: [
         "(kvm", "[a", "a{2,1}", "*a", "[[:none:]]", "a{1", "a{3000x}", "\\", "[[:alpha:]", "[[:alpha:", "[[:", "[[",
-        "[", "[^", "[]", "[^]",
+        "[", "[^", "[]", "[^]", "a{1\\",
     ])
     func `What is no expression is refused as regcomp says it`(_ text: String) {
         let refusal = Self.refusal(text)

@@ -198,6 +198,16 @@ import Testing
         #expect(noSwap.verdict == (unswappable > ram ? .forcedShutdowns : .notCompared))
     }
 
+    @Test func `Where not all guests could be read, no swap is said to be enough, known or not`() throws {
+        for swap in [nil, Self.gib(99)] as [KiB?] {
+            let host = OvercommitPlan.Host(ram: Self.gib(32), swap: swap)
+            var unread = OvercommitPlan.Unread()
+            unread.guests = "a guest could not be read"
+            let plan = OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "3x1G")], unread: unread)
+            #expect(plan.verdict == .incomplete)
+        }
+    }
+
     @Test func `Pools of huge pages are no RAM for others, and their guests need none`() throws {
         var big = GuestGroup(memory: .zero, vcpus: 1, name: "big")
         big.inHugePages = Self.gib(32)

@@ -69,7 +69,7 @@ import Testing
 
     @Test(arguments: [
         ("60", "60 s"), ("0.5", "0.5 s"), ("0.25", "0.25 s"), ("1.005", "1.005 s"), ("2m", "120 s"),
-        ("infinity", "infinity"), ("0.1", "0.1 s"), ("10.10", "10.1 s"),
+        ("infinity", "infinity"), ("0.1", "0.1 s"), ("10.10", "10.1 s"), ("1.001", "1.001 s"),
     ])
     func `An interval is told in seconds`(_ text: String, _ description: String) throws {
         #expect(try Interval.text(Interval.parse(text)) == description)

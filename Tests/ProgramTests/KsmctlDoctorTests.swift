@@ -67,6 +67,11 @@ import Testing
         facts.configuration.freeMetric = .availableAndCache
         facts.memory.reclaimableCache = facts.cache?.reclaimable
         #expect(try Self.check("file-cache", facts).verdict == .ok)
+        // Also where all that the cache can give back does not help.
+        facts.cache = ZFSCache(size: KiB(3 << 20), least: KiB(1 << 20), most: KiB(3 << 20))
+        facts.memory.reclaimableCache = facts.cache?.reclaimable
+        facts.memory.available = .zero
+        #expect(try Self.check("file-cache", facts).remedy?.contains("KSM_FREE_METRIC=") != true)
     }
 
     @Test func `The remedy for guests that are not counted matches them and those of before`() throws {
@@ -132,8 +137,11 @@ import Testing
         var facts = DoctorFacts.healthy
         facts.daemon = .none
         facts.others = [KSMProcess(pid: 601, comm: "java", merged: KiB(4000))]
+        // By an expression those would no longer count that count since the kernel announced them.
+        facts.processes.machines.append(ProcessSurvey.Process(pid: 602, comm: "my-vmm", hasMachine: true))
         let remedy = try #require(try Self.check("daemon", facts).remedy)
         #expect(remedy.hasPrefix("first have it count KSM's other users: set KSM_GUEST_PATTERN='"))
+        #expect(remedy.contains("|^(java|my-vmm)$'"))
         #expect(
             remedy.contains(
                 "KSM_POLICY=adaptive wherever it pays; then systemctl enable --now ksmtuned, or stop KSM: ksmctl stop"))
@@ -194,6 +202,20 @@ import Testing
                 == "KSM takes 9.5 MiB more than it saves; of 1 guest only root can see whether they lose")
     }
 
+    @Test func `The remedy for what cannot go to swap is that for what keeps it`() throws {
+        func remedy(_ change: (inout GuestDetails) -> Void) throws -> String {
+            var facts = DoctorFacts.healthy
+            facts.guests[0].configured = facts.total
+            change(&facts.guests[0])
+            return try #require(try Self.check("swap-size", facts).remedy)
+        }
+        #expect(try remedy { $0.isLocked = true }.contains("mem-lock=on"))
+        let pinned = try remedy { $0.isPinned = true }
+        #expect(pinned.contains("passed-through devices") && !pinned.contains("mem-lock"))
+        let confidential = try remedy { $0.obstacles.append(.confidential) }
+        #expect(!confidential.contains("passed-through") && !confidential.contains("mem-lock"))
+    }
+
     // MARK: Other writers
 
     @Test func `What writes KSM's files at boot is named with its line`() throws {
@@ -215,6 +237,16 @@ import Testing
                     "ROOT/etc/rc.local: echo 1 > /sys/kernel/mm/ksm/run", "ROOT/etc/default/qemu-kvm: KSM_ENABLED=AUTO",
                     "ROOT/etc/default/qemu-kvm: SLEEP_MILLISECS=200",
                 ].map { host.filled($0) })
+    }
+
+    @Test func `What the remedy says of Debian's settings ends the warning`() throws {
+        let host = FakeHost()
+        host.makeHealthy()
+        host.write("KSM_ENABLED=1\nSLEEP_MILLISECS=200\n", to: "etc/default/qemu-kvm")
+        let warned = try Self.check("other-writers", DoctorFacts(host.paths))
+        #expect(warned.verdict == .warn && warned.remedy?.contains("set KSM_ENABLED=0") == true)
+        host.write("KSM_ENABLED=1\nKSM_ENABLED=0\nSLEEP_MILLISECS=200\n", to: "etc/default/qemu-kvm")
+        #expect(try Self.check("other-writers", DoctorFacts(host.paths)).verdict == .ok)
     }
 
     @Test func `What a guest is called cannot forge a line`() throws {
@@ -243,7 +275,7 @@ import Testing
                 + "its memory; QEMU: deflate-on-oom=on of the balloon's -device")
         let offers = remedy("mergeable") ?? ""
         #expect(offers.contains("libvirt: remove <nosharepages/>"))
-        #expect(offers.contains("Proxmox VE: qm set 101 --delete hugepages"))
+        #expect(offers.contains("Proxmox VE: qm set 101 --delete allow-ksm"))
         #expect(offers.contains("QEMU: a private memory backend"))
     }
 

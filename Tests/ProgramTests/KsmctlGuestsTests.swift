@@ -246,7 +246,8 @@ import Testing
                 + "already), then stop and start it")
         #expect(
             GuestRemedy.text(.leaveOut, guests)
-                == "Proxmox VE: qm set VMID --args '-machine mem-merge=off' for 101, 102 (add to what args: has "
+                == "Proxmox VE: qm set VMID --allow-ksm 0 for 101, 102, then stop and start it; in versions without that, "
+                + "qm set VMID --args '-machine mem-merge=off' for 101, 102 (add to what args: has "
                 + "already), then stop and start it; libvirt: <nosharepages/> in <memoryBacking>; QEMU: -machine "
                 + "mem-merge=off")
     }

@@ -59,6 +59,8 @@ private final class Search {
         }
         var parser = AssignmentParser(knowsSettings: false)
         parser.read(text, from: paths.qemuSettings)
+        // Then the service leaves KSM off, and its sleep alone.
+        if parser.assignments.last(where: { $0.name == "KSM_ENABLED" })?.value == "0" { return [] }
         return parser.assignments.compactMap { assignment in
             let file: KSMFile
             switch assignment.name {

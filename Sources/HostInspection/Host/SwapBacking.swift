@@ -4,7 +4,12 @@ internal import KSMPolicy
 /// Finds out what a swap area lies on, through devices that are made of others.
 enum SwapBacking {
     static func find(_ swap: SwapDevice, _ paths: HostPaths) throws(KernelFileError) -> SwapDevice.Backing {
-        if swap.isFile { return try file(swap.path, paths) }
+        if swap.isFile {
+            let backing = try file(swap.path, paths)
+            // The kernel swaps to the device below, past the file system, and takes no file that it could not write in place
+            // (btrfs_swap_activate in fs/btrfs/inode.c).
+            return backing == .copyOnWrite("btrfs") ? .disk : backing
+        }
         if swap.path.hasPrefix("/dev/zvol/") { return .zfsVolume }
         return try device(String(swap.name), paths, depth: 0)
     }

@@ -22,7 +22,7 @@ package struct SwapDevice: Equatable, Sendable {
         case zram
         /// A volume of ZFS.
         case zfsVolume
-        /// A file of a file system that never writes in place: ZFS or btrfs.
+        /// A file of a file system that never writes in place: ZFS, or btrfs below a loop device.
         case copyOnWrite(String)
         /// A device or a file that is reached over a network, or through a program.
         case network(String)

@@ -98,7 +98,7 @@ package struct OvercommitPlan: Equatable, Sendable {
 
     package enum Verdict: Sendable {
         case enough
-        /// Enough for what could be read of the guests; there is more.
+        /// Enough for what could be read of the guests, or not known how much there is; there is more.
         case incomplete
         case tooSmall
         /// RAM and swap together are less than the guests' memory, or the RAM alone than what cannot go to swap.
@@ -195,7 +195,7 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var verdict: Verdict {
         // No swap helps what cannot go there.
         if unswappable > usableRAM { return .forcedShutdowns }
-        guard let swap = host.swap else { return .notCompared }
+        guard let swap = host.swap else { return unread.isMissing ? .incomplete : .notCompared }
         if usableRAM + swap < guestMemory { return .forcedShutdowns }
         if swap < neededSwap || missingRAM > .zero { return .tooSmall }
         return unread.isMissing ? .incomplete : .enough

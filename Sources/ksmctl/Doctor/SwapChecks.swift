@@ -28,8 +28,7 @@ extension Check {
         }
         let remedy =
             plan.missingRAM > .zero
-            ? "run fewer of the guests that cannot be swapped: "
-                + GuestRemedy.text(.unlock, facts.guests.filter { $0.unswappable > .zero })
+            ? unswappableRemedy(facts.guests)
             : "add \(plan.missingText) of swap on disk, or run fewer guests"
         switch plan.verdict {
         case .forcedShutdowns:
@@ -55,6 +54,21 @@ extension Check {
         }
     }
 
+    /// By what keeps them from swap; encrypted memory nothing lets go there.
+    private static func unswappableRemedy(_ guests: [GuestDetails]) -> String {
+        let locked = guests.filter { $0.isLocked }
+        let isLimited = { (guest: GuestDetails) in
+            guest.unswappable > .zero && !guest.isLocked && !guest.isPinned && !guest.obstacles.contains(.confidential)
+        }
+        let ways = [
+            guests.contains { $0.isPinned } ? "without passed-through devices" : nil,
+            locked.isEmpty ? nil : GuestRemedy.text(.unlock, locked),
+            guests.contains(where: isLimited) ? "with a higher memory.swap.max of the cgroup" : nil,
+        ].compactMap { $0 }
+        let fewer = "run fewer of the guests that cannot be swapped"
+        return ways.isEmpty ? fewer : "\(fewer), or run them so that they can: \(ways.joined(separator: "; "))"
+    }
+
     /// Swap that may take no page when it is needed most.
     static let swapBacking = Check("swap-backing", "Swap's backing") { check, facts in
         guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
@@ -64,7 +78,7 @@ extension Check {
         }
         return check.warn(
             "\(doubtful.sum { $0.size }) may take no page when memory is short",
-            remedy: "put swap on a partition of a disk; on ZFS, btrfs and networks it can hang when it is needed"
+            remedy: "put swap on a partition of a disk; on ZFS, loop devices and networks it can hang when it is needed"
         ).seen(doubtful.map { "\($0.path) lies \($0.backing.hindrance ?? "")" }, in: facts.paths.swaps)
     }
 

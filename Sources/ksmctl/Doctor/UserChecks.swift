@@ -102,9 +102,11 @@ extension DoctorFacts {
         return others.isEmpty ? nil : patternRemedy(for: others.map { $0.comm }) + whenScanned
     }
 
-    /// Has the daemon count processes of these names beside those that it counts.
+    /// Has the daemon count processes of these names beside those that it counts. By an expression it goes by names alone, so
+    /// those that it counts since the kernel announced them are named too.
     func patternRemedy(for comms: [String]) -> String {
-        let pattern = GuestPattern.counting(comms, beside: configuration)
+        let announced = processes.machines.filter { !$0.isNamed && $0.hasMachine == true }.map { $0.comm }
+        let pattern = GuestPattern.counting(comms + announced, beside: configuration)
         let reload = isRunning ? ", then ksmctl reload" : ""
         return "set KSM_GUEST_PATTERN='\(pattern)' in \(paths.configuration)\(reload)"
     }

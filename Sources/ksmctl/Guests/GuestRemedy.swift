@@ -95,9 +95,11 @@ enum GuestRemedy: CaseIterable {
         }
         switch self {
         case .offerMemory:
-            return "qm set \(number) --delete hugepages, or hostpci0, or what args: has of mem-merge=off and share=on"
-                + "\(which), then stop and start it"
-        case .leaveOut: return arguments("-machine mem-merge=off")
+            return "qm set \(number) --delete allow-ksm, or hugepages, or hostpci0, or what args: has of mem-merge=off "
+                + "and share=on\(which), then stop and start it"
+        case .leaveOut:
+            return "qm set \(number) --allow-ksm 0\(which), then stop and start it; in versions without that, "
+                + arguments("-machine mem-merge=off")
         case .addBalloon: return "qm set \(number) --balloon MIB\(which), less than its memory"
         case .deflateBalloon: return arguments("-global virtio-balloon-pci.deflate-on-oom=on")
         case .unlock: return "qm set \(number) --delete args\(which), where that has -overcommit mem-lock=on"

@@ -97,6 +97,10 @@ extension PlanReport {
     private func sentence(_ style: Style) -> String {
         switch plan.verdict {
         case .enough: style.good(plan.neededSwap == .zero ? "No swap is needed." : "The swap is enough.")
+        case .incomplete where plan.host.swap == nil:
+            style.warning(
+                "Not all could be read of the guests; those that could need "
+                    + (plan.neededSwap == .zero ? "no swap." : "\(plan.neededText) of swap."))
         case .incomplete: style.warning("The swap is enough for what could be read of the guests, and not all could.")
         case .tooSmall:
             plan.missingSwap ?? .zero > .zero

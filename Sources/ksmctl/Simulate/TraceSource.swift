@@ -36,7 +36,7 @@ struct TraceSource {
                 bytes = try FileDescriptor(opening: file, O_RDONLY, for: .read)
                     .readToEnd(limit: Self.limit, path: file)
             } catch {
-                throw Refusal("\(error): name a trace that can be read", .data)
+                throw Refusal("\(error): name a trace that can be read", error.isDenied ? .notPermitted : .data)
             }
             trace = try Self.parse(bytes, name, paths)
         }

@@ -83,7 +83,7 @@ struct ExplainReport: Report {
             try GuestReader.read(view.paths, view.configuration)
         }
         steps = Self.steps(steps, with: Self.elsewhere(view, list, &failures))
-        if let list { areGuestsKnown = list.unreadable.isEmpty && !list.isBlind }
+        areGuestsKnown = list.map { $0.unreadable.isEmpty && !$0.isBlind } ?? false
         // What the steps need of a guest is what it has in swap.
         let needsSwap = !view.configuration.guestMetric.countsSwap
         if needsSwap { notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" } }
