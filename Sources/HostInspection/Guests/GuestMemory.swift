@@ -42,12 +42,15 @@ extension GuestDetails {
 
     /// How much of ``needed`` cannot go to swap: what is pinned or locked, and what its cgroup gives no swap for.
     package var unswappable: KiB {
-        let needed = needed
-        if isPinned || isLocked || obstacles.contains(.confidential) { return needed }
-        let kept = max(locked ?? .zero, pinned ?? .zero)
-        let barred = limits?.swapMax.map { (needed - KiB($0)).nonNegative } ?? .zero
-        return min(max(kept, barred), needed)
+        if isKeptFromSwap { return needed }
+        return min(max(locked ?? .zero, pinned ?? .zero, barredFromSwap), needed)
     }
+
+    /// Whether nothing of it can go to swap, whatever its cgroup allows.
+    package var isKeptFromSwap: Bool { isPinned || isLocked || obstacles.contains(.confidential) }
+
+    /// How much of ``needed`` its cgroup gives no swap for.
+    package var barredFromSwap: KiB { limits?.swapMax.map { (needed - KiB($0)).nonNegative } ?? .zero }
 
     /// What a balloon took, or the guest never used: configured, neither resident nor in swap. `nil` where that cannot
     /// be told, and where no balloon can work.

@@ -4,12 +4,7 @@ internal import KSMPolicy
 /// Finds out what a swap area lies on, through devices that are made of others.
 enum SwapBacking {
     static func find(_ swap: SwapDevice, _ paths: HostPaths) throws(KernelFileError) -> SwapDevice.Backing {
-        if swap.isFile {
-            let backing = try file(swap.path, paths)
-            // The kernel swaps to the device below, past the file system, and takes no file that it could not write in place
-            // (btrfs_swap_activate in fs/btrfs/inode.c).
-            return backing == .copyOnWrite("btrfs") ? .disk : backing
-        }
+        if swap.isFile { return try file(swap.path, isSwap: true, paths) }
         if swap.path.hasPrefix("/dev/zvol/") { return .zfsVolume }
         return try device(String(swap.name), paths, depth: 0)
     }
@@ -27,7 +22,7 @@ enum SwapBacking {
         guard depth < deepest else { return .disk }
         let folder = "\(paths.blockDevices)/\(name)"
         if isNumbered(name, "loop"), let backing = try SmallFile.text(folder + "/loop/backing_file") {
-            return try file(backing, paths)
+            return try file(backing, isSwap: false, paths)
         }
         // dm-crypt, LVM, RAID: as bad as the worst part. zram below them is memory all the same.
         for part in try parts(folder + "/slaves") {
@@ -45,11 +40,16 @@ enum SwapBacking {
         name.hasPrefix(kind) && name.utf8.dropFirst(kind.utf8.count).first?.isDigit == true
     }
 
-    private static func file(_ path: String, _ paths: HostPaths) throws(KernelFileError) -> SwapDevice.Backing {
+    /// - Parameter isSwap: Whether the kernel swaps to the file itself, and not to a device that lies on it.
+    private static func file(
+        _ path: String, isSwap: Bool, _ paths: HostPaths
+    ) throws(KernelFileError) -> SwapDevice.Backing {
         guard let kind = try MountTable(paths)?.kind(of: path) else { return .disk }
         switch kind {
         case "zfs": return .copyOnWrite("ZFS")
-        case "btrfs": return .copyOnWrite("btrfs")
+        // To the file the kernel swaps past the file system, and takes none that it could not write in place
+        // (btrfs_swap_activate in fs/btrfs/inode.c).
+        case "btrfs": return isSwap ? .disk : .copyOnWrite("btrfs")
         case "tmpfs", "ramfs": return .zram
         case "fuseblk": return .disk
         default: break

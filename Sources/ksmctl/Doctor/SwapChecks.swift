@@ -57,9 +57,7 @@ extension Check {
     /// By what keeps them from swap; encrypted memory nothing lets go there.
     private static func unswappableRemedy(_ guests: [GuestDetails]) -> String {
         let locked = guests.filter { $0.isLocked }
-        let isLimited = { (guest: GuestDetails) in
-            guest.unswappable > .zero && !guest.isLocked && !guest.isPinned && !guest.obstacles.contains(.confidential)
-        }
+        let isLimited = { (guest: GuestDetails) in !guest.isKeptFromSwap && guest.barredFromSwap > .zero }
         let ways = [
             guests.contains { $0.isPinned } ? "without passed-through devices" : nil,
             locked.isEmpty ? nil : GuestRemedy.text(.unlock, locked),

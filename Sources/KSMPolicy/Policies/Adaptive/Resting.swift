@@ -92,15 +92,20 @@ extension AdaptivePolicy {
                 // Nothing changes: all that can be found is what passes have passed over, by a look at all of it.
                 guard learned.isDoubtful else { return .rest }
                 let passSeconds = learned.passSeconds(isFull: true, counters)
-                guard learned.isLookDue(at: sample.now, isBusy: false, passSeconds: passSeconds) else { return .rest }
-                learned.looks.begin(isBusy: false)
-                return .scan(.look)
+                return Self.look(at: sample.now, isBusy: false, passSeconds: passSeconds, &learned)
             }
             let manyWrites = max(
                 Pages(rounding: Double(counters.saved.count) * Parameters.busyWrites),
                 Parameters.leastBusyWrites)
             let isBusy = activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
-            guard learned.isLookDue(at: sample.now, isBusy: isBusy) else { return .rest }
+            return Self.look(at: sample.now, isBusy: isBusy, &learned)
+        }
+
+        /// A look, where one is due.
+        private static func look(
+            at now: Instant, isBusy: Bool, passSeconds: Double = 0, _ learned: inout Learned
+        ) -> Next {
+            guard learned.isLookDue(at: now, isBusy: isBusy, passSeconds: passSeconds) else { return .rest }
             learned.looks.begin(isBusy: isBusy)
             return .scan(.look)
         }

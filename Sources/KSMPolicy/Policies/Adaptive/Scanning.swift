@@ -102,9 +102,9 @@ extension AdaptivePolicy {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
             // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
             let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
-            guard isShort else { return max(settings.burstStep, min(settings.idleStep, Parameters.lookStep)) }
-            // Where others have the CPUs, as much happens in a longer one.
             let longest = max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
+            guard isShort else { return longest }
+            // Where others have the CPUs, as much happens in a longer one.
             let step = partWithCPU > 0 ? min(settings.burstStep / partWithCPU, longest) : longest
             guard pagesPerSecond > 0 else { return step }
             let left = (Self.pagesOfPass(last.counters, settings, ledger) - meter.visitedAtMost).nonNegative
@@ -145,8 +145,7 @@ extension AdaptivePolicy {
                 }
                 guard goesOn else { return (.rest, pass) }
             } else if isLook {
-                if isStalled { chargeLook(sample, &learned) }
-                if isStalled || !look(sample, host, settings, &learned) { return (.rest, nil) }
+                guard look(sample, host, settings, &learned) else { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
                 if hasMergedNewMemory(settings) {
                     learned.endWithinPass(at: sample.now)
@@ -188,8 +187,8 @@ extension AdaptivePolicy {
                 used = cpu - before
                 waited = sample.counters.waited - last.counters.waited
             }
-            let wanted = (used ?? .zero) + waited
-            partWithCPU = wanted > .zero ? (used ?? .zero) / wanted : 1
+            let onCPU = used ?? .zero
+            partWithCPU = onCPU + waited > .zero ? onCPU / (onCPU + waited) : 1
             let elapsed = sample.now - last.now
             let visited = Double((sample.counters.visited - last.counters.visited).count)
             pagesPerSecond = elapsed > .zero ? visited / elapsed.seconds : 0
@@ -351,6 +350,10 @@ extension AdaptivePolicy {
         private mutating func look(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) -> Bool {
+            guard !isStalled else {
+                chargeLook(sample, &learned)
+                return false
+            }
             let outlook = Outlook(sample, host, settings, learned)
             let paysByGrowth = outlook.ofNewMemory() == .pays
             hasFoundUnknown = !paysByGrowth && hasComeToUnknown(sample, settings, learned)
