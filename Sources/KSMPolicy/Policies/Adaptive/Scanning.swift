@@ -39,12 +39,8 @@ extension AdaptivePolicy {
         private(set) var isStalled = false
         private var lastProgress: Instant
         private var meter: PassMeter
-        /// How fast ksmd came to pages in the last step.
-        private var pagesPerSecond = 0.0
-        /// The part of the time in which it wanted a CPU that it had one, in the last step.
-        private var partWithCPU = 1.0
         private let start: ScanCounters
-        private var last: (now: Instant, counters: ScanCounters)
+        private var steps: ScanSteps
 
         enum Next {
             case scan
@@ -63,7 +59,7 @@ extension AdaptivePolicy {
             beganWithinPass = isFirst || Parameters.isPart(learned.stoppedBefore, of: sample.counters.seen)
             start = sample.counters
             lastProgress = sample.now
-            last = (sample.now, sample.counters)
+            steps = ScanSteps(sample)
             meter = PassMeter(sample.counters, after: learned.lastPass, visitedBefore: learned.stoppedBefore)
             if kind == .recheck { forecastDrift(learned.drift(at: sample.now, sample.counters), learned) }
             learned.ledger.beginPass()
@@ -100,16 +96,10 @@ extension AdaptivePolicy {
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
+            let counters = steps.last.counters
             // Most looks are over by then; one that goes on to the end of the pass is not watched as closely.
-            let isShort = !isLook || meter.visited < Parameters.pagesOfLook(of: last.counters.seen)
-            let longest = max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
-            guard isShort else { return longest }
-            // Where others have the CPUs, as much happens in a longer one.
-            let step = partWithCPU > 0 ? min(settings.burstStep / partWithCPU, longest) : longest
-            guard pagesPerSecond > 0 else { return step }
-            let left = (Self.pagesOfPass(last.counters, settings, ledger) - meter.visitedAtMost).nonNegative
-            let untilEnd = Duration(rounding: Double(left.count) / pagesPerSecond)
-            return min(step, max(untilEnd, Parameters.leastStep))
+            if isLook, meter.visited >= Parameters.pagesOfLook(of: counters.seen) { return ScanSteps.longest(settings) }
+            return steps.next(left: Self.pagesOfPass(counters, settings, ledger) - meter.visitedAtMost, settings)
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -154,13 +144,12 @@ extension AdaptivePolicy {
                 if isStalled { return (.rest, nil) }
             }
             setPace(sample, host, settings, &learned)
-            last = (sample.now, sample.counters)
             return (.scan, pass)
         }
 
         /// A host whose guests do not let KSM merge them has no passes: ksmd sleeps until one does, and is left to it.
         private mutating func noteProgress(_ sample: AdaptiveSample) {
-            let (before, present) = (last.counters, sample.counters)
+            let (before, present) = (steps.last.counters, sample.counters)
             let hasMoved =
                 present.cpu != before.cpu || present.waited != before.waited || present.visited != before.visited
                 || present.passes != before.passes
@@ -181,20 +170,10 @@ extension AdaptivePolicy {
         private mutating func setPace(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) {
-            var used: Duration?
-            var waited = Duration.zero
-            if let before = last.counters.cpu, let cpu = sample.counters.cpu {
-                used = cpu - before
-                waited = sample.counters.waited - last.counters.waited
-            }
-            let onCPU = used ?? .zero
-            partWithCPU = onCPU + waited > .zero ? onCPU / (onCPU + waited) : 1
-            let elapsed = sample.now - last.now
-            let visited = Double((sample.counters.visited - last.counters.visited).count)
-            pagesPerSecond = elapsed > .zero ? visited / elapsed.seconds : 0
+            let step = steps.end(sample)
             learned.throttle.adjust(
-                share: share(at: sample.now, host, settings), elapsed: elapsed, used: used, waited: waited,
-                most: Self.mostOfBatch(sample.counters, settings, learned.ledger))
+                share: share(at: sample.now, host, settings), elapsed: step.elapsed, used: step.used,
+                waited: step.waited, most: Self.mostOfBatch(sample.counters, settings, learned.ledger))
         }
 
         /// Pages that a pass comes to: all that KSM knows, and what is new.
@@ -344,7 +323,7 @@ extension AdaptivePolicy {
 
         // MARK: A look
 
-        /// Judges a look by the pages that ksmd has come to.
+        /// Does what comes of a look by now.
         ///
         /// - Returns: Whether it goes on, as a look or as a scan of another kind.
         private mutating func look(
@@ -354,44 +333,25 @@ extension AdaptivePolicy {
                 chargeLook(sample, &learned)
                 return false
             }
-            let outlook = Outlook(sample, host, settings, learned)
-            let paysByGrowth = outlook.ofNewMemory() == .pays
-            hasFoundUnknown = !paysByGrowth && hasComeToUnknown(sample, settings, learned)
-            if paysByGrowth || hasFoundUnknown {
+            let finding = Look(start: start).finding(meter, sample, host, settings, learned)
+            switch finding {
+            case .nothingYet: break
+            case .newMemory, .unknownMemory:
                 chargeLook(sample, &learned)
+                hasFoundUnknown = finding == .unknownMemory
                 (kind, isFull) = (.burst, false)
                 learned.ledger.beginPass()
                 planned = Self.plan(learned.ledger)
-                return true
-            }
-            let seen = sample.counters.seen
-            let visited = meter.visited
-            guard visited >= Parameters.pagesOfLook(of: seen) else { return true }
-            // Among the pages that it came to were such as counted as changed before. Where these are many, nothing can
-            // be said before the pass ends: smart_scan counts what it passes over among them.
-            let before = start.volatile.share(of: start.seen)
-            let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
-            let changed = max(more.share(of: visited) + before, 0)
-            if outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
+            case .changes(let found):
                 learned.looks.end(.found, cpu: cpu(sample), at: sample.now)
                 kind = .recheck
-                let found = Pages(rounding: (changed - before) * Double(seen.count))
                 forecastDrift(found + learned.retaken, learned)
-                return true
+            case .nothing(let changed):
+                learned.learnDrift(changed: changed, of: meter.visited, sample)
+                learned.looks.end(.foundNothing, cpu: cpu(sample), at: sample.now)
+                return false
             }
-            if before > Parameters.doubtfulShare { return true }
-            learned.learnDrift(changed: Pages(rounding: changed * Double(visited.count)), of: visited, sample)
-            learned.looks.end(.foundNothing, cpu: cpu(sample), at: sample.now)
-            return false
-        }
-
-        /// Whether a look came to memory that no pass had seen, and that the ledger does not know of: what was offered late,
-        /// or is no guest's. More lies behind it.
-        private func hasComeToUnknown(_ sample: AdaptiveSample, _ settings: Settings, _ learned: Learned) -> Bool {
-            let fresh = settings.kibibytes(meter.fresh)
-            return fresh >= Parameters.leastGrowth + learned.ledger.unscanned
-                && settings.pays(
-                    bytes: fresh.byteCount, cpuSeconds: learned.passSeconds(isFull: false, sample.counters))
+            return true
         }
 
         /// Where it is a look, and something else ends it or makes something else of it: what it took counts all the same.
