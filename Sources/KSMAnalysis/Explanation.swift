@@ -15,9 +15,10 @@ package struct Explanation: Equatable, Sendable {
     /// What would have to change for the opposite, as one sentence.
     package var opposite = ""
     /// Whether the decision follows from the configuration as it is now.
-    package var followsConfiguration = true
+    package let followsConfiguration: Bool
 
-    package init(_ decision: Decision, _ configuration: Configuration, guests: Int64) {
+    /// - Parameter isMadeBefore: Whether the decision may be of another configuration.
+    package init(_ decision: Decision, _ configuration: Configuration, guests: Int64, isMadeBefore: Bool = true) {
         let free =
             switch configuration.freeMetric {
             case .cached: "MemFree + Buffers + Cached"
@@ -25,6 +26,7 @@ package struct Explanation: Equatable, Sendable {
             case .availableAndCache: "MemAvailable, and what ZFS's cache can give back"
             }
         let since = configuration.profile.readsTotalOnce ? ", as of the start or the last reload" : ""
+        followsConfiguration = Self.follows(decision, configuration, isMadeBefore: isMadeBefore)
         add("total", "\(decision.total) (MemTotal\(since))")
         explainThreshold(decision, configuration)
         if decision.policy == .adaptive, configuration.adaptiveStart == .always {
@@ -52,6 +54,18 @@ package struct Explanation: Equatable, Sendable {
         }
     }
 
+    private static func follows(_ decision: Decision, _ configuration: Configuration, isMadeBefore: Bool) -> Bool {
+        guard let rule = try? ClassicPolicy(configuration, total: decision.total),
+            rule.threshold == decision.threshold
+        else { return false }
+        // Where the kernel has no advisor the classic rule decides.
+        let isInPlace = configuration.policy == .advisor && decision.policy == .classic
+        if isMadeBefore, decision.policy != configuration.policy, !isInPlace { return false }
+        guard decision.policy == .classic, decision.action == .scan else { return true }
+        let present = rule.decide(decision.memory, previous: decision.previousPagesToScan)
+        return present.pagesToScan == decision.pagesToScan && present.sleepMilliseconds == decision.sleepMilliseconds
+    }
+
     private mutating func add(_ name: String, _ text: String) {
         steps.append(Step(name: name, text: text))
     }
@@ -59,7 +73,6 @@ package struct Explanation: Equatable, Sendable {
     private mutating func explainThreshold(_ decision: Decision, _ configuration: Configuration) {
         let policy = try? ClassicPolicy(configuration, total: decision.total)
         guard let policy, policy.threshold == decision.threshold else {
-            followsConfiguration = false
             add("threshold", "\(decision.threshold)")
             return
         }

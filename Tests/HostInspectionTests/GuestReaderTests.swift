@@ -57,12 +57,14 @@ import Testing
         }
         let union = try GuestReader.read(host.paths, Configuration())
         #expect(union.guests.map { $0.pid } == [10])
+        #expect(union.unnamed == ["vmm"])
         #expect(union.others.map { $0.pid } == [11])
 
         var configuration = Configuration()
         configuration.guestPattern = "^nothing$"
         let byPattern = try GuestReader.read(host.paths, configuration)
         #expect(byPattern.guests.isEmpty)
+        #expect(byPattern.unnamed.isEmpty)
         #expect(byPattern.others.map { $0.hasMachine } == [true, false])
         #expect(KSMProgram.programs(byPattern.others).map { $0.machines } == [1])
     }
@@ -99,6 +101,7 @@ import Testing
         host.setMachine(of: 21)
         host.setMachine(of: 30)
         #expect(try read(host).map { $0.pid } == [10, 20, 30])
+        #expect(try GuestReader.read(host.paths, Configuration()).unnamed == ["myvmm", "other"])
         var configuration = Configuration()
         configuration.profile = .upstream
         #expect(try read(host, configuration).isEmpty)

@@ -225,6 +225,11 @@ import Testing
         let json = try await Program.ksmctl.run(["guests", "--json", host.rootOption]).output
         #expect(try JSONSchema("guests").problems(json) == [])
         #expect(json.contains("\"processes\" : 3"))
+        // An expression goes by names alone, so it has to name this guest, too.
+        host.setProcess(700, comm: "myvmm", resident: 7)
+        host.setMachine(of: 700)
+        let announced = try await Program.ksmctl.run(["guests", host.rootOption]).output
+        #expect(announced.contains("|^(java|myvmm)$' would\n"))
         host.configure("KSM_GUEST_PATTERN='^java$'\n")
         let counted = try await Program.ksmctl.run(["guests", host.rootOption]).output
         #expect(counted.contains(" java "))

@@ -417,6 +417,13 @@ private let midnight: Int64 = 1_795_219_200
         let full = try await Program.ksmctl.run(["plot", host.rootOption, "--svg=/dev/full"])
         #expect(full.status == 74)
         #expect(full.error == "ksmctl: cannot write /dev/full: No space left on device\n")
+        host.write("mine", to: "other")
+        try FileManager.default.createSymbolicLink(
+            atPath: host.path("link.svg"), withDestinationPath: host.path("other"))
+        let link = try await Program.ksmctl.run(["plot", host.rootOption, "--svg", host.path("link.svg")])
+        #expect(link.status == 74)
+        #expect(link.error.contains("cannot open \(host.path("link.svg")): "))
+        #expect(host.read("other") == "mine")
     }
 
     // MARK: Stretches

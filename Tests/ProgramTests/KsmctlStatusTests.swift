@@ -346,12 +346,19 @@ import Testing
         }
     }
 
-    @Test func `A configuration that has changed since is a note`() throws {
+    @Test(
+        arguments: [
+            ("", false), ("KSM_PS_METRIC=pss\n", false), ("KSM_POLICY=advisor\n", false), ("KSM_THRES_COEF=30\n", true),
+            ("KSM_POLICY=adaptive\n", true), ("KSM_NPAGES_BOOST=301\nKSM_NPAGES_DECAY=-49\n", true),
+            ("KSM_SLEEP_MSEC=40\n", true),
+        ])
+    func `A configuration that has changed since is a note`(_ text: String, isNoted: Bool) throws {
         let host = FakeHost()
-        host.configure("KSM_THRES_COEF=30\n")
+        host.configure(text)
         let daemon = host.startDaemon(decision: try Self.decision(), guests: 1)
         let report = try ExplainReport(HostView(host.paths), now: WallTime(seconds: 1001))
-        #expect(report.steps.contains { $0.text.contains("the configuration has changed since this decision") })
+        #expect(
+            report.steps.contains { $0.text.contains("the configuration has changed since this decision") } == isNoted)
         withExtendedLifetime(daemon) {}
     }
 
@@ -362,6 +369,7 @@ import Testing
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("held by 1 guest "))
         #expect(outcome.output.contains("the daemon does not run; this is what the classic rule would decide now"))
+        #expect(!outcome.output.contains("the configuration has changed"))
         let json = try await Program.ksmctl.run(["explain", "--json", host.rootOption])
         #expect(try JSONSchema("explain").problems(json.output) == [])
     }

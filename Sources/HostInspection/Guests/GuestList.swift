@@ -4,6 +4,8 @@ package import HostKernel
 package struct GuestList: Equatable, Sendable {
     /// In the order of their pids.
     package var guests: [GuestDetails] = []
+    /// The `comm` of those that count for their virtual machine alone: an expression would have to name them.
+    package var unnamed: [String] = []
     /// Processes that are there and could not be read: a guest among them is in no sum.
     package var unreadable: [Unreadable] = []
     /// Processes that are no guests and offer memory to KSM, in the order of their pids: the daemon does not count them.

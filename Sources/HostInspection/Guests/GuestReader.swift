@@ -56,13 +56,16 @@ package enum GuestReader {
         for pid in pids {
             do throws(KernelFileError) {
                 guard let comm = try files.comm(pid) else { continue }
-                let isNamed = try files.isNamed(pid, comm: comm, matcher)
-                if isNamed || owners.contains(pid) {
+                if try files.isNamed(pid, comm: comm, matcher) {
                     found.append((pid, comm))
+                } else if owners.contains(pid) {
+                    found.append((pid, comm))
+                    list.unnamed.append(String(decoding: comm, as: UTF8.self))
                 } else if let other = look(pid, comm, files, &list) {
                     // Where debugfs did not tell of it, its own descriptors may.
                     if other.hasMachine, matcher.countsAnnounced {
                         found.append((pid, comm))
+                        list.unnamed.append(other.comm)
                     } else {
                         list.others.append(other)
                     }

@@ -35,7 +35,7 @@ package struct MemoryReader {
     ///   there and cannot be read.
     package func read(for metric: FreeMetric) throws(KernelFileError) -> MemoryInfo {
         var memory = try read()
-        if metric == .availableAndCache { memory.reclaimableCache = try ZFSCache.read(cache)?.reclaimable }
+        if metric.countsCache { memory.reclaimableCache = try ZFSCache.read(cache)?.reclaimable }
         if let missing = memory.missingLine(for: metric) {
             throw KernelFileError(.understand, file.path, errno: 0, detail: "it has no \(missing) line with a number")
         }

@@ -49,6 +49,9 @@ package enum FreeMetric: String, Choice {
     case availableAndCache = "available+arc"
 
     package var word: String { rawValue }
+
+    /// Whether what ZFS's cache can give back is in it.
+    package var countsCache: Bool { self == .availableAndCache }
 }
 
 /// When the first decision is made. `KSM_FIRST_DECISION=`

@@ -126,8 +126,7 @@ extension Check {
         let free = facts.memory.free(by: facts.configuration.freeMetric)
         let threshold = (try? ClassicPolicy(facts.configuration, total: facts.total))?.threshold ?? .zero
         let bound = "bound it: zfs_arc_max, see zfs(4)"
-        let isCounted = facts.configuration.freeMetric == .availableAndCache
-        if !isCounted, free <= threshold, free + spare > threshold {
+        if !facts.configuration.freeMetric.countsCache, free <= threshold, free + spare > threshold {
             return answered(
                 check.warn(
                     "free memory is short since the cache holds \(cache.size), of which ZFS would give back \(spare)",

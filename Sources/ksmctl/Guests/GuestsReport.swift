@@ -137,7 +137,7 @@ struct GuestsReport: Report {
         self.column = column
         others = KSMProgram.programs(list.others).map { Program($0) }
         othersPattern =
-            others.isEmpty ? nil : GuestPattern.counting(others.map { $0.comm }, beside: configuration)
+            others.isEmpty ? nil : GuestPattern.counting(others.map { $0.comm } + list.unnamed, beside: configuration)
         guests = column.sorted(list.guests.map { Guest($0, users: users) })
         totals = Totals(guests)
         hiddenGuests = list.guests.count { $0.isHidden }

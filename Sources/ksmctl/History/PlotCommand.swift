@@ -50,7 +50,7 @@ struct PlotCommand: HostCommand {
                 height: height ?? min(max(size.rows, TerminalChart.leastHeight), 50), glyphs: .ofLocale)
             try Output.write(picture.text(.standardOutput))
         case "-": try Output.write(SVGChart(chart.forPicture).text)
-        case let file?: try Output.write(SVGChart(chart.forPicture).text, to: file)
+        case let file?: try Output.replace(file, with: SVGChart(chart.forPicture).text)
         }
     }
 }

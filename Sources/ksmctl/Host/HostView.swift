@@ -45,7 +45,7 @@ struct HostView {
         if needsMemory, let memoryFailure { throw Refusal("\(memoryFailure)", .unavailable) }
         let loaded = LoadedConfiguration.read(nil, paths, total: memory.total)
         cacheFailure = KernelFileError.caught { () throws(KernelFileError) in
-            guard loaded.configuration.freeMetric == .availableAndCache else { return }
+            guard loaded.configuration.freeMetric.countsCache else { return }
             memory.reclaimableCache = try ZFSCache.read(paths)?.reclaimable
         }
         self.memory = memory

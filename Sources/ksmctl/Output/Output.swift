@@ -20,16 +20,6 @@ enum Output {
         }
     }
 
-    /// Writes a file that the user named, in the place of what it held.
-    static func write(_ text: String, to file: String) throws {
-        do throws(KernelFileError) {
-            let descriptor = try FileDescriptor(opening: file, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644, for: .create)
-            try descriptor.writeAll(text.utf8.span, path: file)
-        } catch {
-            throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
-        }
-    }
-
     /// Puts a new file, which everybody may read, in the place of one that the user named: a reader sees the old text or
     /// the new one, never a part.
     ///
@@ -57,7 +47,9 @@ enum Output {
                 throw error
             }
         } catch {
-            throw Refusal("\(error)", error.isDenied ? .notPermitted : .output)
+            var failure = error
+            failure.path = file
+            throw Refusal("\(failure)", failure.isDenied ? .notPermitted : .output)
         }
     }
 

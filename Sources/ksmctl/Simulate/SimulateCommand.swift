@@ -66,7 +66,7 @@ struct SimulateCommand: HostCommand {
                 try Output.write(picture)
                 return
             }
-            try Output.write(picture, to: svg)
+            try Output.replace(svg, with: picture)
         }
         try SimulationReport(simulation, showsAll: all).print(output)
     }

@@ -75,7 +75,8 @@ struct ExplainReport: Report {
         policy = decision.policy.word
         action = decision.action.word
         reason = decision.reason.word
-        let explanation = Explanation(decision, view.configuration, guests: guests)
+        let explanation = Explanation(
+            decision, view.configuration, guests: guests, isMadeBefore: isFromDaemon)
         steps = explanation.steps.map { Step(name: $0.name, text: $0.text) }
         opposite = explanation.opposite
         var failures: [KernelFileError] = []
@@ -132,15 +133,15 @@ struct ExplainReport: Report {
                             + "too, though nothing there can be merged or is free for others")
                 ))
         }
-        let isCacheFree = view.configuration.freeMetric == .availableAndCache
-        if !isCacheFree, let cache = see(&failures, { () throws(KernelFileError) in try ZFSCache.read(view.paths) }) {
-            let spare = (cache.size - cache.least).nonNegative
+        if !view.configuration.freeMetric.countsCache,
+            let cache = see(&failures, { () throws(KernelFileError) in try ZFSCache.read(view.paths) })
+        {
             found.append(
                 (
                     "free",
                     Step(
                         name: "ZFS's cache",
-                        text: "\(cache.size), which does not count as free, though ZFS would give back \(spare) of it")
+                        text: "\(cache.size), which does not count as free, though ZFS would give back \(cache.reclaimable) of it")
                 ))
         }
         let swapped = (list?.guests ?? []).sum { $0.swapped ?? .zero }
