@@ -76,6 +76,8 @@ play first "$1"
 command -v ksmtuned ksmctl > /srv/play/programs
 ksmctl check-config >> /srv/play/programs 2>&1
 play second "$1"
+rm -f /usr/local/sbin/ksmctl /var/cache/ksmtuned-installed
+play interrupted "$1"
 play wrong "$2"
 play off "$3"
 '''
@@ -143,6 +145,11 @@ def test_the_role_installs_and_configures(played):
 def test_a_second_time_changes_nothing(played):
     assert status(played, 'second') == 0, log(played, 'second')
     assert ' changed=0 ' in log(played, 'second'), log(played, 'second')
+
+
+def test_an_installation_that_did_not_come_to_its_end_is_made_up_for(played):
+    """The archive is there, and its programs are not."""
+    assert status(played, 'interrupted') == 0, log(played, 'interrupted')
 
 
 def test_settings_with_errors_end_the_play_and_change_nothing(played):
