@@ -79,6 +79,9 @@ play second "$1"
 rm -f /usr/local/sbin/ksmctl /var/cache/ksmtuned-installed
 play interrupted "$1"
 play wrong "$2"
+mkdir /srv/others && chown nobody /srv/others
+play others "$4"
+play override "$5"
 play off "$3"
 '''
 
@@ -94,11 +97,13 @@ def played(ansible, package, tmp_path_factory):
     first = dict(common, ksmtuned_settings=SETTINGS, ksmtuned_metrics=True, ksmtuned_metrics_folder='/srv/textfiles',
                  ksmtuned_drop_ins=['pss.conf'])
     wrong = dict(first, ksmtuned_settings=dict(SETTINGS, KSM_CPU_MAX='much'))
+    others = dict(first, ksmtuned_metrics_folder='/srv/others')
+    override = dict(others, ksmtuned_metrics_override=True)
     off = dict(common, ksmtuned_settings={}, ksmtuned_enabled=False)
     finished = subprocess.run(
         ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', WORLD, 'world', world, folder, TOP,
          'env', f'PATH={ansible}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'SYSTEMD_OFFLINE=1', 'HOME=/tmp',
-         'LC_ALL=C.UTF-8', 'ANSIBLE_NOCOLOR=1', 'bash', '-c', STEPS, 'steps', *map(json.dumps, (first, wrong, off))],
+         'LC_ALL=C.UTF-8', 'ANSIBLE_NOCOLOR=1', 'bash', '-c', STEPS, 'steps', *map(json.dumps, (first, wrong, off, others, override))],
         capture_output=True, text=True)
     if 'overlay' in finished.stderr and finished.returncode:
         raise Missing(f'no overlay of the root can be mounted here: {finished.stderr.strip()}')
@@ -157,6 +162,18 @@ def test_settings_with_errors_end_the_play_and_change_nothing(played):
     assert 'KSM_CPU_MAX=much is not a decimal integer' in log(played, 'wrong')
     before, after = (played / name / 'etc/ksmtuned.conf.d/50-ansible.conf' for name in ('second', 'wrong'))
     assert before.read_text() == after.read_text()
+
+
+def test_a_folder_that_is_not_roots_ends_the_play_unless_the_service_may_write_there(played):
+    drop_in = 'etc/systemd/system/ksmtuned-metrics.{}.d/50-ansible.conf'
+    assert status(played, 'others') != 0
+    assert '/srv/others belongs to the user nobody' in log(played, 'others')
+    assert '/srv/others' not in (played / 'others' / drop_in.format('service')).read_text()
+    assert status(played, 'override') == 0, log(played, 'override')
+    for unit, given in ('service', True), ('timer', False):
+        text = (played / 'override' / drop_in.format(unit)).read_text()
+        assert '/srv/others' in text and ('\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n' in text) == given
+    assert 'Capability' not in (played / 'first' / drop_in.format('service')).read_text()
 
 
 def test_it_is_switched_off_again(played):
