@@ -31,6 +31,15 @@ def test_manifests_are_as_the_schema_says(version):
     assert (finished.stdout + finished.stderr).count(' passed ') == len(MANIFESTS)
 
 
+def test_unmerging_has_all_the_cpu_time_that_there_is():
+    """It counts in the daemon's container, and must come to its end within the grace period."""
+    spec = manifest('daemonset.yaml')['spec']['template']['spec']
+    (resources,) = [one['resources'] for one in spec['containers'] if one['name'] == 'ksmtuned']
+    assert set(resources['limits']) == {'memory'} and resources['requests']['cpu']
+    # The quality of service that gives the oom_score_adj otherwise takes a limit of each.
+    assert spec['priorityClassName'] == 'system-node-critical'
+
+
 class Pod:
     """What the kubelet and a container runtime make of the DaemonSet, with bubblewrap for them."""
 
