@@ -84,7 +84,8 @@ help:
 	@echo 'make check-reproducible  build them again elsewhere, and compare the bytes'
 	@echo 'make release-check  see whether $(VERSION) can be released: packages, licenses, bill of materials, checksums;'
 	@echo '                TRIAL=1 goes on where CHANGELOG.md has changes that are in no version yet'
-	@echo 'make uninstall  remove what was installed, but for a changed configuration'
+	@echo 'make uninstall  remove what was installed, but for a changed configuration and what the programs wrote; first:'
+	@echo '                systemctl disable --now ksmtuned-metrics.timer ksmtuned ksm'
 	@echo 'make format     format the sources'
 	@echo 'make lint       say where their format is not the agreed one'
 	@echo 'make clean      remove what was built'
@@ -214,7 +215,8 @@ install: $(PROGRAMS)
 	@tools/install-configuration packaging/logrotate/ksmtuned "$(DESTDIR)$(LOGROTATEDIR)/ksmtuned"
 	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned'
 
-# A configuration that was changed stays.
+# First: systemctl disable --now ksmtuned-metrics.timer ksmtuned ksm. A daemon that runs, and the links of units that are
+# enabled, are not touched. A configuration that was changed stays, and what the programs wrote.
 uninstall:
 	rm -f "$(DESTDIR)$(SBINDIR)/ksmtuned" "$(DESTDIR)$(SBINDIR)/ksmctl"
 	rm -f "$(DESTDIR)$(UNITDIR)/ksmtuned.service" "$(DESTDIR)$(UNITDIR)/ksm.service"
@@ -228,7 +230,8 @@ uninstall:
 	@tools/install-configuration --remove etc/default/ksm "$(DESTDIR)$(ENVIRONMENTDIR)/ksm"
 	@tools/install-configuration --remove packaging/logrotate/ksmtuned "$(DESTDIR)$(LOGROTATEDIR)/ksmtuned"
 	@rmdir "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf.d" 2> /dev/null || :
-	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload'
+	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload. What the programs wrote is still there:' \
+	    '/var/lib/ksmtuned, /var/log/ksmtuned*, ksmtuned.prom in node_exporter'"'"'s folder'
 
 include packaging/packages.mk
 
