@@ -213,7 +213,8 @@ install: $(PROGRAMS)
 	@tools/install-configuration etc/ksmtuned.conf "$(DESTDIR)$(SYSCONFDIR)/ksmtuned.conf"
 	@tools/install-configuration etc/default/ksm "$(DESTDIR)$(ENVIRONMENTDIR)/ksm"
 	@tools/install-configuration packaging/logrotate/ksmtuned "$(DESTDIR)$(LOGROTATEDIR)/ksmtuned"
-	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned'
+	@[ -n '$(DESTDIR)' ] || echo 'Now: systemctl daemon-reload && systemctl enable --now ksm ksmtuned;' \
+	    'on an upgrade: systemctl daemon-reload && systemctl restart ksmtuned'
 
 # First: systemctl disable --now ksmtuned-metrics.timer ksmtuned ksm. A daemon that runs, and the links of units that are
 # enabled, are not touched. A configuration that was changed stays, and what the programs wrote.

@@ -272,7 +272,9 @@ def test_the_source_archive_is_the_commit(tmp_path):
 def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(bindist, tmp_path):
     environment = {**os.environ, 'DESTDIR': str(tmp_path)}
     record = 'usr/local/share/ksmtuned/folders'
-    assert 'systemctl daemon-reload' in run(bindist / 'install', env=environment)
+    said = run(bindist / 'install', env=environment)
+    # What is active is not started again.
+    assert 'systemctl enable --now ksm ksmtuned' in said and 'on an upgrade: systemctl daemon-reload && systemctl restart' in said
     assert files_below(tmp_path) == files_below(bindist / 'files') | {record}
     for name in files_below(bindist / 'files'):
         assert (tmp_path / name).stat().st_mode == (bindist / 'files' / name).stat().st_mode, name
