@@ -294,6 +294,13 @@ def test_the_install_script_installs_keeps_a_changed_configuration_and_removes(b
     assert files_below(tmp_path) == {'etc/ksmtuned.conf', 'part/install'}
 
 
+def test_the_install_script_takes_a_relative_folder(bindist, tmp_path):
+    for options, left in ((), files_below(bindist / 'files') | {'usr/local/share/ksmtuned/folders'}), (('--remove',), set()):
+        run(bindist / 'install', *options, env={**os.environ, 'DESTDIR': 'a folder'}, cwd=tmp_path)
+        assert files_below(tmp_path / 'a folder') == left
+    assert not (bindist / 'files/a folder').exists()
+
+
 def test_the_install_script_removes_the_folders_that_it_made_and_no_other(bindist, tmp_path):
     environment = {**os.environ, 'DESTDIR': str(tmp_path)}
     others = [tmp_path / name for name in ('usr/local/share', 'usr/local/share/fish', 'etc')]
