@@ -150,7 +150,7 @@ import Testing
             var (resting, learned) = (Resting(needsCounters: false), Self.learned(new: 1400))
             let next = resting.next(Self.sample(at: 1000), Self.growing(by: growth), Self.settings, &learned)
             #expect(next == (isWait ? .wait : .scan(.burst)))
-            #expect(resting.pause(Self.settings, GuestLedger()) == .milliseconds(isWait ? 200 : 500))
+            #expect(resting.pause(Self.settings, GuestLedger()) == .milliseconds(isWait ? 200 : 1000))
         }
     }
 
@@ -389,9 +389,9 @@ import Testing
     @Test func `it looks at its pace, at once where counters are wanted, and more seldom at many guests`() {
         var ledger = GuestLedger()
         #expect(Resting(needsCounters: true).pause(Self.settings, ledger) == .zero)
-        #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .milliseconds(500))
-        ledger.update((0..<100).map { GuestMemory(id: $0, resident: 1024) })
         #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(1))
+        ledger.update((0..<200).map { GuestMemory(id: $0, resident: 1024) })
+        #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(2))
     }
 
     // MARK: What is learnt

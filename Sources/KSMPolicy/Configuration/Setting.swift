@@ -67,7 +67,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .cpuMaximum: "95"
         case .hostCPUMaximum: "50"
         case .probeCPU: "10"
-        case .idleStep: "0.5"
+        case .idleStep: "1"
         case .burstStep: "0.1"
         case .yieldMinimum: "50"
         case .adaptiveStart: "always"

@@ -128,9 +128,10 @@ extension AdaptivePolicy {
         static let pausePerGuest = Duration.milliseconds(10)
         /// Between two looks at the host's memory: that it is short the kernel announces by itself.
         static let memoryStep = Duration.seconds(2)
-        /// Between two steps of a scan at the share of a look, at most: a tenth of a CPU need not be watched as closely
-        /// as all of one.
-        static let lookStep = Duration.milliseconds(500)
+        /// A step is this part of the time until there is more to tell.
+        static let partOfTime = 1.0 / 8
+        /// Between two steps of a scan, at most: as long ksmd may keep a pace that no more fits the pages that it comes to.
+        static let longestStep = Duration.milliseconds(250)
 
         // MARK: What a pass costs
 

@@ -5,8 +5,8 @@ extension AdaptivePolicy {
         private(set) var last: (now: Instant, counters: ScanCounters)
         /// How fast ksmd came to pages in it.
         private var pagesPerSecond = 0.0
-        /// The part of the time in which it wanted a CPU that it had one.
-        private var partWithCPU = 1.0
+        /// Since when ksmd should have come to where there is more to tell.
+        private var lateSince: Instant?
 
         init(_ sample: AdaptiveSample) {
             last = (sample.now, sample.counters)
@@ -22,35 +22,36 @@ extension AdaptivePolicy {
         }
 
         /// Ends the step under way.
-        mutating func end(_ sample: AdaptiveSample) -> Step {
+        ///
+        /// - Parameter left: Pages that ksmd has yet to come to before there is more to tell.
+        mutating func end(_ sample: AdaptiveSample, left: Pages) -> Step {
             var step = Step(elapsed: sample.now - last.now)
             if let before = last.counters.cpu, let cpu = sample.counters.cpu {
                 step.used = cpu - before
                 step.waited = sample.counters.waited - last.counters.waited
             }
-            let onCPU = step.used ?? .zero
-            partWithCPU = onCPU + step.waited > .zero ? onCPU / (onCPU + step.waited) : 1
             let visited = Double((sample.counters.visited - last.counters.visited).count)
             pagesPerSecond = step.elapsed > .zero ? visited / step.elapsed.seconds : 0
+            lateSince = left > .zero ? nil : lateSince ?? sample.now
             last = (sample.now, sample.counters)
             return step
         }
 
-        /// The longest: of one that is not watched closely.
-        static func longest(_ settings: Settings) -> Duration {
-            max(settings.burstStep, min(settings.idleStep, Parameters.lookStep))
-        }
-
-        /// The next one.
+        /// How long the next one is: a part of the time that it takes ksmd to come to where there is more to tell, since in
+        /// between there is only its pace to be seen to; and the last one all of it, since what ksmd comes to behind the end
+        /// of a scan may be in vain. Where it is late, a part of the time that it has been.
         ///
-        /// - Parameter left: Pages that ksmd has yet to come to in this pass, at least.
+        /// - Parameter left: As above.
         func next(left: Pages, _ settings: Settings) -> Duration {
-            let longest = Self.longest(settings)
-            // Where others have the CPUs, as much happens in a longer one.
-            let step = partWithCPU > 0 ? min(settings.burstStep / partWithCPU, longest) : longest
-            guard pagesPerSecond > 0 else { return step }
-            let untilEnd = Duration(rounding: Double(left.nonNegative.count) / pagesPerSecond)
-            return min(step, max(untilEnd, Parameters.leastStep))
+            let shortest = settings.burstStep
+            guard pagesPerSecond > 0 else { return shortest }
+            if let lateSince {
+                return min(max((last.now - lateSince) * Parameters.partOfTime, Parameters.leastStep), shortest)
+            }
+            let time = Duration(rounding: Double(left.count) / pagesPerSecond)
+            if time <= shortest { return max(time, Parameters.leastStep) }
+            let longest = max(shortest, min(settings.idleStep, Parameters.longestStep))
+            return min(max(time * Parameters.partOfTime, shortest), longest)
         }
     }
 }
