@@ -21,6 +21,7 @@ struct KsmdScheduler {
     /// Whether ksmd is left alone until the operator speaks: somebody else has changed it, or it has what this daemon
     /// cannot put back.
     private var isLeftAlone = false
+    /// Goes on while the same scan is written again, which gives ksmd its own for a moment.
     private var starvation = KsmdStarvation()
     private var looked: Instant?
     /// Before this moment it is not changed again.
@@ -29,6 +30,8 @@ struct KsmdScheduler {
     // What was reported, so that it is reported once.
 
     private var hasFailed = false
+    /// ksmd was found starving, and it is yet to be told.
+    private var starved: (change: SchedulingChange, share: Double)?
     private var hasReportedStarvation = false
     private var hasReportedLeaving = false
 
@@ -44,6 +47,7 @@ struct KsmdScheduler {
         wish = configuration.ksmdScheduling
         isLeftAlone = false
         due = nil
+        starvation = KsmdStarvation()
         hasFailed = false
         hasReportedStarvation = false
         hasReportedLeaving = false
@@ -70,15 +74,30 @@ struct KsmdScheduler {
             isLeftAlone = true
             return false
         }
-        change = SchedulingChange(found: present.scheduling, given: wanted)
+        let change = SchedulingChange(found: present.scheduling, given: wanted)
+        if control.takesEffect, starves(present, change, at: now) { return false }
+        self.change = change
         isMade = false
         return control.takesEffect
+    }
+
+    /// Whether ksmd starves under SCHED_IDLE, so that it keeps its own for a while.
+    private mutating func starves(_ present: KsmdState, _ change: SchedulingChange, at now: Instant) -> Bool {
+        guard change.given.policy == .idle else { return false }
+        let moment = KsmdStarvation.Moment(
+            time: now, cpu: present.cpu, waited: present.waited, isReady: present.isReady)
+        guard let share = starvation.observe(moment) else { return false }
+        starved = (change, share)
+        starvation = KsmdStarvation()
+        due = now + KsmdStarvation.pause
+        return true
     }
 
     /// Changes what ``remember(at:_:)`` found; later, looks whether ksmd starves and whether somebody else changed it.
     mutating func apply(
         at now: Instant, _ control: inout some KSMControl, _ observer: inout some StepObserver & ~Copyable
     ) {
+        defer { reportStarvation(&observer) }
         guard let change else { return }
         guard isMade else { return make(change, at: now, &control, &observer) }
         guard control.takesEffect, looked.map({ now - $0 >= Self.lookPause }) ?? true else { return }
@@ -86,15 +105,16 @@ struct KsmdScheduler {
         // One that cannot be read is asked again.
         guard let present = (try? control.readKsmd()) ?? nil else { return }
         guard present.scheduling == change.given else { return leave(to: present.scheduling, change, &observer) }
-        guard change.given.policy == .idle else { return }
-        let moment = KsmdStarvation.Moment(
-            time: now, cpu: present.cpu, waited: present.waited, isReady: present.isReady)
-        guard let share = starvation.observe(moment) else { return }
-        release(&control, &observer)
-        due = now + KsmdStarvation.pause
-        guard self.change == nil, !hasReportedStarvation else { return }
+        if starves(present, change, at: now) { release(&control, &observer, endsScan: false) }
+    }
+
+    private mutating func reportStarvation(_ observer: inout some StepObserver & ~Copyable) {
+        guard let (starving, share) = starved else { return }
+        starved = nil
+        // Where it could not be given its own, that was reported.
+        guard change == nil, !hasReportedStarvation else { return }
         hasReportedStarvation = true
-        observer.report(.ksmdStarved(change, share: share))
+        observer.report(.ksmdStarved(starving, share: share))
     }
 
     private mutating func make(
@@ -104,7 +124,6 @@ struct KsmdScheduler {
         do throws(KernelFileError) {
             try control.schedule(ksmd: change.given)
             isMade = true
-            starvation = KsmdStarvation()
             looked = nil
             if hasFailed { observer.report(.ksmdScheduled(change.given)) }
             hasFailed = false
@@ -116,10 +135,17 @@ struct KsmdScheduler {
         }
     }
 
-    /// Puts back what ksmd had, before something that waits for it, and when its scan ends.
-    mutating func release(_ control: inout some KSMControl, _ observer: inout some StepObserver & ~Copyable) {
-        // The next scan may try again; where the kernel refuses, only after a while.
-        if !hasFailed { due = nil }
+    /// Puts back what ksmd had, before something that waits for it.
+    ///
+    /// - Parameter endsScan: Whether the scan ends, or another one may begin: that may be tried at once, but where the
+    ///   kernel refuses, and is another one for ksmd to starve in.
+    mutating func release(
+        _ control: inout some KSMControl, _ observer: inout some StepObserver & ~Copyable, endsScan: Bool = true
+    ) {
+        if endsScan {
+            if !hasFailed { due = nil }
+            starvation = KsmdStarvation()
+        }
         guard let change else { return }
         guard isMade else {
             self.change = nil
@@ -131,6 +157,8 @@ struct KsmdScheduler {
             }
             try control.schedule(ksmd: change.found)
             self.change = nil
+            if hasReportedLeaving { observer.report(.ksmdScheduled(change.found)) }
+            hasReportedLeaving = false
         } catch {
             if !hasReportedLeaving { observer.report(.ksmdNotPutBack(change, error)) }
             hasReportedLeaving = true

@@ -240,6 +240,7 @@ private struct Listener: StepObserver {
         tuner.control.schedulingRefusal = nil
         _ = tuner.leave(found: KnobValues(), &listener)
         #expect(scheduled(tuner) == Self.own)
+        #expect(listener.notices.last == .ksmdScheduled(Self.own))
     }
 
     // MARK: Without the capability
@@ -362,6 +363,32 @@ private struct Listener: StepObserver {
         scan.look(for: 15, isStarved: true)
         #expect(scan.control.writes == ["ksmd=SCHED_IDLE", "ksmd=SCHED_OTHER, nice 5"])
         #expect(scan.listener.notices.count == 1)
+    }
+
+    // It writes each scan again, for which ksmd has its own for a moment.
+    @Test(arguments: [false, true])
+    func `The classic policy sees at its decisions whether ksmd starves`(isStarved: Bool) throws {
+        var tuner = try tuner()
+        var listener = Listener()
+        decide(&tuner, &listener, at: 0)
+        func live(until second: Double, _ tuner: inout Tuner<RecordingControl>) {
+            tuner.control.ksmd?.isReady = true
+            tuner.control.ksmd?.waited += .seconds(isStarved ? 55 : 20)
+            tuner.control.ksmd?.cpu += .seconds(isStarved ? 0 : 40)
+            decide(&tuner, &listener, at: second)
+        }
+        live(until: 60, &tuner)
+        #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
+        #expect(listener.notices.count == (isStarved ? 1 : 0))
+        // A request between two decisions does not end the pause.
+        tuner.control.ksmd?.isReady = isStarved
+        decide(&tuner, &listener, at: 90)
+        #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
+        live(until: 120, &tuner)
+        #expect(scheduled(tuner) == Self.idle)
+        live(until: 180, &tuner)
+        #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
+        #expect(listener.notices.count == (isStarved ? 1 : 0))
     }
 
     @Test func `One that starves and cannot have its own is not told to have it`() throws {
