@@ -60,6 +60,9 @@ import Testing
 
     @Test(arguments: [
         ("/user.slice/user-1000.slice/session-2.scope", "user-1000.slice"),
+        ("/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope", "user-1000.slice"),
+        ("/user.slice/user-1000.slice/user@1000.service/session.slice", "user-1000.slice"),
+        ("/user.slice/user-1000.slice/user@home.slice/x.scope", "user@home.slice"),
         ("/machine.slice/machine-blue.slice/machine-qemu.scope", "machine-blue.slice"),
         ("/machine.slice/machine-qemu.scope/libvirt/emulator", nil),
         ("/qemu.slice/100.scope", nil), ("/qemu.slice", nil),

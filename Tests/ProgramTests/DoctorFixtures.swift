@@ -698,8 +698,12 @@ extension DoctorFixture {
                 facts.guests[0].owners = [GuestOwner(.pool, "blue")]
                 facts.guests[1].owners = [GuestOwner(.pool, "red")]
             },
-            // One that is in no pool may be anybody's.
-            off: { $0.guests[0].owners = [GuestOwner(.pool, "blue")] }),
+            off: { facts in
+                for index in facts.guests.indices { facts.guests[index].owners = [GuestOwner(.pool, "blue")] }
+            }),
+        // One that is in no pool may be anybody's.
+        DoctorFixture(
+            "owners", .warn, "a pool, and a guest of none", on: { $0.guests[0].owners = [GuestOwner(.pool, "blue")] }),
         DoctorFixture(
             "owners", .skip, "users that are not known",
             on: { facts in for index in facts.guests.indices { facts.guests[index].user = nil } }),

@@ -71,9 +71,11 @@ struct GuestOwnerReader {
         return nil
     }
 
-    /// The innermost slice, where it is none that a manager puts every guest into, nor a pod's, which is one guest's.
+    /// The innermost slice, where it is none that a manager puts every guest into, nor a pod's, which is one guest's. Of
+    /// what a user's own service manager runs it is the user's: the slices below are one user's.
     static func slice(_ cgroup: String) -> GuestOwner? {
-        guard let slice = cgroup.split(separator: "/").last(where: { $0.hasSuffix(".slice") }),
+        let folders = cgroup.split(separator: "/").prefix { !($0.hasPrefix("user@") && $0.hasSuffix(".service")) }
+        guard let slice = folders.last(where: { $0.hasSuffix(".slice") }),
             !["machine.slice", "qemu.slice", "system.slice", "user.slice"].contains(slice),
             !slice.hasPrefix("kubepods")
         else { return nil }

@@ -18,8 +18,12 @@ extension Check {
         guard let users = known.first(where: { $0.kind == .user }) ?? known.first else {
             return check.skip("whose the guests are is not known")
         }
-        let divided = known.filter { $0.groups.count > 1 }
-        guard let first = divided.first else {
+        // Where some are marked as somebody's, those without a mark may be anybody's.
+        func unmarked(_ kind: GuestOwner.Kind) -> [GuestDetails] {
+            kind == .user ? [] : sharing.filter { $0.owner(by: kind) == nil }
+        }
+        let divided = known.filter { $0.groups.count > 1 || !unmarked($0.kind).isEmpty }
+        guard let first = divided.first(where: { $0.groups.count > 1 }) ?? divided.first else {
             let result = check.ok("guests that share pages have one owner, as far as the host tells")
                 .seen(lines(users.groups))
             // libvirt runs all guests as one user, so that says little of who owns them.
@@ -27,10 +31,12 @@ extension Check {
                 ? result : result.seen("a manager of guests may run those of several owners as one user")
         }
         return check.warn(
-            "guests of \(first.groups.count) \(first.kind.plural) share pages",
+            first.groups.count > 1
+                ? "guests of \(first.groups.count) \(first.kind.plural) share pages"
+                : "guests of a \(first.kind.word) share pages with guests of none",
             remedy: "keep the guests of one owner out: mem-merge=off of QEMU's -machine, <nosharepages/> in libvirt's "
                 + "<memoryBacking>, qm set VMID --allow-ksm 0; or switch merging off: ksmctl unmerge"
-        ).seen(divided.flatMap { lines($0.groups) }).seen(
+        ).seen(divided.flatMap { lines($0.groups) + lines($0.kind, unmarked($0.kind)) }).seen(
             "a write to a merged page takes longer than to another, so that a guest can learn whether another one "
                 + "holds a page that it knows: a version of a program, a file, parts of an address or a key")
     }
@@ -46,12 +52,17 @@ extension Check {
     }
 
     private static func lines(_ groups: [OwnerGroup]) -> [String] {
-        groups.map { group in
-            let merged = group.guests.reduce(KiB.zero) { $0 + ($1.merged ?? .zero) }
-            let seen = group.guests.contains { $0.merged != nil }
-            return "\(group.owner.kind.word) \(group.owner.name.printable): \(Words.count(group.guests.count, "guest"))"
-                + (seen ? ", \(merged) merged" : "") + ": \(Words.list(group.guests))"
-        }
+        groups.map { "\($0.owner.kind.word) \($0.owner.name.printable): \(text($0.guests))" }
+    }
+
+    private static func lines(_ kind: GuestOwner.Kind, _ unmarked: [GuestDetails]) -> [String] {
+        unmarked.isEmpty ? [] : ["of no \(kind.word), as far as is known: \(text(unmarked))"]
+    }
+
+    private static func text(_ guests: [GuestDetails]) -> String {
+        let merged = guests.reduce(KiB.zero) { $0 + ($1.merged ?? .zero) }
+        let seen = guests.contains { $0.merged != nil }
+        return Words.count(guests.count, "guest") + (seen ? ", \(merged) merged" : "") + ": \(Words.list(guests))"
     }
 }
 
