@@ -66,6 +66,8 @@ struct Applier<Control: KSMControl> {
     mutating func watch(
         _ decision: Decision, at now: Instant, _ observer: inout some StepObserver & ~Copyable
     ) {
+        // What a dry run would have written is in no file.
+        guard control.takesEffect else { return }
         let traits = decision.policy.traits
         let pause = decision.action == .scan ? Self.scanningPause : Self.restingPause
         if traits.writesOnlyChanges, let watched, now - watched < pause { return }
@@ -183,8 +185,7 @@ struct Applier<Control: KSMControl> {
             written.insert(.sleepMilliseconds)
         }
         if try control.setPace(pages: pages, sleep: sleep) { observer.report(.displacedAdvisor) }
-        guard control.takesEffect else { return }
-        note(batch: decision.pagesToScan)
+        if control.takesEffect { note(batch: decision.pagesToScan) }
         foreign.pagesToScan.expected = decision.pagesToScan
         foreign.sleepMilliseconds.expected = decision.sleepMilliseconds
     }
@@ -194,7 +195,7 @@ struct Applier<Control: KSMControl> {
     ) throws(KernelFileError) {
         let isStopped = run == 0 && foreign.run.expected == 2
         if onlyIfChanged, isStopped || foreign.run.expected == run { return }
-        releaseKsmd(&observer)
+        ksmd.release(&control, &observer, endsScan: run != 1)
         try write(run: run)
     }
 
@@ -208,26 +209,20 @@ struct Applier<Control: KSMControl> {
             try write(String(run), to: .run)
         }
         if pending == nil { longestBatchUnderWay = batch }
-        if control.takesEffect { foreign.run.expected = run }
+        foreign.run.expected = run
     }
 
     /// Has a child write to `run` to clear the way for a knob; where none is needed it is done at once.
-    ///
-    /// - Returns: Whether it was begun.
-    mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> Bool {
+    mutating func begin(
+        run: Int64, _ observer: inout some StepObserver & ~Copyable
+    ) throws(KernelFileError) {
         releaseKsmd(&observer)
         // What comes of it is nobody's decision: the next one writes in any case.
         foreign.run.expected = nil
         isDecisionPending = false
         written.insert(.run)
-        do throws(KernelFileError) {
-            pending = try control.beginWriting(run: run)
-            if pending == nil { longestBatchUnderWay = batch }
-            return true
-        } catch {
-            if let notice = writing.settle(error) { observer.report(notice) }
-            return false
-        }
+        pending = try control.beginWriting(run: run)
+        if pending == nil { longestBatchUnderWay = batch }
     }
 
     /// Puts back ksmd's own scheduling, before a write that waits for its batch.
@@ -249,7 +244,8 @@ struct Applier<Control: KSMControl> {
         } catch {
             foreign.run.expected = nil
             failedWrites += 1
-            if let notice = writing.settle(error) { observer.report(notice) }
+            // Of a knob's it is said what it means for the knob.
+            if isDecisionPending, let notice = writing.settle(error) { observer.report(notice) }
             return error
         }
     }

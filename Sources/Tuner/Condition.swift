@@ -15,6 +15,13 @@ struct Condition {
         guard let outcome else { return news.end() ? .recovered(area) : nil }
         // Of many guests that refuse alike, one stands for all, whichever it is this time.
         let isOfAny = [.metric, .guestReadings, .guestActivity].contains(area)
-        return news.isNews(outcome) { isOfAny ? $0.errno == $1.errno : $0 == $1 } ? .failed(area, outcome) : nil
+        return news.isNews(outcome) { isOfAny ? $0.isAlike($1) : $0 == $1 } ? .failed(area, outcome) : nil
+    }
+}
+
+extension KernelFileError {
+    /// Whether both are of one kind, whichever file they are of.
+    fileprivate func isAlike(_ other: KernelFileError) -> Bool {
+        errno == other.errno && (errno != 0 || detail == other.detail)
     }
 }

@@ -71,13 +71,17 @@ struct KnobSettler {
         var hasFailed: Bool
         var remaining = Knob.allCases[...]
         var writing: (knob: Knob, wanted: Int64, present: Int64)?
-        /// The first knob that waits for everything to be unmerged.
-        var blocked: Knob?
-        /// Whether a knob waits for the end of a long batch.
-        var waitsForScan = false
+        /// Knobs that wait for everything to be unmerged.
+        var blocked: [(knob: Knob, present: Int64)] = []
+        /// Knobs that wait for the end of a long batch.
+        var waiting: [(knob: Knob, present: Int64)] = []
     }
 
     private var pass: Pass?
+    /// The knobs for which the way is cleared.
+    private var obstructed: [(knob: Knob, present: Int64)] = []
+    /// Whether the way could not be cleared for want of something that others hold.
+    private(set) var mayClearAgain = false
     private var due: [Action] = []
 
     init(_ configuration: Configuration, found: KnobSettings, takesEffect: Bool) {
@@ -91,6 +95,7 @@ struct KnobSettler {
     mutating func adopt(_ configuration: Configuration) {
         wishes = KnobSettings(configuration)
         allowsUnmerge = configuration.allowsUnmerge
+        mayClearAgain = false
         reported = [:]
         // What another policy wanted ends with it.
         if configuration.policy != .adaptive { smartScanOfPolicy = nil }
@@ -169,7 +174,7 @@ struct KnobSettler {
                 // The file and the batch are under one lock of the kernel's.
                 let isInLongBatch = try view.isInLongBatch.get()
                 if isInLongBatch, !isCleared {
-                    pass?.waitsForScan = true
+                    pass?.waiting.append((knob, present))
                     return
                 }
             }
@@ -203,13 +208,14 @@ struct KnobSettler {
         } else if stage == .cleared(run: 2), !pass.hasFailed {
             obstacle = .stillMerged
         } else if !pass.mayClear {
+            forgetIfUnchanged(knob, present)
             // What was reported when it was tried says more.
             guard reported[knob] == nil else { return }
             obstacle = .notNow
         } else if let objection = pass.view.objection {
             obstacle = .noRoom(objection)
         } else {
-            self.pass?.blocked = pass.blocked ?? knob
+            self.pass?.blocked.append((knob, present))
             return
         }
         forgetIfUnchanged(knob, present)
@@ -223,17 +229,36 @@ struct KnobSettler {
     private mutating func close() {
         guard let pass else { return }
         self.pass = nil
-        if let blocked = pass.blocked {
-            if takesEffect { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
-            due.append(.clear(run: 2))
-        } else if pass.waitsForScan, pass.mayClear {
-            due.append(.clear(run: 0))
+        if let blocked = pass.blocked.first?.knob {
+            if takesEffect, !mayClearAgain { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
+            clear(run: 2, for: pass.blocked + pass.waiting)
+        } else if !pass.waiting.isEmpty, pass.mayClear {
+            clear(run: 0, for: pass.waiting)
         }
     }
 
-    /// The child could not be begun.
-    mutating func couldNotClear() {
+    private mutating func clear(run: Int64, for knobs: [(knob: Knob, present: Int64)]) {
+        obstructed = knobs
+        mayClearAgain = false
+        due.append(.clear(run: run))
+    }
+
+    /// The child could not be begun; what may pass is tried again at the next decision. Say ``next()`` for what is to be
+    /// reported.
+    mutating func couldNotClear(_ failure: KernelFileError) {
         stage = .settled
+        mayClearAgain = failure.mayPass && !isLeaving
+        failedToClear(failure)
+    }
+
+    /// The child has written nothing.
+    mutating func failedToClear(_ failure: KernelFileError) {
+        for (knob, present) in obstructed {
+            // At the end what is not put back is for the next daemon.
+            if !isLeaving { forgetIfUnchanged(knob, present) }
+            report(failed(knob, failure), of: knob)
+        }
+        obstructed = []
     }
 
     /// The child has ended that cleared the way.

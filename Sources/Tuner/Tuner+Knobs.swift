@@ -30,7 +30,7 @@ extension Tuner {
     ///
     /// - Returns: As ``rememberKnobs()``, before ``follow(_:guests:at:_:)``.
     package mutating func rememberSmartScan(for decision: Decision) -> Bool {
-        // Read where it is news alone: a scan has steps ten times a second.
+        // Read where it is news alone: a scan has up to ten steps a second.
         guard decision.action == .scan, let value: Int64 = decision.scan?.smartScan.map({ $0 ? 1 : 0 }),
             knobs.smartScanOfPolicy != value, let target = knobs.smartScan(wanted: value),
             let present = (try? control.read(.smartScan)) ?? nil
@@ -64,19 +64,21 @@ extension Tuner {
     /// Between two looks at the knobs. One costs a read for each that is set.
     private static var lookPause: Duration { .seconds(10) }
 
-    /// Now and then: whether another hand changed a knob, and whether one that had to wait can be changed now. One that
-    /// could not be read or written is tried again at each decision.
+    /// Now and then: whether another hand changed a knob, whether one that had to wait can be changed now, and whether the
+    /// way can be cleared for which there was no child. One that could not be read or written is tried again at each
+    /// decision.
     mutating func lookAtKnobs(at now: Instant, _ observer: inout some StepObserver & ~Copyable) {
         let looked = knobsLooked ?? now
         knobsLooked = looked
-        guard control.takesEffect, knobs.hasFailed || now - looked >= Self.lookPause else { return }
-        knobsLooked = now
+        let isDue = now - looked >= Self.lookPause
+        guard control.takesEffect, knobs.hasFailed || isDue else { return }
+        if isDue { knobsLooked = now }
         for knob in Knob.allCases where knobs.written[knob] != nil {
             // What cannot be read is not compared; to settle it below reports that.
             let present = (try? control.read(knob.file)) ?? nil
             if let notice = knobs.checkForeign(knob, present: present) { observer.report(notice) }
         }
-        settleKnobs(mayClear: false, &observer)
+        settleKnobs(mayClear: isDue && knobs.mayClearAgain, &observer)
     }
 
     /// Goes on with a change when the child has ended that cleared the way for it.
@@ -90,6 +92,7 @@ extension Tuner {
         areKnobsDue = false
         // All that was merged is to be merged anew.
         if run == 2, failure == nil { request() }
+        if let failure { knobs.failedToClear(failure) }
         // Pages can have been merged before the scan ended.
         settleKnobs(mayClear: run == 0 && failure == nil, hasFailed: failure != nil, &observer)
     }
@@ -104,9 +107,21 @@ extension Tuner {
             case .report(let notice): observer.report(notice)
             case .write(let knob, let value): knobs.wrote(write(value, to: knob))
             case .clear(let run):
-                guard applier.begin(run: run, &observer) else { return knobs.couldNotClear() }
-                if pending == nil { return goOnWithKnobs(after: nil, &observer) }
+                if let failure = begin(run: run, &observer) {
+                    knobs.couldNotClear(failure)
+                } else if pending == nil {
+                    return goOnWithKnobs(after: nil, &observer)
+                }
             }
+        }
+    }
+
+    private mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> KernelFileError? {
+        do throws(KernelFileError) {
+            try applier.begin(run: run, &observer)
+            return nil
+        } catch {
+            return error
         }
     }
 

@@ -26,7 +26,7 @@ extension Daemon {
                 "stopping the scan, since without a daemon nobody would end it: run ksmtuned as a service")
         }
         // One that nobody waits for any more may still come to something.
-        let isRunLeft = (leaving.run.map { write(run: $0, &loop) } ?? true) && tuner.pending == nil
+        isRunLeft = (leaving.run.map { write(run: $0, &loop) } ?? true) && tuner.pending == nil
         if !isRunLeft { keepRun(&leaving) }
         endPublication(leaving)
         guard !options.isOnce else { return }

@@ -32,6 +32,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     /// What the last decision said of the time until the next one.
     private var policyPause: Duration?
     var isEnding = false
+    private var patience = LastWritePatience()
     /// Whether the service manager did not take the message that the daemon is ready.
     private var isReadinessUnheard = false
 
@@ -54,8 +55,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         self.inherited = inherited
     }
 
+    /// Whether `run` is as it was to be left, as far as is known.
+    var isRunLeft = true
     /// Whether a decision was made, and the kernel took all that was written.
-    var hasWorked: Bool { hasDecided && tuner.tally.failedWrites == 0 }
+    var hasWorked: Bool { hasDecided && tuner.tally.failedWrites == 0 && isRunLeft }
 
     private var interval: Duration { configuration.monitorInterval }
 
@@ -245,7 +248,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     mutating func signOfLife() {
         if isReadinessUnheard { tellReady() }
         // At the end a slow write may outlast the manager's patience, unless it hears that it goes on.
-        Notifier.notify(isEnding ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
+        let goesOn = isEnding && patience.lasts(saved: tuner.saved, at: Waiter.now)
+        Notifier.notify(goesOn ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
     }
 
     // MARK: Configuration

@@ -10,7 +10,8 @@ struct Reporter: StepObserver, ~Copyable {
     private var debugLog = DebugLog()
     /// What was logged last, since a change is logged and a cycle is not.
     private var logged = DecisionNews()
-    private var lastNotice: Notice?
+    /// Whether it was told that a write lasts: it is met at each decision.
+    private var hasToldOfWriting = false
     private var flood = Flood()
     var metricSilence = MetricSilence()
     /// Whether the daemon ends, so that there is no next decision.
@@ -32,6 +33,7 @@ struct Reporter: StepObserver, ~Copyable {
     }
 
     mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
+        hasToldOfWriting = false
         let fields = Journal.DecisionFields(decision: decision, guests: guests)
         if isDebugging, decision.scan == nil || logged.isChange(decision) {
             debugLog.write(DebugLines.afterWriting(decision), fields, log)
@@ -48,9 +50,10 @@ struct Reporter: StepObserver, ~Copyable {
     }
 
     mutating func report(_ notice: Notice) {
-        // A write that lasts is met at each decision, and reported once.
-        guard notice != .stillWriting || lastNotice != .stillWriting else { return }
-        lastNotice = notice
+        if notice == .stillWriting {
+            guard !hasToldOfWriting else { return }
+            hasToldOfWriting = true
+        }
         guard !metricSilence.covers(notice) else { return }
         // What could not be put back nobody says later.
         guard isEnding || passesFlood() else { return }

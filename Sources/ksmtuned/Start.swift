@@ -211,15 +211,20 @@ struct Start {
                 throw Refusal(
                     error, error.isDenied || error.isReadOnly ? .notPermitted : .unavailable,
                     ", so a second daemon could not be kept away")
+            case .taken(let pid?) where DaemonProcess.isBeingKilled(pid, paths):
+                throw Refusal(
+                    status: .systemError,
+                    message: "another ksmtuned was killed and has not ended, since the kernel holds it up: it has pid "
+                        + "\(pid) and holds \(paths.lock), not starting before it has")
             case .taken(let pid):
-                let who = (pid ?? previousState()?.pid).map { "with pid \($0)" } ?? "already"
+                let who = (pid ?? statedPID).map { "with pid \($0)" } ?? "already"
                 throw Refusal(
                     status: .alreadyRunning,
                     message: "another ksmtuned runs \(who) and holds \(paths.lock), not starting")
             }
         }
         // Somebody may have removed the file that another daemon has locked.
-        guard let pid = previousState()?.pid, pid != getpid(), !paths.isStandIn,
+        guard let pid = statedPID, pid != getpid(), !paths.isStandIn,
             DaemonProcess.isDaemon(pid, of: geteuid(), paths)
         else { return lock }
         lock.remove()
@@ -248,9 +253,6 @@ struct Start {
         }
     }
 
-    /// What a daemon left that ended without an orderly end: the values found before it are the operator's.
-    private func previousState() -> StateRecord? {
-        guard let text = (try? HostFile.readText(paths.state)) ?? nil else { return nil }
-        return StateRecord(parsing: text)
-    }
+    /// Who the state file says made it.
+    private var statedPID: Int32? { ((try? StateRecord.last(paths)) ?? nil)?.pid }
 }

@@ -87,7 +87,7 @@ import Testing
         Case("proc/meminfo", 65536, "HugePages_Total: 512\nHugepagesize: 2048 kB\n") {
             try HugePagePool.read($0.paths)?.size == KiB(1 << 20)
         },
-        Case("proc/40/status", 8192, "PPid:\t7\n") {
+        Case("proc/40/status", 1 << 16, "PPid:\t7\n") {
             try ProcessSurvey($0.paths, Configuration(), writerNames: ["tuned"]).writers.map { $0.parent } == [7]
         },
     ])
@@ -99,7 +99,7 @@ import Testing
         Case("proc/10/cmdline", 1 << 20, "kvm\0-m\u{0}1G\0-name\0", filling: "x") {
             try guest($0)?.configured == KiB(1 << 20)
         },
-        Case("proc/10/status", 16384, "VmSwap:\t5 kB\n") { try guest($0)?.swapped == KiB(5) },
+        Case("proc/10/status", 1 << 16, "VmSwap:\t5 kB\n") { try guest($0)?.swapped == KiB(5) },
         Case("proc/10/cgroup", 65536, "0::/vm\n") { try guest($0)?.limits?.path == "/vm" },
         Case("sys/fs/cgroup/vm/memory.max", 256, "9\n") { try guest($0)?.limits?.memoryMax == 9 },
         Case("proc/10/ksm_stat", 1024, "ksm_rmap_items 5\n") { try guest($0)?.items == 5 },
@@ -107,7 +107,7 @@ import Testing
             try guest($0)?.merged == Pages(5).kibibytes(of: Host.pageSize)
         },
         Case("proc/10/task/11/comm", 64, "CPU 0/KVM\n") { try guest($0)?.vcpus == 2 },
-        Case("proc/20/status", 8192, "Tgid:\t20\n") {
+        Case("proc/20/status", 1 << 16, "Tgid:\t20\n") {
             try GuestReader.read($0.paths, Configuration()).guests.contains { $0.pid == 20 }
         },
         Case("etc/pve/user.cfg", 1 << 20, "pool:blue::7:\n") {

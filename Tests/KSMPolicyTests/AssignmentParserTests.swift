@@ -112,6 +112,17 @@ import Testing
             ])
     }
 
+    @Test func `A setting that is not UTF-8 is refused, since to mend it would name another file`() {
+        var parser = AssignmentParser()
+        let text = Array("COMMENT=k".utf8) + [0xE4] + Array("se\nDEBUG=1\n LOGFILE=/var/log/k".utf8) + [0xE4]
+        parser.read(text, from: "f")
+        #expect(
+            parser.diagnostics.map(\.description) == [
+                "f:3:2: error: the value of LOGFILE is not UTF-8; write it in UTF-8, and give files and folders such names"
+            ])
+        #expect(parser.assignments.map { "\($0.name)=\($0.value)" } == ["COMMENT=k\u{FFFD}se", "DEBUG=1"])
+    }
+
     @Test func `A later file knows the names of an earlier one`() {
         var parser = AssignmentParser()
         parser.read(Array("A=1".utf8), from: "f")

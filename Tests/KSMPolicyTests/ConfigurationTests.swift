@@ -318,7 +318,7 @@ import Testing
     private static let no32Bits = "is beyond the 32 bits of the kernel's file; write 4294967295 or less"
     private static let noRange = "write a number in that range"
     private static let noTimeRange = "write a time in that range"
-    private static let noThreshold = "is not a threshold; write one such as \"some 150ms/1s\", or off"
+    private static let noThreshold = "is not a threshold; write one such as \"some 300ms/2s\", or off"
     private static let noTime = "is not a time; write seconds such as 60 or 0.5, or 30s, 2m, 1h, 1d"
 
     @Test(arguments: [

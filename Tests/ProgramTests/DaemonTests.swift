@@ -308,6 +308,16 @@ import Testing
                         + "ROOT/run/ksmtuned/lock, not starting\n"))
         #expect(host.read("var/run/ksmtune.pid") == "\(daemon.program.pid)\n")
         #expect(daemon.program.isRunning)
+        // One that was killed and waits for the kernel will be gone some time: the unit tries again.
+        for (pending, status) in [
+            ("SigPnd:\t0000000000000100", 71), ("ShdPnd:\t0000000000000100", 71),
+            ("ShdPnd:\t0000000000004000", 75), ("SigBlk:\t0000000000000100", 75),
+        ] {
+            host.write("Name:\tksmtuned\n\(pending)\n", to: "proc/\(daemon.program.pid)/status")
+            let later = try await Program.ksmtuned.run([host.rootOption])
+            #expect(later.status == status, "\(pending)")
+            #expect(later.error.contains("was killed and has not ended") == (status == 71))
+        }
         #expect(try await daemon.end() == 0)
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import HostFixtures
 import HostKernel
 import KSMPolicy
@@ -110,13 +111,46 @@ import Testing
         }
     }
 
-    @Test func `A child that could not be begun leaves everything as it was`() {
+    @Test(arguments: [EAGAIN, EPERM])
+    func `A child that could not be begun leaves everything as it was, and is a failure of the knob`(number: Int32) {
         var settler = settler()
         settler.begin(view(isMerged: true), mayClear: true)
         #expect(actions(&settler).last == .clear(run: 2))
-        settler.couldNotClear()
+        let error = KernelFileError(.write, "run", errno: number)
+        settler.couldNotClear(error)
         #expect(settler.stage == .settled)
+        #expect(actions(&settler) == [.report(.knobFailed(.mergeAcrossNodes, error))])
+        #expect(settler.hasFailed)
+        #expect(settler.mayClearAgain == (number == EAGAIN))
         #expect(settler.childEnded() == nil)
+        // A decision in between tries nothing, and each thing is told once.
+        var merged = view(isMerged: true)
+        merged.present[.useZeroPages] = .success(1)
+        settler.begin(merged, mayClear: false)
+        #expect(actions(&settler).isEmpty)
+        #expect(settler.mayClearAgain == (number == EAGAIN))
+        settler.begin(merged, mayClear: true)
+        #expect(actions(&settler).count == (number == EAGAIN ? 1 : 2))
+        settler.couldNotClear(error)
+        #expect(actions(&settler).isEmpty)
+        settler.begin(view(), mayClear: false)
+        #expect(actions(&settler).contains(.report(.changedKnob(.mergeAcrossNodes, from: 1, to: 0))))
+        #expect(!settler.hasFailed)
+    }
+
+    @Test func `At the end it is told that a knob is not put back, and nothing is tried again`() {
+        var settler = settler()
+        settler.begin(view(), mayClear: true)
+        _ = actions(&settler)
+        settler.leave()
+        var merged = view(isMerged: true)
+        merged.present = [.mergeAcrossNodes: .success(0), .useZeroPages: .success(1)]
+        settler.begin(merged, mayClear: true)
+        #expect(actions(&settler).last == .clear(run: 2))
+        let error = KernelFileError(.write, "run", errno: EAGAIN)
+        settler.couldNotClear(error)
+        #expect(actions(&settler) == [.report(.knobNotPutBack(.mergeAcrossNodes, error))])
+        #expect(!settler.mayClearAgain)
     }
 
     struct Obstacle: CustomTestStringConvertible, Sendable {

@@ -385,8 +385,8 @@ private struct Listener: StepObserver {
         #expect(
             listener.notices == [
                 .unmergingFor(.maxPageSharing, KiB(4000)),
-                .failed(.knobs, KernelFileError(.write, host.path("no/such/folder/run"), errno: 2)),
-                .knobWaits(.maxPageSharing, present: 256, wanted: 512, .notNow),
+                .knobFailed(
+                    .maxPageSharing, KernelFileError(.write, host.path("no/such/folder/run"), errno: 2)),
             ])
         #expect(tuner.foundKnobs == KnobSettings())
         for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }

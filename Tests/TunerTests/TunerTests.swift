@@ -507,4 +507,17 @@ private struct Recorder: StepObserver {
         #expect(recorder.notices.isEmpty)
         #expect(tuner.control.values[.pagesToScan] == 100)
     }
+
+    @Test func `a dry run by the adaptive policy says what a daemon would write, once`() throws {
+        var control = RecordingControl()
+        control.takesEffect = false
+        var tuner = try tuner(control) { $0.policy = .adaptive }
+        var recorder = Recorder()
+        for second in 0..<20 { _ = tuner.step(at: Instant(nanoseconds: Int64(second) * 1_000_000_000), &recorder) }
+        #expect(tuner.control.writes == ["run=0"])
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        for second in 20..<30 { _ = tuner.step(at: Instant(nanoseconds: Int64(second) * 1_000_000_000), &recorder) }
+        #expect(tuner.control.writes.filter { $0.hasPrefix("run=") } == ["run=0", "run=1"])
+        #expect(recorder.notices.isEmpty)
+    }
 }

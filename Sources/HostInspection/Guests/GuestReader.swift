@@ -102,7 +102,7 @@ package enum GuestReader {
         do throws(KernelFileError) {
             for creator in try KVMMachines.creators(paths) {
                 // The creator is one of its process's threads.
-                guard let status = try files.read(creator, "status", limit: 8192) else { continue }
+                guard let status = try files.read(creator, "status", limit: ProcessFile.longestStatus) else { continue }
                 if let process = ProcessStatus(parsing: status).process { owners.insert(process) }
             }
         } catch {
@@ -168,7 +168,7 @@ package enum GuestReader {
     }
 
     private static func readStatus(_ guest: inout GuestDetails, _ files: ProcessFiles) {
-        guard let text = read("status", of: &guest, files, limit: 16384) else { return }
+        guard let text = read("status", of: &guest, files, limit: ProcessFile.longestStatus) else { return }
         let status = ProcessStatus(parsing: text)
         guest.swapped = status.swapped
         guest.inHugePages = status.inHugePages

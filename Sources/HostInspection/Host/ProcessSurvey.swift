@@ -83,7 +83,8 @@ package struct ProcessSurvey: Equatable, Sendable {
         let isWriter = writerNames.contains(process.comm) && files.isOfSystem(pid)
         guard isMachine || isWriter else { return }
         do throws(KernelFileError) {
-            process.parent = try files.read(pid, "status", limit: 8192).flatMap { ProcessStatus(parsing: $0).parent }
+            process.parent = try files.read(pid, "status", limit: ProcessFile.longestStatus)
+                .flatMap { ProcessStatus(parsing: $0).parent }
         } catch {
             failures.append(error)
         }

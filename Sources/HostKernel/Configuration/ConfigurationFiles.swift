@@ -260,6 +260,8 @@ package struct ConfigurationFiles: Sendable {
                         .error, at: .environment,
                         "the value of \(name) is longer than \(ConfigurationBounds.value) bytes",
                         hint: "write a shorter one"))
+            } else if Setting(rawValue: name) != nil, unsafe String(validatingCString: text) == nil {
+                diagnostics.append(AssignmentParser.notUTF8(name, at: .environment))
             } else {
                 assignments.append(Assignment(name: name, value: value, origin: .environment))
             }

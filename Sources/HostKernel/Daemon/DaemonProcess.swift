@@ -19,4 +19,17 @@ package enum DaemonProcess {
         else { return false }
         return comm.span.isEqual(to: name)
     }
+
+    /// Whether a process was sent SIGKILL and has not ended yet: it is in a call of the kernel's that does not return.
+    package static func isBeingKilled(_ pid: Int32, _ paths: HostPaths) -> Bool {
+        guard
+            let status = try? HostFile.read("\(paths.proc)/\(pid)/status", limit: ProcessFile.longestStatus)
+        else { return false }
+        return String(decoding: status, as: UTF8.self).split(separator: "\n").contains { line in
+            let words = line.split(separator: "\t")
+            guard words.count == 2, ["SigPnd:", "ShdPnd:"].contains(words[0]), let signals = UInt64(words[1], radix: 16)
+            else { return false }
+            return signals & 1 << UInt64(SIGKILL - 1) != 0
+        }
+    }
 }

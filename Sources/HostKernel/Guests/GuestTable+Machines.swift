@@ -60,7 +60,8 @@ extension GuestTable {
 
     /// The pid of a thread's process; `nil` where the thread has ended.
     private func process(of thread: Int32) throws(KernelFileError) -> Int32? {
-        guard let status = try ProcessFile.readIfThere(folder, thread, "status", limit: 1 << 16) else { return nil }
+        let limit = ProcessFile.longestStatus
+        guard let status = try ProcessFile.readIfThere(folder, thread, "status", limit: limit) else { return nil }
         return NamedNumber.find(line: "Tgid", in: status.span).flatMap { Int32(exactly: $0) }
     }
 }

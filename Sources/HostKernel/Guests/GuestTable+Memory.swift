@@ -82,7 +82,7 @@ extension GuestTable {
     /// it only to who may trace the guest. `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
     private func number(_ line: StaticString, in file: String, of guest: GuestProcess) throws(KernelFileError) -> KiB {
         let path = "\(folder.path)/\(guest.pid)/\(file)"
-        let text = try read(file, of: guest, limit: 4096)
+        let text = try read(file, of: guest, limit: ProcessFile.longestStatus)
         guard let number = NamedNumber.find(line: line, in: text.span) else {
             throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(line) line")
         }

@@ -3,6 +3,9 @@ package import KSMPolicy
 
 /// The files of one process, by a descriptor of `/proc`.
 package enum ProcessFile {
+    /// As many bytes of `status` or more are none of the kernel's: a line names all groups of the user.
+    package static let longestStatus = 1 << 16
+
     package static func open(_ folder: Int32, _ pid: Int32, _ name: String) -> Int32 {
         // In a tree that stands for a host it may be a pipe, whose writer would be waited for.
         unsafe openat(folder, "\(pid)/\(name)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)

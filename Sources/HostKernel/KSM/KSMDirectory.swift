@@ -6,7 +6,7 @@ package import KSMPolicy
 package struct KSMDirectory: KSMControl {
     private let folder: String
     private let files: [KernelFile]
-    /// Looked at once a second at most; `nil` for a tree, whose processes are not those of this kernel.
+    /// `nil` for a tree, whose processes are not those of this kernel.
     private let thread: KSMThreadFinder?
 
     package init(_ paths: HostPaths) {

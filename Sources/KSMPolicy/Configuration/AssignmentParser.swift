@@ -94,11 +94,15 @@ package struct AssignmentParser {
             let name = scanner.takeName()
             if !name.isEmpty, scanner.peek == UInt8(ascii: "=") {
                 scanner.advance()
-                do {
+                do throws(Diagnostic) {
                     try Self.checkBounds(of: name, behind: pending.count + onLine, at: origin)
                     // `export` is a command: what stands behind it is expanded before any of it is assigned.
-                    let value = try readValue(&scanner, isExporting ? [] : pending)
-                    pending.append(Assignment(name: name, value: value, origin: origin))
+                    let bytes = try readValue(&scanner, isExporting ? [] : pending)
+                    let value = String(validating: bytes, as: UTF8.self)
+                    // To mend it would name another file.
+                    if value == nil, Setting(rawValue: name) != nil { throw Self.notUTF8(name, at: origin) }
+                    pending.append(
+                        Assignment(name: name, value: value ?? String(decoding: bytes, as: UTF8.self), origin: origin))
                 } catch {
                     report(.error, at: error.origin) { (error.message, error.hint) }
                     scanner.skipLine()
@@ -226,7 +230,13 @@ package struct AssignmentParser {
 
     // MARK: One value
 
-    private func readValue(_ scanner: inout ShellScanner, _ pending: [Assignment]) throws(Diagnostic) -> String {
+    package static func notUTF8(_ name: String, at origin: Origin) -> Diagnostic {
+        Diagnostic(
+            .error, at: origin, "the value of \(name) is not UTF-8",
+            hint: "write it in UTF-8, and give files and folders such names")
+    }
+
+    private func readValue(_ scanner: inout ShellScanner, _ pending: [Assignment]) throws(Diagnostic) -> [UInt8] {
         let start = scanner
         var value: [UInt8] = []
         // Where a shell puts a home folder for a tilde: at the beginning, and behind a colon.
@@ -260,7 +270,7 @@ package struct AssignmentParser {
             }
         }
         try Self.checkBounds(of: value, at: start)
-        return String(decoding: value, as: UTF8.self)
+        return value
     }
 
     private static func checkBounds(of value: [UInt8], at start: ShellScanner) throws(Diagnostic) {

@@ -162,7 +162,7 @@ private struct ValueReader {
         } catch {
             switch error {
             case .notAThreshold:
-                refuse(setting, "is not a threshold", hint: "write one such as \"some 150ms/1s\", or off")
+                refuse(setting, "is not a threshold", hint: "write one such as \"some 300ms/2s\", or off")
             case .windowOutOfRange:
                 refuse(setting, "has a window that the kernel does not take", hint: "write 500ms to 10s behind the /")
             case .stallOutOfRange:

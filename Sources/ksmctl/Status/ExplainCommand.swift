@@ -141,7 +141,8 @@ struct ExplainReport: Report {
                     "free",
                     Step(
                         name: "ZFS's cache",
-                        text: "\(cache.size), which does not count as free, though ZFS would give back \(cache.reclaimable) of it")
+                        text: "\(cache.size), which does not count as free, though ZFS would give back "
+                            + "\(cache.reclaimable) of it")
                 ))
         }
         let swapped = (list?.guests ?? []).sum { $0.swapped ?? .zero }
