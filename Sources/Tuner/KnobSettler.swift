@@ -104,6 +104,7 @@ struct KnobSettler {
     /// From now on the knobs get what they held before.
     mutating func leave() {
         isLeaving = true
+        mayClearAgain = false
         reported = [:]
     }
 
@@ -229,8 +230,10 @@ struct KnobSettler {
     private mutating func close() {
         guard let pass else { return }
         self.pass = nil
+        let isRetry = mayClearAgain
+        if pass.mayClear { mayClearAgain = false }
         if let blocked = pass.blocked.first?.knob {
-            if takesEffect, !mayClearAgain { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
+            if takesEffect, !isRetry { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
             clear(run: 2, for: pass.blocked + pass.waiting)
         } else if !pass.waiting.isEmpty, pass.mayClear {
             clear(run: 0, for: pass.waiting)
@@ -239,24 +242,23 @@ struct KnobSettler {
 
     private mutating func clear(run: Int64, for knobs: [(knob: Knob, present: Int64)]) {
         obstructed = knobs
-        mayClearAgain = false
         due.append(.clear(run: run))
     }
 
-    /// The child could not be begun; what may pass is tried again at the next decision. Say ``next()`` for what is to be
-    /// reported.
+    /// The child could not be begun; what may pass is tried again, where ``mayClearAgain`` is true. Say ``next()`` for what is
+    /// to be reported.
     mutating func couldNotClear(_ failure: KernelFileError) {
         stage = .settled
         mayClearAgain = failure.mayPass && !isLeaving
         failedToClear(failure)
     }
 
-    /// The child has written nothing.
+    /// What the child was to write was refused, or something ended it.
     mutating func failedToClear(_ failure: KernelFileError) {
         for (knob, present) in obstructed {
             // At the end what is not put back is for the next daemon.
             if !isLeaving { forgetIfUnchanged(knob, present) }
-            report(failed(knob, failure), of: knob)
+            report(isLeaving ? .knobNotPutBack(knob, failure) : .knobNotCleared(knob, failure), of: knob)
         }
         obstructed = []
     }
@@ -278,7 +280,7 @@ struct KnobSettler {
         let isPolicys = knob == .smartScan && smartScanOfPolicy != nil
         if present != value, !isPolicys || wishes[knob] != nil {
             due.append(.report(.changedKnob(knob, from: present, to: value)))
-        } else if reported[knob]?.isKnobFailure == true {
+        } else if reported[knob]?.isFailure == true {
             due.append(.report(.knobRecovered(knob, value)))
         }
         reported[knob] = nil
@@ -338,5 +340,9 @@ struct KnobSettler {
 extension Notice {
     fileprivate var isKnobFailure: Bool {
         if case .knobFailed = self { true } else { false }
+    }
+
+    fileprivate var isFailure: Bool {
+        if case .knobNotCleared = self { true } else { isKnobFailure }
     }
 }

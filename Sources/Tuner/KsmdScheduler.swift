@@ -129,6 +129,7 @@ struct KsmdScheduler {
             hasFailed = false
         } catch {
             self.change = nil
+            starvation = KsmdStarvation()
             due = now + Self.retryPause
             if !hasFailed { observer.report(.ksmdNotScheduled(wish, error)) }
             hasFailed = true
@@ -170,6 +171,7 @@ struct KsmdScheduler {
         to present: Scheduling, _ change: SchedulingChange, _ observer: inout some StepObserver & ~Copyable
     ) {
         self.change = nil
+        hasReportedLeaving = false
         guard present != change.found else { return }
         isLeftAlone = true
         observer.report(.foreignScheduling(expected: change.given, found: present))

@@ -96,6 +96,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
             return nil
         }
         lookAtKnobs(at: now, &observer)
+        // The way is cleared for a knob: what comes of that is waited for, as above.
+        guard pending == nil else { return nil }
         guard
             var sample = sampler.take(
                 policy.needs(at: now), total: policy.classic.total, at: now, control, &observer)

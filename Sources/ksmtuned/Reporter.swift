@@ -76,7 +76,7 @@ struct Reporter: StepObserver, ~Copyable {
         case .knobWaits, .knobKept: log.write(.warning, .unmergeRefused, notice.description)
         case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack, .ksmdNotPutBack:
             log.write(.error, .failed, notice.description)
-        case .knobFailed, .noKnob, .ksmdNotScheduled: log.write(.warning, .failed, notice.description)
+        case .knobFailed, .knobNotCleared, .noKnob, .ksmdNotScheduled: log.write(.warning, .failed, notice.description)
         case .ksmdStarved: log.write(.notice, .knobChanged, notice.description)
         case .source: log.write(.notice, .failed, notice.description)
         }

@@ -121,6 +121,14 @@ import Testing
                 "f:3:2: error: the value of LOGFILE is not UTF-8; write it in UTF-8, and give files and folders such names"
             ])
         #expect(parser.assignments.map { "\($0.name)=\($0.value)" } == ["COMMENT=k\u{FFFD}se", "DEBUG=1"])
+        parser.read(Array("LOGFILE=/var/log/$COMMENT\nPIDFILE=/run/x\n".utf8), from: "g")
+        let last = try? #require(parser.diagnostics.last?.description)
+        #expect(last?.hasPrefix("g:1:1: error: the value of LOGFILE is not UTF-8;") == true)
+        #expect(parser.assignments.last?.name == "PIDFILE")
+        // The sign itself is as good as any other.
+        var other = AssignmentParser()
+        other.read(Array("LOGFILE=/var/log/\u{FFFD}\n".utf8), from: "f")
+        #expect(other.diagnostics.isEmpty && other.assignments.count == 1)
     }
 
     @Test func `A later file knows the names of an earlier one`() {

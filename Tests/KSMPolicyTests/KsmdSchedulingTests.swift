@@ -130,6 +130,11 @@ import Testing
         #expect(outcome(Self.moment(0, ready: true), Self.moment(1900), Self.moment(2000, ready: true))[2] == nil)
     }
 
+    @Test func `A thread that slept at the last look may have been woken only now`() {
+        #expect(outcome(Self.moment(0), Self.moment(60_000, ready: true)) == [nil, nil])
+        #expect(outcome(Self.moment(0, ready: true), Self.moment(60_000, ready: true)) == [nil, 1])
+    }
+
     @Test func `Each window is judged by itself`() {
         let seen = outcome(
             Self.moment(0), Self.moment(2000, waited: 1900), Self.moment(4000, waited: 2000),

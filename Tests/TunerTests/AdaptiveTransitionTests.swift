@@ -103,10 +103,12 @@ import Testing
     @Test(arguments: [true, false])
     func `unmerged: what was merged before is new, and merged again at the pace of new memory`(scanning: Bool) throws {
         var run = try Self.unmerged(scanning: scanning)
-        let (cpu, began) = (run.ksm.cpu, run.ksm.now)
+        let cpu = run.ksm.cpu
+        var began = run.ksm.now
         if !scanning {
             run.isRequested = true
-            _ = try #require(run.advance(to: run.ksm.now + 5) { $0.last?.action == .scan })
+            // A request is a signal, and does not wait for the next step.
+            began = try #require(run.advance(to: run.ksm.now + 5) { $0.last?.action == .scan })
         }
         let ended = try #require(run.advance(to: run.ksm.now + 60) { $0.last?.action == .stop })
         #expect(run.ksm.counters.saved.count == run.ksm.mergeable)

@@ -370,6 +370,42 @@ private struct Listener: StepObserver {
             ])
     }
 
+    @Test func `Where there was no child it is tried again, and no decision comes between`() throws {
+        var control = kernel(merged: 1000)
+        control.refusals[.run] = 11
+        var tuner = try tuner(control) {
+            $0.maxPageSharing = 512
+            $0.allowsUnmerge = true
+        }
+        var listener = Listener()
+        apply(&tuner, &listener)
+        #expect(
+            listener.notices == [
+                .unmergingFor(.maxPageSharing, KiB(4000)),
+                .knobNotCleared(.maxPageSharing, KernelFileError(.write, "run", errno: 11)),
+            ])
+        tuner.control.refusals = [:]
+        host.write("", to: "run/takes")
+        tuner.control.childFile = host.path("run/takes")
+        // Not at each decision.
+        for time in [0, 5] as [Int64] {
+            let decision = tuner.step(at: Instant(nanoseconds: time * Self.second), &listener)
+            #expect(decision != nil)
+        }
+        #expect(tuner.control.begun == [2])
+        tuner.control.forget()
+        let decision = tuner.step(at: Instant(nanoseconds: 20 * Self.second), &listener)
+        #expect(decision == nil)
+        #expect(tuner.control.begun == [2, 2])
+        #expect(tuner.control.writes.isEmpty)
+        tuner.finishPending(&listener)
+        let isCleared = tuner.isCleared
+        #expect(isCleared)
+        #expect(tuner.control.writes == ["max_page_sharing=512"])
+        #expect(listener.notices.last == .changedKnob(.maxPageSharing, from: 256, to: 512))
+        #expect(listener.notices.count == 3)
+    }
+
     @Test func `A child that fails leaves the knob, and a reload tries again`() throws {
         var control = kernel(merged: 1000)
         control.childFile = host.path("no/such/folder/run")
@@ -385,7 +421,7 @@ private struct Listener: StepObserver {
         #expect(
             listener.notices == [
                 .unmergingFor(.maxPageSharing, KiB(4000)),
-                .knobFailed(
+                .knobNotCleared(
                     .maxPageSharing, KernelFileError(.write, host.path("no/such/folder/run"), errno: 2)),
             ])
         #expect(tuner.foundKnobs == KnobSettings())

@@ -391,6 +391,16 @@ private struct Listener: StepObserver {
         #expect(listener.notices.count == (isStarved ? 1 : 0))
     }
 
+    @Test func `A refusal begins anew what is judged`() throws {
+        var scan = Scan(configuration(.idle, isShort: true))
+        scan.control.schedulingRefusal = 1
+        scan.look(for: 65, isStarved: true)
+        #expect(scan.listener.notices.count == 1)
+        scan.control.schedulingRefusal = nil
+        scan.look(for: 60, isStarved: true)
+        #expect(scan.control.writes.contains("ksmd=SCHED_IDLE"))
+    }
+
     @Test func `One that starves and cannot have its own is not told to have it`() throws {
         var scan = Scan(configuration(.idle, isShort: true))
         scan.look(for: 10, isStarved: false)

@@ -78,6 +78,7 @@ ksmctl check-config >> /srv/play/programs 2>&1
 play second "$1"
 rm -f /usr/local/sbin/ksmctl /var/cache/ksmtuned-installed
 play interrupted "$1"
+command -v ksmctl > /srv/play/made-up-for
 play wrong "$2"
 mkdir /srv/others && chown nobody /srv/others
 play others "$4"
@@ -155,6 +156,7 @@ def test_a_second_time_changes_nothing(played):
 def test_an_installation_that_did_not_come_to_its_end_is_made_up_for(played):
     """The archive is there, and its programs are not."""
     assert status(played, 'interrupted') == 0, log(played, 'interrupted')
+    assert (played / 'made-up-for').read_text() == '/usr/local/sbin/ksmctl\n'
 
 
 def test_settings_with_errors_end_the_play_and_change_nothing(played):

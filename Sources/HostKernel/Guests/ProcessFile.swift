@@ -3,7 +3,7 @@ package import KSMPolicy
 
 /// The files of one process, by a descriptor of `/proc`.
 package enum ProcessFile {
-    /// As many bytes of `status` or more are none of the kernel's: a line names all groups of the user.
+    /// Bytes of `status` that are too many. A line names all groups of the user, some thousands of which fit.
     package static let longestStatus = 1 << 16
 
     package static func open(_ folder: Int32, _ pid: Int32, _ name: String) -> Int32 {

@@ -13,6 +13,8 @@ package struct AssignmentParser {
     /// Whether there are more assignments than may be.
     private var isFull = false
     private var variables: [String: String] = [:]
+    /// Whether a variable was not UTF-8 and holds signs for what was not.
+    private var hasMended = false
     private let knowsSettings: Bool
 
     /// - Parameters:
@@ -99,8 +101,10 @@ package struct AssignmentParser {
                     // `export` is a command: what stands behind it is expanded before any of it is assigned.
                     let bytes = try readValue(&scanner, isExporting ? [] : pending)
                     let value = String(validating: bytes, as: UTF8.self)
-                    // To mend it would name another file.
-                    if value == nil, Setting(rawValue: name) != nil { throw Self.notUTF8(name, at: origin) }
+                    if value == nil { hasMended = true }
+                    // To mend it would name another file, also where it takes in a variable that was mended.
+                    let isMended = value.map { hasMended && $0.contains("\u{FFFD}") } ?? true
+                    if isMended, Setting(rawValue: name) != nil { throw Self.notUTF8(name, at: origin) }
                     pending.append(
                         Assignment(name: name, value: value ?? String(decoding: bytes, as: UTF8.self), origin: origin))
                 } catch {

@@ -56,7 +56,8 @@ package struct KsmdStarvation: Sendable {
             moved = now.time
             return nil
         }
-        if !now.isReady || now.cpu != last.cpu || now.waited != last.waited { moved = now.time }
+        // One that slept at the last look has waited since then at most, and may have been woken this very moment.
+        if !now.isReady || !last.isReady || now.cpu != last.cpu || now.waited != last.waited { moved = now.time }
         self.last = now
         let length = now.time - began.time
         guard length >= Self.window else { return nil }

@@ -3,7 +3,8 @@ extension AdaptivePolicy {
     struct ScanSteps: Sendable {
         /// The end of the last step.
         private(set) var last: (now: Instant, counters: ScanCounters)
-        /// How fast ksmd came to pages in it.
+        /// How fast ksmd came to pages in it, or in the last one in which it did: the kernel counts them at the end of a
+        /// batch.
         private var pagesPerSecond = 0.0
         /// Since when ksmd should have come to where there is more to tell.
         private var lateSince: Instant?
@@ -31,7 +32,7 @@ extension AdaptivePolicy {
                 step.waited = sample.counters.waited - last.counters.waited
             }
             let visited = Double((sample.counters.visited - last.counters.visited).count)
-            pagesPerSecond = step.elapsed > .zero ? visited / step.elapsed.seconds : 0
+            if step.elapsed > .zero, visited > 0 { pagesPerSecond = visited / step.elapsed.seconds }
             lateSince = left > .zero ? nil : lateSince ?? sample.now
             last = (sample.now, sample.counters)
             return step

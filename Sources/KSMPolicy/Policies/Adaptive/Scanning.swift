@@ -96,14 +96,15 @@ extension AdaptivePolicy {
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
-            return steps.next(left: pagesToNextEnd(settings, ledger), settings)
+            return steps.next(left: pagesToNextEnd(steps.last.counters, settings, ledger), settings)
         }
 
         /// Pages that ksmd has yet to come to before there is more to tell: to the end of the pass, or of what a look takes.
-        private func pagesToNextEnd(_ settings: Settings, _ ledger: GuestLedger) -> Pages {
-            let seen = steps.last.counters.seen
-            let left = Self.pagesOfPass(steps.last.counters, settings, ledger) - meter.visitedAtMost
-            let ofLook = isLook ? Parameters.pagesOfLook(of: seen) - meter.visited : .zero
+        private func pagesToNextEnd(
+            _ counters: ScanCounters, _ settings: Settings, _ ledger: GuestLedger
+        ) -> Pages {
+            let left = Self.pagesOfPass(counters, settings, ledger) - meter.visitedAtMost
+            let ofLook = isLook ? Parameters.pagesOfLook(of: counters.seen) - meter.visited : .zero
             return ofLook > .zero ? min(ofLook, left) : left.nonNegative
         }
 
@@ -175,7 +176,7 @@ extension AdaptivePolicy {
         private mutating func setPace(
             _ sample: AdaptiveSample, _ host: HostConditions, _ settings: Settings, _ learned: inout Learned
         ) {
-            let step = steps.end(sample, left: pagesToNextEnd(settings, learned.ledger))
+            let step = steps.end(sample, left: pagesToNextEnd(sample.counters, settings, learned.ledger))
             learned.throttle.adjust(
                 share: share(at: sample.now, host, settings), elapsed: step.elapsed, used: step.used,
                 waited: step.waited, most: Self.mostOfBatch(sample.counters, settings, learned.ledger))
