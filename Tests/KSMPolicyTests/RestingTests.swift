@@ -452,8 +452,8 @@ import Testing
 
     @Test func `after a pass guests are left alone for eight seconds, and nothing is in doubt before the first`() {
         let learned = Self.learned()
-        #expect(!learned.isLookDue(at: Self.sample(at: 1007.9).now, isBusy: true))
-        #expect(learned.isLookDue(at: Self.sample(at: 1008).now, isBusy: true))
+        #expect(!learned.isLookDue(at: Self.sample(at: 1007.9).now, .busyGuests))
+        #expect(learned.isLookDue(at: Self.sample(at: 1008).now, .busyGuests))
         #expect(!AdaptivePolicy.Learned().isDoubtful)
     }
 

@@ -222,8 +222,8 @@ import Testing
             #expect(!run.goesOn)
             run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
             // A CPU second and a half of it, at 0.4 % of a CPU, is paid by that many seconds.
-            #expect(run.learned.isLookDue(at: Self.moment(run.now + 370), isBusy: false) == merges)
-            #expect(run.learned.isLookDue(at: Self.moment(run.now + 375), isBusy: false))
+            #expect(run.learned.isLookDue(at: Self.moment(run.now + 370), .quietGuests) == merges)
+            #expect(run.learned.isLookDue(at: Self.moment(run.now + 375), .quietGuests))
         }
     }
 
@@ -428,8 +428,8 @@ import Testing
         #expect(abs(Double(drift.count) - 10_000 * weight / (1 + weight)) < 30)
         // Half a second, of a fiftieth or of four thousandths of a CPU.
         for (isBusy, seconds) in [(true, 25.0), (false, 125)] {
-            #expect(!run.learned.isLookDue(at: Self.moment(1100 + seconds - 0.1), isBusy: isBusy))
-            #expect(run.learned.isLookDue(at: Self.moment(1100 + seconds), isBusy: isBusy))
+            #expect(!run.learned.isLookDue(at: Self.moment(1100 + seconds - 0.1), isBusy ? .busyGuests : .quietGuests))
+            #expect(run.learned.isLookDue(at: Self.moment(1100 + seconds), isBusy ? .busyGuests : .quietGuests))
         }
     }
 
@@ -814,7 +814,7 @@ import Testing
             }
             // Half a CPU second or one, of four thousandths of a CPU.
             let pause = run.now + (isStalled ? 124 : 249)
-            #expect(run.learned.isLookDue(at: Self.moment(pause), isBusy: false) == !(isRequested || isStalled))
+            #expect(run.learned.isLookDue(at: Self.moment(pause), .quietGuests) == !(isRequested || isStalled))
         }
     }
 

@@ -240,7 +240,7 @@ import Testing
             looks += 1
         }
         #expect(looks >= 10)
-        #expect(run.ksm.cpu - cpu <= 1000 * AdaptivePolicy.Parameters.busyLookBudget * 1.3)
+        #expect(run.ksm.cpu - cpu <= 1000 * AdaptivePolicy.Parameters.greatestLookBudget * 1.3)
         #expect(run.ksm.counters.passes - passes <= Int64(looks) / 2, "a look is no pass")
     }
 

@@ -214,9 +214,9 @@ extension AdaptivePolicy {
         /// Whether a look keeps within what looks in vain may cost.
         ///
         /// - Parameter passSeconds: What it will cost, in seconds, where it is known to go on to the end of the pass.
-        func isLookDue(at now: Instant, isBusy: Bool, passSeconds: Double = 0) -> Bool {
-            let pause = Duration(rounding: passSeconds / looks.share(isBusy: isBusy))
-            return now - lastPassEnd >= max(Parameters.leastLookPause, pause) && looks.isPaid(at: now, isBusy: isBusy)
+        func isLookDue(at now: Instant, _ target: LookBudget.Target, passSeconds: Double = 0) -> Bool {
+            let pause = Duration(rounding: passSeconds / looks.share(target))
+            return now - lastPassEnd >= max(Parameters.leastLookPause, pause) && looks.isPaid(at: now, target)
         }
 
         mutating func note(_ activity: GuestActivity, at now: Instant) {

@@ -73,9 +73,10 @@ extension AdaptivePolicy {
         static let activityPausePerGuest = Duration.milliseconds(100)
         /// After a pass, and between two looks, at least: what guests are at should be done.
         static let leastLookPause = Duration.seconds(8)
-        /// The share of a CPU that looks in vain may take on average, and while guests are busy.
+        /// The share of a CPU that looks in vain may take on average, and that looks may take which are likely to find
+        /// something.
         static let lookBudget = 0.004
-        static let busyLookBudget = 0.02
+        static let greatestLookBudget = 0.02
         /// Where a larger share than this of all pages counts as changed, a look goes on to the end of the pass.
         static let doubtfulShare = 0.1
         /// Guests are busy that had this share of a CPU, or wrote to this share and number of the merged pages.

@@ -92,21 +92,22 @@ extension AdaptivePolicy {
                 // Nothing changes: all that can be found is what passes have passed over, by a look at all of it.
                 guard learned.isDoubtful else { return .rest }
                 let passSeconds = learned.passSeconds(isFull: true, counters)
-                return Self.look(at: sample.now, isBusy: false, passSeconds: passSeconds, &learned)
+                let target = LookBudget.Target.hiddenPages(usual: counters.saved.share(of: counters.seen))
+                return Self.look(at: sample.now, target, passSeconds: passSeconds, &learned)
             }
             let manyWrites = max(
                 Pages(rounding: Double(counters.saved.count) * Parameters.busyWrites),
                 Parameters.leastBusyWrites)
             let isBusy = activity.busiest >= Parameters.busyShare || activity.brokenMerges >= manyWrites
-            return Self.look(at: sample.now, isBusy: isBusy, &learned)
+            return Self.look(at: sample.now, isBusy ? .busyGuests : .quietGuests, &learned)
         }
 
         /// A look, where one is due.
         private static func look(
-            at now: Instant, isBusy: Bool, passSeconds: Double = 0, _ learned: inout Learned
+            at now: Instant, _ target: LookBudget.Target, passSeconds: Double = 0, _ learned: inout Learned
         ) -> Next {
-            guard learned.isLookDue(at: now, isBusy: isBusy, passSeconds: passSeconds) else { return .rest }
-            learned.looks.begin(isBusy: isBusy)
+            guard learned.isLookDue(at: now, target, passSeconds: passSeconds) else { return .rest }
+            learned.looks.begin(target)
             return .scan(.look)
         }
 
