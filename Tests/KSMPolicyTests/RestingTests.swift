@@ -308,11 +308,16 @@ import Testing
     }
 
     // At 6 us for each of them a pass over 40,000 pages is worth a minute of what a look may cost.
-    @Test(arguments: [(0, 40_000, true), (0, 41_000, false), (0.001, 41_000, true)] as [(Double, Int64, Bool)])
+    // Where half of all is saved it may be worth two and a half times as much.
+    @Test(
+        arguments: [
+            (0, 0, 40_000, true), (0, 0, 41_000, false), (0.001, 0, 41_000, true), (0, 9000, 41_000, false),
+            (0, 95_000, 95_000, true), (0, 100_000, 100_000, false),
+        ] as [(Double, Int64, Int64, Bool)])
     func `what was passed over is looked at once that is paid for, or guests do anything`(
-        busiest: Double, pages: Int64, isLook: Bool
+        busiest: Double, saved: Int64, pages: Int64, isLook: Bool
     ) {
-        let outcome = Self.afterActivity(GuestActivity(busiest: busiest), known: pages, looked: 0.8)
+        let outcome = Self.afterActivity(GuestActivity(busiest: busiest), saved: saved, known: pages, looked: 0.8)
         #expect(outcome == (isLook ? Self.scan(.look) : Self.rest))
     }
 
