@@ -43,6 +43,8 @@ struct KnobSettler {
     }
 
     private(set) var stage = Stage.settled
+    /// What it was before the way was to be cleared: KSM may rest by then, and wait for a decision.
+    private var stageBefore = Stage.settled
     /// What the operator wants, and whether everything may be unmerged for it.
     private var wishes: KnobSettings
     private var allowsUnmerge: Bool
@@ -82,6 +84,8 @@ struct KnobSettler {
     private var obstructed: [(knob: Knob, present: Int64)] = []
     /// Whether the way could not be cleared for want of something that others hold.
     private(set) var mayClearAgain = false
+    /// Whether it was told that everything is unmerged for it.
+    private var hasAnnounced = false
     private var due: [Action] = []
 
     init(_ configuration: Configuration, found: KnobSettings, takesEffect: Bool) {
@@ -156,7 +160,10 @@ struct KnobSettler {
         }
         guard !due.isEmpty else { return .rest }
         let action = due.removeFirst()
-        if case .clear(let run) = action { stage = .clearing(run: run) }
+        if case .clear(let run) = action {
+            stageBefore = stage
+            stage = .clearing(run: run)
+        }
         return action
     }
 
@@ -233,9 +240,11 @@ struct KnobSettler {
         let isRetry = mayClearAgain
         if pass.mayClear { mayClearAgain = false }
         if let blocked = pass.blocked.first?.knob {
-            if takesEffect, !isRetry { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
+            if takesEffect, !isRetry || !hasAnnounced { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
+            hasAnnounced = true
             clear(run: 2, for: pass.blocked + pass.waiting)
         } else if !pass.waiting.isEmpty, pass.mayClear {
+            hasAnnounced = false
             clear(run: 0, for: pass.waiting)
         }
     }
@@ -248,7 +257,7 @@ struct KnobSettler {
     /// The child could not be begun; what may pass is tried again, where ``mayClearAgain`` is true. Say ``next()`` for what is
     /// to be reported.
     mutating func couldNotClear(_ failure: KernelFileError) {
-        stage = .settled
+        stage = stageBefore
         mayClearAgain = failure.mayPass && !isLeaving
         failedToClear(failure)
     }
@@ -258,7 +267,10 @@ struct KnobSettler {
         for (knob, present) in obstructed {
             // At the end what is not put back is for the next daemon.
             if !isLeaving { forgetIfUnchanged(knob, present) }
-            report(isLeaving ? .knobNotPutBack(knob, failure) : .knobNotCleared(knob, failure), of: knob)
+            let notice: Notice =
+                isLeaving
+                ? .knobNotPutBack(knob, failure) : .knobNotCleared(knob, failure, isTriedAgain: mayClearAgain)
+            report(notice, of: knob)
         }
         obstructed = []
     }

@@ -43,7 +43,7 @@ package enum Notice: Equatable, Sendable {
     /// A knob could not be read or written.
     case knobFailed(Knob, KernelFileError)
     /// What is in the way of a knob could not be cleared.
-    case knobNotCleared(Knob, KernelFileError)
+    case knobNotCleared(Knob, KernelFileError, isTriedAgain: Bool)
     /// One that could not be read or written holds what it should.
     case knobRecovered(Knob, Int64)
     /// This kernel does not have a knob that is set.
@@ -128,9 +128,9 @@ extension Notice: CustomStringConvertible {
             "\(knob.file.name) stays \(present) and is not put back to \(found), since the kernel changes it only while "
                 + "nothing is merged\(obstacle.atEnd): the next ksmtuned puts it back"
         case .knobFailed(let knob, let error): "\(error), so \(knob.setting.name)= has no effect"
-        case .knobNotCleared(let knob, let error):
+        case .knobNotCleared(let knob, let error, let isTriedAgain):
             "\(error), so merged pages or a long scan stay in the way of \(knob.setting.name)=, which has no effect: "
-                + (error.mayPass ? "trying again" : "reload the configuration to try again")
+                + (isTriedAgain ? "trying again" : "reload the configuration to try again")
         case .knobRecovered(let knob, let value): "\(knob.file.name) can be controlled again, and is \(value)"
         case .noKnob(let knob):
             "this kernel has no \(knob.file.name) (\(knob.origin)), so \(knob.setting.name)= has no effect"

@@ -71,7 +71,8 @@ extension Tuner {
         let looked = knobsLooked ?? now
         knobsLooked = looked
         let isDue = now - looked >= Self.lookPause
-        guard control.takesEffect, knobs.hasFailed || isDue else { return }
+        // What came of clearing the way was told when it was, and a decision says first what KSM does next.
+        guard control.takesEffect, !knobs.isCleared, knobs.hasFailed || isDue else { return }
         if isDue { knobsLooked = now }
         for knob in Knob.allCases where knobs.written[knob] != nil {
             // What cannot be read is not compared; to settle it below reports that.

@@ -125,6 +125,10 @@ import Testing
         let last = try? #require(parser.diagnostics.last?.description)
         #expect(last?.hasPrefix("g:1:1: error: the value of LOGFILE is not UTF-8;") == true)
         #expect(parser.assignments.last?.name == "PIDFILE")
+        let mended = Assignment(name: "D", value: "/\u{FFFD}\u{301}", origin: .environment)
+        var below = AssignmentParser(environment: [mended])
+        below.read(Array("LOGFILE=$D/x\n".utf8), from: "f")
+        #expect(below.assignments.isEmpty && below.diagnostics.count == 1)
         // The sign itself is as good as any other.
         var other = AssignmentParser()
         other.read(Array("LOGFILE=/var/log/\u{FFFD}\n".utf8), from: "f")

@@ -119,7 +119,8 @@ import Testing
         let error = KernelFileError(.write, "run", errno: number)
         settler.couldNotClear(error)
         #expect(settler.stage == .settled)
-        #expect(actions(&settler) == [.report(.knobNotCleared(.mergeAcrossNodes, error))])
+        let notice = Notice.knobNotCleared(.mergeAcrossNodes, error, isTriedAgain: number == EAGAIN)
+        #expect(actions(&settler) == [.report(notice)])
         #expect(!settler.hasFailed)
         #expect(settler.mayClearAgain == (number == EAGAIN))
         #expect(settler.childEnded() == nil)
@@ -140,6 +141,20 @@ import Testing
         #expect(!settler.mayClearAgain)
         settler.begin(view(), mayClear: false)
         #expect(actions(&settler).contains(.report(.changedKnob(.mergeAcrossNodes, from: 1, to: 0))))
+    }
+
+    @Test func `Behind a scan that a child has ended a decision follows, also where there is no second child`() {
+        var settler = settler()
+        settler.begin(view(isInLongBatch: true), mayClear: true)
+        #expect(actions(&settler).last == .clear(run: 0))
+        #expect(settler.childEnded() == 0)
+        // Pages have merged meanwhile.
+        settler.begin(view(isMerged: true), mayClear: true)
+        #expect(actions(&settler).last == .clear(run: 2))
+        settler.couldNotClear(KernelFileError(.write, "run", errno: EAGAIN))
+        #expect(settler.isCleared)
+        settler.settle()
+        #expect(!settler.isCleared)
     }
 
     @Test func `At the end it is told that a knob is not put back, and nothing is tried again`() {

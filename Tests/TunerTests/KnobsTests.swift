@@ -382,7 +382,7 @@ private struct Listener: StepObserver {
         #expect(
             listener.notices == [
                 .unmergingFor(.maxPageSharing, KiB(4000)),
-                .knobNotCleared(.maxPageSharing, KernelFileError(.write, "run", errno: 11)),
+                .knobNotCleared(.maxPageSharing, KernelFileError(.write, "run", errno: 11), isTriedAgain: true),
             ])
         tuner.control.refusals = [:]
         host.write("", to: "run/takes")
@@ -422,7 +422,8 @@ private struct Listener: StepObserver {
             listener.notices == [
                 .unmergingFor(.maxPageSharing, KiB(4000)),
                 .knobNotCleared(
-                    .maxPageSharing, KernelFileError(.write, host.path("no/such/folder/run"), errno: 2)),
+                    .maxPageSharing, KernelFileError(.write, host.path("no/such/folder/run"), errno: 2),
+                    isTriedAgain: false),
             ])
         #expect(tuner.foundKnobs == KnobSettings())
         for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }

@@ -25,8 +25,12 @@ package struct AssignmentParser {
         self.knowsSettings = knowsSettings
         for assignment in environment {
             variables[assignment.name] = assignment.value
+            if Self.isMended(assignment.value) { hasMended = true }
         }
     }
+
+    /// Whether a text has the sign that stands for what is not UTF-8.
+    private static func isMended(_ text: String) -> Bool { text.unicodeScalars.contains("\u{FFFD}") }
 
     /// What there is to say: at most ``ConfigurationBounds/messages``, and how much more.
     package var diagnostics: [Diagnostic] {
@@ -103,7 +107,7 @@ package struct AssignmentParser {
                     let value = String(validating: bytes, as: UTF8.self)
                     if value == nil { hasMended = true }
                     // To mend it would name another file, also where it takes in a variable that was mended.
-                    let isMended = value.map { hasMended && $0.contains("\u{FFFD}") } ?? true
+                    let isMended = value.map { hasMended && Self.isMended($0) } ?? true
                     if isMended, Setting(rawValue: name) != nil { throw Self.notUTF8(name, at: origin) }
                     pending.append(
                         Assignment(name: name, value: value ?? String(decoding: bytes, as: UTF8.self), origin: origin))

@@ -11,8 +11,8 @@ struct LookBudget: Sendable {
         /// What guests change that do a little.
         case quietGuests
         case busyGuests
-        /// What passes have passed over, at guests that do nothing. It is as likely to merge as all memory here, of which
-        /// this share has.
+        /// What passes have passed over, at guests that do nothing. It is as likely to merge as all pages that KSM knows, of
+        /// which this share has.
         case hiddenPages(usual: Double)
     }
 

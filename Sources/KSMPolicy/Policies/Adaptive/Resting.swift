@@ -92,7 +92,7 @@ extension AdaptivePolicy {
                 // Nothing changes: all that can be found is what passes have passed over, by a look at all of it.
                 guard learned.isDoubtful else { return .rest }
                 let passSeconds = learned.passSeconds(isFull: true, counters)
-                let target = LookBudget.Target.hiddenPages(usual: counters.saved.share(of: counters.seen))
+                let target = LookBudget.Target.hiddenPages(usual: counters.sharing.share(of: counters.seen))
                 return Self.look(at: sample.now, target, passSeconds: passSeconds, &learned)
             }
             let manyWrites = max(

@@ -135,8 +135,13 @@ extension AdaptivePolicy {
                 let wasLook = isLook
                 let goesOn = anotherPassPays(after: pass, sample, host, settings, learned)
                 if wasLook {
-                    // One that goes on as a look is not through yet.
-                    let outcome = goesOn ? isLook ? LookBudget.Outcome.interrupted : .found : .foundNothing
+                    let outcome: LookBudget.Outcome
+                    if goesOn {
+                        // One that goes on as a look is not through yet.
+                        outcome = isLook ? .interrupted : .found
+                    } else {
+                        outcome = hasPaid(sample, settings) ? .found : .foundNothing
+                    }
                     learned.looks.end(outcome, cpu: cpu(sample), at: sample.now)
                 }
                 guard goesOn else { return (.rest, pass) }
@@ -320,9 +325,7 @@ extension AdaptivePolicy {
         func learn(_ sample: AdaptiveSample, _ settings: Settings, _ learned: inout Learned) {
             forecast?.teach(&learned, passes: passes, of: sample.counters.seen, settings)
             // What looks find again and again, and what never merges, is within the budget of looks.
-            if hasFoundUnknown, let cpu = cpu(sample),
-                !settings.pays(bytes: settings.bytes(gained + meter.gained), cpuSeconds: cpu.seconds)
-            {
+            if hasFoundUnknown, let cpu = cpu(sample), !hasPaid(sample, settings) {
                 learned.looks.end(.interrupted, cpu: cpu, at: sample.now)
             }
         }
@@ -363,6 +366,12 @@ extension AdaptivePolicy {
         /// Where it is a look, and something else ends it or makes something else of it: what it took counts all the same.
         func chargeLook(_ sample: AdaptiveSample, _ learned: inout Learned) {
             if isLook { learned.looks.end(.interrupted, cpu: cpu(sample), at: sample.now) }
+        }
+
+        /// Whether what it merged was worth its time: what smart_scan passed over merges in the very pass that comes to it.
+        private func hasPaid(_ sample: AdaptiveSample, _ settings: Settings) -> Bool {
+            guard let cpu = cpu(sample) else { return false }
+            return settings.pays(bytes: settings.bytes(gained + meter.gained), cpuSeconds: cpu.seconds)
         }
 
         /// CPU time since the scan began.
