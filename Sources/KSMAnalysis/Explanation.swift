@@ -26,9 +26,11 @@ package struct Explanation: Equatable, Sendable {
             case .availableAndCache: "MemAvailable, and what ZFS's cache can give back"
             }
         let since = configuration.profile.readsTotalOnce ? ", as of the start or the last reload" : ""
-        followsConfiguration = Self.follows(decision, configuration, isMadeBefore: isMadeBefore)
+        let rule = (try? ClassicPolicy(configuration, total: decision.total))
+            .flatMap { $0.threshold == decision.threshold ? $0 : nil }
+        followsConfiguration = Self.follows(decision, configuration, rule, isMadeBefore: isMadeBefore)
         add("total", "\(decision.total) (MemTotal\(since))")
-        explainThreshold(decision, configuration)
+        explainThreshold(decision, configuration, isKnown: rule != nil)
         if decision.policy == .adaptive, configuration.adaptiveStart == .always {
             steps[steps.count - 1].text += " (by KSM_ADAPTIVE_START=always it is not asked)"
         }
@@ -54,10 +56,11 @@ package struct Explanation: Equatable, Sendable {
         }
     }
 
-    private static func follows(_ decision: Decision, _ configuration: Configuration, isMadeBefore: Bool) -> Bool {
-        guard let rule = try? ClassicPolicy(configuration, total: decision.total),
-            rule.threshold == decision.threshold
-        else { return false }
+    /// - Parameter rule: The classic rule of the configuration, where its threshold is that of the decision.
+    private static func follows(
+        _ decision: Decision, _ configuration: Configuration, _ rule: ClassicPolicy?, isMadeBefore: Bool
+    ) -> Bool {
+        guard let rule else { return false }
         // Where the kernel has no advisor the classic rule decides.
         let isInPlace = configuration.policy == .advisor && decision.policy == .classic
         if isMadeBefore, decision.policy != configuration.policy, !isInPlace { return false }
@@ -70,15 +73,15 @@ package struct Explanation: Equatable, Sendable {
         steps.append(Step(name: name, text: text))
     }
 
-    private mutating func explainThreshold(_ decision: Decision, _ configuration: Configuration) {
-        let policy = try? ClassicPolicy(configuration, total: decision.total)
-        guard let policy, policy.threshold == decision.threshold else {
+    /// - Parameter isKnown: Whether it is that of the configuration.
+    private mutating func explainThreshold(_ decision: Decision, _ configuration: Configuration, isKnown: Bool) {
+        guard isKnown else {
             add("threshold", "\(decision.threshold)")
             return
         }
         let percent = "KSM_THRES_COEF=\(configuration.thresholdPercent) % of the total"
         let constant = "KSM_THRES_CONST=\(configuration.thresholdConstant.count) KiB"
-        let isConstant = policy.threshold == configuration.thresholdConstant
+        let isConstant = decision.threshold == configuration.thresholdConstant
         add(
             "threshold",
             "\(decision.threshold): \(isConstant ? constant : percent), which is more than "

@@ -216,7 +216,6 @@ struct KnobSettler {
         } else if stage == .cleared(run: 2), !pass.hasFailed {
             obstacle = .stillMerged
         } else if !pass.mayClear {
-            forgetIfUnchanged(knob, present)
             // What was reported when it was tried says more.
             guard reported[knob] == nil else { return }
             obstacle = .notNow

@@ -106,32 +106,21 @@ extension Tuner {
             switch knobs.next() {
             case .rest: return
             case .report(let notice): observer.report(notice)
-            case .write(let knob, let value): knobs.wrote(write(value, to: knob))
+            case .write(let knob, let value):
+                knobs.wrote(
+                    KernelFileError.caught { () throws(KernelFileError) in
+                        try applier.write(String(value), to: knob.file)
+                    })
             case .clear(let run):
-                if let failure = begin(run: run, &observer) {
+                let failure = KernelFileError.caught { () throws(KernelFileError) in
+                    try applier.begin(run: run, &observer)
+                }
+                if let failure {
                     knobs.couldNotClear(failure)
                 } else if pending == nil {
                     return goOnWithKnobs(after: nil, &observer)
                 }
             }
-        }
-    }
-
-    private mutating func begin(run: Int64, _ observer: inout some StepObserver & ~Copyable) -> KernelFileError? {
-        do throws(KernelFileError) {
-            try applier.begin(run: run, &observer)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    private mutating func write(_ value: Int64, to knob: Knob) -> KernelFileError? {
-        do throws(KernelFileError) {
-            try applier.write(String(value), to: knob.file)
-            return nil
-        } catch {
-            return error
         }
     }
 

@@ -78,7 +78,7 @@ import Testing
             let failure = try table($0).activity { times.append($1.time) }
             return failure == nil && times == [.zero]
         },
-        Case("proc/10/smaps_rollup", 1 << 16, "Pss: 5 kB\n") { try held($0, .pss) == KiB(5) },
+        Case("proc/10/smaps_rollup", 4096, "Pss: 5 kB\n") { try held($0, .pss) == KiB(5) },
         Case("proc/10/status", 1 << 16, "VmSwap:\t5 kB\n") { try held($0, .residentAndSwap) == resident + KiB(5) },
         Case("proc/10/ksm_merging_pages", 64, "1000\n") { try held($0, .unmerged) == .zero },
         Case("proc/20/comm", 128, "kvm\n") {

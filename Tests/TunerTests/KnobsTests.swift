@@ -53,6 +53,14 @@ private struct Listener: StepObserver {
             policy: ClassicPolicy(configuration, total: KiB(Self.total)), foundKnobs: found)
     }
 
+    /// One that may unmerge everything for `max_page_sharing`.
+    private func unmergingTuner(_ control: RecordingControl) throws -> Tuner<RecordingControl> {
+        try tuner(control) {
+            $0.maxPageSharing = 512
+            $0.allowsUnmerge = true
+        }
+    }
+
     private func settings(_ values: [Knob: Int64]) -> KnobSettings {
         var settings = KnobSettings()
         for (knob, value) in values { settings[knob] = value }
@@ -373,10 +381,7 @@ private struct Listener: StepObserver {
     @Test func `Where there was no child it is tried again, and no decision comes between`() throws {
         var control = kernel(merged: 1000)
         control.refusals[.run] = 11
-        var tuner = try tuner(control) {
-            $0.maxPageSharing = 512
-            $0.allowsUnmerge = true
-        }
+        var tuner = try unmergingTuner(control)
         var listener = Listener()
         apply(&tuner, &listener)
         #expect(
@@ -410,10 +415,7 @@ private struct Listener: StepObserver {
         var control = kernel(merged: 1000)
         control.childFile = host.path("no/such/folder/run")
         control.leftMerged = 1000
-        var tuner = try tuner(control) {
-            $0.maxPageSharing = 512
-            $0.allowsUnmerge = true
-        }
+        var tuner = try unmergingTuner(control)
         var listener = Listener()
         apply(&tuner, &listener)
         tuner.finishPending(&listener)
@@ -443,10 +445,7 @@ private struct Listener: StepObserver {
     @Test func `What stays merged after all is told, and is not tried for ever`() throws {
         var control = kernel(merged: 1000)
         control.leftMerged = 3
-        var tuner = try tuner(control) {
-            $0.maxPageSharing = 512
-            $0.allowsUnmerge = true
-        }
+        var tuner = try unmergingTuner(control)
         var listener = Listener()
         apply(&tuner, &listener)
         for time in 0..<4 { _ = tuner.step(at: Instant(nanoseconds: Int64(time) * 20 * Self.second), &listener) }
@@ -505,10 +504,7 @@ private struct Listener: StepObserver {
         control.childFile = host.path("run/child")
         host.write("", to: "run/child")
         control.values[.pagesToScan] = 100_001
-        var tuner = try tuner(control) {
-            $0.maxPageSharing = 512
-            $0.allowsUnmerge = true
-        }
+        var tuner = try unmergingTuner(control)
         var listener = Listener()
         apply(&tuner, &listener)
         if !isClearing { _ = tuner.step(at: 0, &listener) }

@@ -62,9 +62,10 @@ extension GuestTable {
             do throws(KernelFileError) {
                 switch metric {
                 case .rsz: break
-                case .pss: held = try number("Pss", in: "smaps_rollup", of: guest)
+                case .pss: held = try number("Pss", in: "smaps_rollup", limit: 4096, of: guest)
                 case .unmerged: held = try unmerged(guest, resident: resident)
-                case .residentAndSwap: held += try number("VmSwap", in: "status", of: guest)
+                case .residentAndSwap:
+                    held += try number("VmSwap", in: "status", limit: ProcessFile.longestStatus, of: guest)
                 }
             } catch {
                 if error.isVanished && !ProcessFile.exists(folder.number, guest.pid) { continue }
@@ -80,9 +81,11 @@ extension GuestTable {
     ///
     /// `Pss` of `smaps_rollup`: the kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows
     /// it only to who may trace the guest. `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
-    private func number(_ line: StaticString, in file: String, of guest: GuestProcess) throws(KernelFileError) -> KiB {
+    private func number(
+        _ line: StaticString, in file: String, limit: Int, of guest: GuestProcess
+    ) throws(KernelFileError) -> KiB {
         let path = "\(folder.path)/\(guest.pid)/\(file)"
-        let text = try read(file, of: guest, limit: ProcessFile.longestStatus)
+        let text = try read(file, of: guest, limit: limit)
         guard let number = NamedNumber.find(line: line, in: text.span) else {
             throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(line) line")
         }

@@ -238,6 +238,7 @@ package struct AssignmentParser {
 
     // MARK: One value
 
+    /// That the value of a setting is refused for its bytes.
     package static func notUTF8(_ name: String, at origin: Origin) -> Diagnostic {
         Diagnostic(
             .error, at: origin, "the value of \(name) is not UTF-8",
