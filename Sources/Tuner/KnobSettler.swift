@@ -43,8 +43,6 @@ struct KnobSettler {
     }
 
     private(set) var stage = Stage.settled
-    /// What it was before the way was to be cleared: KSM may rest by then, and wait for a decision.
-    private var stageBefore = Stage.settled
     /// What the operator wants, and whether everything may be unmerged for it.
     private var wishes: KnobSettings
     private var allowsUnmerge: Bool
@@ -80,12 +78,21 @@ struct KnobSettler {
     }
 
     private var pass: Pass?
-    /// The knobs for which the way is cleared.
-    private var obstructed: [(knob: Knob, present: Int64)] = []
-    /// Whether the way could not be cleared for want of something that others hold.
+
+    /// What is in the way is cleared.
+    private struct Clearing {
+        /// The knobs for which it is.
+        var knobs: [(knob: Knob, present: Int64)]
+        /// Whether it was told that everything is unmerged for them.
+        var isAnnounced: Bool
+        /// What the stage was before: KSM may rest by then, and wait for a decision.
+        var stageBefore = Stage.settled
+    }
+
+    /// The last one.
+    private var clearing: Clearing?
+    /// Whether it could not be begun for want of something that others hold.
     private(set) var mayClearAgain = false
-    /// Whether it was told that everything is unmerged for it.
-    private var hasAnnounced = false
     private var due: [Action] = []
 
     init(_ configuration: Configuration, found: KnobSettings, takesEffect: Bool) {
@@ -161,7 +168,7 @@ struct KnobSettler {
         guard !due.isEmpty else { return .rest }
         let action = due.removeFirst()
         if case .clear(let run) = action {
-            stageBefore = stage
+            clearing?.stageBefore = stage
             stage = .clearing(run: run)
         }
         return action
@@ -236,34 +243,29 @@ struct KnobSettler {
     private mutating func close() {
         guard let pass else { return }
         self.pass = nil
-        let isRetry = mayClearAgain
+        let isAnnounced = mayClearAgain && clearing?.isAnnounced == true
         if pass.mayClear { mayClearAgain = false }
         if let blocked = pass.blocked.first?.knob {
-            if takesEffect, !isRetry || !hasAnnounced { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
-            hasAnnounced = true
-            clear(run: 2, for: pass.blocked + pass.waiting)
+            if takesEffect, !isAnnounced { due.append(.report(.unmergingFor(blocked, pass.view.saved))) }
+            clearing = Clearing(knobs: pass.blocked + pass.waiting, isAnnounced: true)
+            due.append(.clear(run: 2))
         } else if !pass.waiting.isEmpty, pass.mayClear {
-            hasAnnounced = false
-            clear(run: 0, for: pass.waiting)
+            clearing = Clearing(knobs: pass.waiting, isAnnounced: false)
+            due.append(.clear(run: 0))
         }
-    }
-
-    private mutating func clear(run: Int64, for knobs: [(knob: Knob, present: Int64)]) {
-        obstructed = knobs
-        due.append(.clear(run: run))
     }
 
     /// The child could not be begun; what may pass is tried again, where ``mayClearAgain`` is true. Say ``next()`` for what is
     /// to be reported.
     mutating func couldNotClear(_ failure: KernelFileError) {
-        stage = stageBefore
+        stage = clearing?.stageBefore ?? .settled
         mayClearAgain = failure.mayPass && !isLeaving
         failedToClear(failure)
     }
 
     /// What the child was to write was refused, or something ended it.
     mutating func failedToClear(_ failure: KernelFileError) {
-        for (knob, present) in obstructed {
+        for (knob, present) in clearing?.knobs ?? [] {
             // At the end what is not put back is for the next daemon.
             if !isLeaving { forgetIfUnchanged(knob, present) }
             let notice: Notice =
@@ -271,7 +273,7 @@ struct KnobSettler {
                 ? .knobNotPutBack(knob, failure) : .knobNotCleared(knob, failure, isTriedAgain: mayClearAgain)
             report(notice, of: knob)
         }
-        obstructed = []
+        clearing?.knobs = []
     }
 
     /// The child has ended that cleared the way.

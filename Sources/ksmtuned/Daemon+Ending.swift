@@ -8,6 +8,7 @@ extension Daemon {
     mutating func end(_ loop: inout Loop<Waiter>) {
         isEnding = true
         reporter.isEnding = true
+        reporter.tellLeftOut()
         Notifier.notify("STOPPING=1\nSTATUS=ending, KSM_ON_EXIT=\(configuration.onExit.word)")
         finishWrites(&loop)
         if !options.isOnce {

@@ -125,6 +125,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
 
     mutating func decide() {
         defer { countDecision() }
+        reporter.tellLeftOut()
         isDecisionDue = tuner.pending != nil
         let now = Waiter.now
         lookForFound()

@@ -1,14 +1,23 @@
 import KSMPolicy
+import Tuner
 
 /// Keeps messages that come too fast from filling the log: a program that writes KSM's files ten times a second with
-/// ever other values, say.
+/// ever other values, say. What was left out is told behind the minute: how many there were, and the last of each kind,
+/// since what lasts is told once, and could have been told for the only time.
 struct Flood {
     /// The messages of one minute.
     static let most = 60
     static let span = Duration.seconds(60)
 
+    struct LeftOut: Equatable {
+        var count = 0
+        /// The last of each kind, in the order in which they came.
+        var last: [Notice] = []
+    }
+
     private var began: Instant?
     private var count = 0
+    private var leftOut = LeftOut()
 
     enum Verdict: Equatable {
         case pass
@@ -17,16 +26,26 @@ struct Flood {
         case drop
     }
 
-    /// - Returns: What to do with the next message, and how many were left out in the minute before.
-    mutating func hear(at now: Instant) -> (verdict: Verdict, leftOut: Int) {
-        var leftOut = 0
-        if began.map({ now - $0 >= Self.span }) ?? true {
+    /// - Returns: What to do with a message, behind ``takeLeftOut(at:)``.
+    mutating func hear(_ notice: Notice, at now: Instant) -> Verdict {
+        if isOver(at: now) {
             began = now
-            leftOut = max(count - Self.most, 0)
             count = 0
         }
         count += 1
-        let verdict: Verdict = count <= Self.most ? .pass : count == Self.most + 1 ? .last : .drop
-        return (verdict, leftOut)
+        guard count > Self.most else { return .pass }
+        leftOut.count += 1
+        leftOut.last.removeAll { $0.messageID == notice.messageID }
+        leftOut.last.append(notice)
+        return count == Self.most + 1 ? .last : .drop
     }
+
+    /// What was left out in a minute that is over, or in one under way where the daemon `isEnding`; `nil` for nothing.
+    mutating func takeLeftOut(at now: Instant, isEnding: Bool = false) -> LeftOut? {
+        guard leftOut.count > 0, isEnding || isOver(at: now) else { return nil }
+        defer { leftOut = LeftOut() }
+        return leftOut
+    }
+
+    private func isOver(at now: Instant) -> Bool { began.map { now - $0 >= Self.span } ?? true }
 }

@@ -55,43 +55,41 @@ struct Reporter: StepObserver, ~Copyable {
             hasToldOfWriting = true
         }
         guard !metricSilence.covers(notice) else { return }
+        tellLeftOut()
         // What could not be put back nobody says later.
-        guard isEnding || passesFlood() else { return }
-        switch notice {
-        case .failed(.knobs, let error) where isEnding:
+        guard isEnding || passesFlood(notice) else { return }
+        write(notice)
+        if case .memoryChanged(_, let policy) = notice, isDebugging {
+            for line in DebugLines.header(policy, announcing: nil) { debugLog.write(line, nil, log) }
+        }
+    }
+
+    private func write(_ notice: Notice) {
+        if isEnding, case .failed(.knobs, let error) = notice {
             log.write(.warning, .failed, Notice.notPutBack(error).description)
-        case .failed, .noAdvisor: log.write(.warning, .failed, notice.description)
-        case .recovered, .knobRecovered, .ksmdScheduled: log.write(.notice, .recovered, notice.description)
-        case .foreignWrite, .foreignScheduling: log.write(.notice, .foreignWrite, notice.description)
-        case .displacedAdvisor, .restartedAdvisor: log.write(.notice, .advisorDisplaced, notice.description)
-        case .memoryChanged(_, let policy):
-            log.write(.notice, .memoryChanged, notice.description)
-            if isDebugging {
-                for line in DebugLines.header(policy, announcing: nil) { debugLog.write(line, nil, log) }
-            }
-        case .leftUnmerged: log.write(.notice, .foreignWrite, notice.description)
-        case .stillWriting: log.write(.notice, .failed, notice.description)
-        case .unmergeDoesNotFit: log.write(.warning, .unmergeRefused, notice.description)
-        case .changedKnob, .unmergingFor: log.write(.notice, .knobChanged, notice.description)
-        case .knobWaits, .knobKept: log.write(.warning, .unmergeRefused, notice.description)
-        case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack, .ksmdNotPutBack:
-            log.write(.error, .failed, notice.description)
-        case .knobFailed, .knobNotCleared, .noKnob, .ksmdNotScheduled: log.write(.warning, .failed, notice.description)
-        case .ksmdStarved: log.write(.notice, .knobChanged, notice.description)
-        case .source: log.write(.notice, .failed, notice.description)
+        } else {
+            log.write(notice.priority, notice.messageID, notice.description)
         }
     }
 
     /// - Returns: Whether there were few enough messages for one more.
-    private mutating func passesFlood() -> Bool {
-        let (verdict, leftOut) = flood.hear(at: Waiter.now)
-        if leftOut > 0 { log.write(.notice, .failed, "\(leftOut) messages were left out") }
+    private mutating func passesFlood(_ notice: Notice) -> Bool {
+        let verdict = flood.hear(notice, at: Waiter.now)
         if verdict == .last {
             log.write(
                 .warning, .failed, "more than \(Flood.most) messages in a minute, leaving out the rest of this minute's"
             )
         }
         return verdict == .pass
+    }
+
+    /// Says what was left out for want of room in a minute that is over. Asked at each decision, since no other message may
+    /// come.
+    mutating func tellLeftOut() {
+        guard let leftOut = flood.takeLeftOut(at: Waiter.now, isEnding: isEnding) else { return }
+        let number = leftOut.count == 1 ? "1 message was" : "\(leftOut.count) messages were"
+        log.write(.notice, .failed, "\(number) left out, the last of each kind:")
+        for notice in leftOut.last { write(notice) }
     }
 
     /// Begins the debug lines with their header, if there are to be any.
@@ -105,5 +103,35 @@ struct Reporter: StepObserver, ~Copyable {
         guard isDebugging else { return }
         let announced = configuration.profile == .proxmox ? configuration.guestMetric : nil
         for line in DebugLines.header(policy, announcing: announced) { debugLog.write(line, nil, log) }
+    }
+}
+
+extension Notice {
+    /// What kind of message it is.
+    var messageID: MessageID {
+        switch self {
+        case .failed, .noAdvisor, .stillWriting, .notPutBack, .notKnownToRestore, .leftStopped, .knobFailed,
+            .knobNotCleared, .knobNotPutBack, .noKnob, .ksmdNotScheduled, .ksmdNotPutBack, .source:
+            .failed
+        case .recovered, .knobRecovered, .ksmdScheduled: .recovered
+        case .foreignWrite, .foreignScheduling, .leftUnmerged: .foreignWrite
+        case .displacedAdvisor, .restartedAdvisor: .advisorDisplaced
+        case .memoryChanged: .memoryChanged
+        case .unmergeDoesNotFit, .knobWaits, .knobKept: .unmergeRefused
+        case .changedKnob, .unmergingFor, .ksmdStarved: .knobChanged
+        }
+    }
+
+    fileprivate var priority: Priority {
+        switch self {
+        case .failed, .noAdvisor, .unmergeDoesNotFit, .knobWaits, .knobKept, .knobFailed, .knobNotCleared, .noKnob,
+            .ksmdNotScheduled:
+            .warning
+        case .notPutBack, .notKnownToRestore, .leftStopped, .knobNotPutBack, .ksmdNotPutBack: .error
+        case .recovered, .knobRecovered, .ksmdScheduled, .foreignWrite, .foreignScheduling, .leftUnmerged,
+            .displacedAdvisor, .restartedAdvisor, .memoryChanged, .stillWriting, .changedKnob, .unmergingFor,
+            .ksmdStarved, .source:
+            .notice
+        }
     }
 }

@@ -381,19 +381,31 @@ import Tuner
 
     // MARK: Floods
 
-    @Test func `Of very many messages in a minute the first are reported, and how many there were`() {
+    private static func foreign(_ found: Int64) -> Notice { .foreignWrite(.sleepMilliseconds, expected: 20, found: found) }
+
+    @Test func `Of very many messages in a minute the first are reported`() {
         var flood = Flood()
-        var verdicts: [Flood.Verdict] = []
-        for index in 0..<100 {
-            let heard = flood.hear(at: Instant(nanoseconds: Int64(index)))
-            verdicts.append(heard.verdict)
-        }
+        let verdicts = (0..<100).map { flood.hear(Self.foreign($0), at: Instant(nanoseconds: $0)) }
         #expect(verdicts == Array(repeating: .pass, count: 60) + [.last] + Array(repeating: .drop, count: 39))
-        let next = flood.hear(at: Instant(nanoseconds: 60_000_000_000))
-        #expect(next.verdict == .pass)
-        #expect(next.leftOut == 40)
-        let last = flood.hear(at: Instant(nanoseconds: 60_000_000_001))
-        #expect(last.leftOut == 0)
+        #expect(flood.hear(Self.foreign(100), at: Instant(nanoseconds: 59_999_999_999)) == .drop)
+        #expect(flood.hear(Self.foreign(101), at: Instant(nanoseconds: 60_000_000_000)) == .pass)
+    }
+
+    @Test func `Behind the minute it is told how many messages were left out, and the last of each kind`() {
+        var flood = Flood()
+        for index: Int64 in 0..<60 { _ = flood.hear(Self.foreign(index), at: Instant(nanoseconds: 0)) }
+        #expect(flood.takeLeftOut(at: Instant(nanoseconds: 60_000_000_000)) == nil)
+        let failure = Notice.failed(.memory, KernelFileError(.read, "/proc/meminfo", errno: EIO))
+        for notice in [.failed(.guests, KernelFileError(.read, "/proc", errno: EIO)), failure] {
+            _ = flood.hear(notice, at: Instant(nanoseconds: 0))
+        }
+        for index: Int64 in 60..<100 { _ = flood.hear(Self.foreign(index), at: Instant(nanoseconds: 0)) }
+        #expect(flood.takeLeftOut(at: Instant(nanoseconds: 59_999_999_999)) == nil)
+        let leftOut = Flood.LeftOut(count: 42, last: [failure, Self.foreign(99)])
+        var ending = flood
+        #expect(ending.takeLeftOut(at: Instant(nanoseconds: 0), isEnding: true) == leftOut)
+        #expect(flood.takeLeftOut(at: Instant(nanoseconds: 60_000_000_000)) == leftOut)
+        #expect(flood.takeLeftOut(at: Instant(nanoseconds: 60_000_000_001)) == nil)
     }
 
     // MARK: A stop
