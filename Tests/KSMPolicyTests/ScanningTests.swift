@@ -852,11 +852,12 @@ import Testing
         run.step { $0.scanned += Pages(visited) }
         let pause = run.scan.pause(run.settings, run.learned.ledger)
         #expect(abs(pause / .milliseconds(1) - Double(milliseconds)) < 1)
+        guard (900_000..<1_000_000).contains(visited) else { return }
         // It comes to new memory as well.
-        run.learned.ledger.update([GuestMemory(id: 1, resident: KiB(1_000_000 * 4))])
-        if (900_000..<1_000_000).contains(visited) {
-            #expect(run.scan.pause(run.settings, run.learned.ledger) > .milliseconds(100))
-        }
+        var growing = Run(.burst, seen: 1000)
+        growing.learned.ledger.update([GuestMemory(id: 1, resident: KiB(1_000_000 * 4))])
+        growing.step { $0.scanned += Pages(visited) }
+        #expect(growing.scan.pause(growing.settings, growing.learned.ledger) > .milliseconds(100))
     }
 
     @Test(
@@ -889,6 +890,21 @@ import Testing
         }
         run.step { $0.scanned += 500_000 }
         #expect(abs(pause() - 125) < 1)
+    }
+
+    @Test func `where ksmd stands still shortly before the end of a pass it is looked for more and more seldom`() {
+        var run = Run(.request, seen: 1000)
+        func pause() -> Double { run.scan.pause(run.settings, run.learned.ledger) / .milliseconds(1) }
+        run.step { $0.scanned += 990_000 }
+        #expect(abs(pause() - 20) < 0.01)
+        for (later, milliseconds) in [(0.1, 20.0), (0.5, 50), (0.9, 100), (2, 100)] {
+            run.look(at: 1001 + later)
+            #expect(abs(pause() - milliseconds) < 0.01, "\(later)")
+        }
+        // It goes on, as fast as before.
+        run.counters.scanned += 5000
+        run.look(at: 1003.005)
+        #expect(abs(pause() - 20) < 0.01)
     }
 
     @Test func `a step comes to the end of what a look takes, before that of the pass`() {

@@ -6,8 +6,10 @@ extension AdaptivePolicy {
         /// How fast ksmd came to pages in it, or in the last one in which it did: the kernel counts them at the end of a
         /// batch.
         private var pagesPerSecond = 0.0
-        /// Since when ksmd should have come to where there is more to tell.
-        private var lateSince: Instant?
+        /// Pages that it had yet to come to at the end of that step before there is more to tell.
+        private var left = Pages.zero
+        /// Since when ksmd has come to no pages, or should have come to where there is more to tell.
+        private var waitingSince: Instant?
 
         init(_ sample: AdaptiveSample) {
             last = (sample.now, sample.counters)
@@ -33,24 +35,23 @@ extension AdaptivePolicy {
             }
             let visited = Double((sample.counters.visited - last.counters.visited).count)
             if step.elapsed > .zero, visited > 0 { pagesPerSecond = visited / step.elapsed.seconds }
-            lateSince = left > .zero ? nil : lateSince ?? sample.now
+            self.left = left
+            waitingSince = left > .zero && visited > 0 ? nil : waitingSince ?? sample.now
             last = (sample.now, sample.counters)
             return step
         }
 
         /// How long the next one is: a part of the time that it takes ksmd to come to where there is more to tell, since in
         /// between there is only its pace to be seen to; and the last one all of it, since what ksmd comes to behind the end
-        /// of a scan may be in vain. Where it is late, a part of the time that it has been.
-        ///
-        /// - Parameter left: As above.
-        func next(left: Pages, _ settings: Settings) -> Duration {
+        /// of a scan may be in vain. Where it is late, or came to nothing, a part of the time that it has been so.
+        func next(_ settings: Settings) -> Duration {
             let shortest = settings.burstStep
             guard pagesPerSecond > 0 else { return shortest }
-            if let lateSince {
-                return min(max((last.now - lateSince) * Parameters.partOfTime, Parameters.leastStep), shortest)
-            }
             let time = Duration(rounding: Double(left.count) / pagesPerSecond)
-            if time <= shortest { return max(time, Parameters.leastStep) }
+            if time <= shortest {
+                let waited = waitingSince.map { last.now - $0 } ?? .zero
+                return min(max(time, waited * Parameters.partOfTime, Parameters.leastStep), shortest)
+            }
             let longest = max(shortest, min(settings.idleStep, Parameters.longestStep))
             return min(max(time * Parameters.partOfTime, shortest), longest)
         }

@@ -96,7 +96,7 @@ extension AdaptivePolicy {
 
         func pause(_ settings: Settings, _ ledger: GuestLedger) -> Duration {
             if isStalled { return max(settings.idleStep, ledger.lookPause) }
-            return steps.next(left: pagesToNextEnd(steps.last.counters, settings, ledger), settings)
+            return steps.next(settings)
         }
 
         /// Pages that ksmd has yet to come to before there is more to tell: to the end of the pass, or of what a look takes.
