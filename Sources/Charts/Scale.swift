@@ -44,8 +44,9 @@ package struct Scale: Equatable, Sendable {
 }
 
 extension Double {
-    /// In decimal with this number of places behind the point, without an exponent: `-` where there is none.
+    /// In decimal with this number of places behind the point, 15 at most, without an exponent: `-` where there is none.
     package func text(decimals: Int) -> String {
+        let decimals = min(decimals, 15)
         let factor = pow(10, Double(decimals))
         let scaled = (self * factor).rounded()
         guard scaled.isFinite, scaled.magnitude < 1e18 else { return "-" }

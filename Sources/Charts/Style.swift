@@ -11,8 +11,7 @@ package struct Style: Sendable {
     /// Of standard output. `NO_COLOR`, when it is set and not empty, switches colour off (https://no-color.org), and so
     /// does a dumb terminal.
     package static var standardOutput: Style {
-        Style(
-            isColoured: Terminal.isOutput && !isSet("NO_COLOR") && text("TERM") != "dumb", isUnicode: Glyphs.isUnicode)
+        Style(isColoured: Terminal.isOutput && !isSet("NO_COLOR") && !Terminal.isDumb, isUnicode: Glyphs.isUnicode)
     }
 
     package func bold(_ text: String) -> String { wrap(text, "1") }
@@ -25,14 +24,19 @@ package struct Style: Sendable {
         isColoured && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
     }
 
-    private static func text(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
+    private static func isSet(_ name: String) -> Bool { Environment.value(name)?.isEmpty == false }
+}
 
-    private static func isSet(_ name: String) -> Bool { text(name)?.isEmpty == false }
+private enum Environment {
+    static func value(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
 }
 
 /// The terminal that standard output is, if it is one.
 package enum Terminal {
     package static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Whether it shows the sequences that move the cursor.
+    package static var isDumb: Bool { Environment.value("TERM") == "dumb" }
 
     /// Its columns and rows; what a program may assume where it is none.
     package static var size: (columns: Int, rows: Int) {

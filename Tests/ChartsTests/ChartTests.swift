@@ -90,6 +90,7 @@ import Testing
         #expect((-0.04).text(decimals: 1) == "0.0")
         #expect((-2.5).text(decimals: 1) == "-2.5")
         #expect(7.0.text(decimals: 0) == "7")
+        #expect(0.5.text(decimals: 400) == "0.500000000000000")
         #expect(1.005e3.text(decimals: 3) == "1005.000")
         #expect(Double.nan.text(decimals: 1) == "-")
         #expect(1e300.text(decimals: 1) == "-")

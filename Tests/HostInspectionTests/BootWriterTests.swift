@@ -49,6 +49,33 @@ import Testing
         #expect(Self.writers(host)[3].line == "w /sys/kernel/mm/ksm/sleep_millisecs - - - - 5")
     }
 
+    @Test(
+        arguments: [
+            ("* * * * * root cat /sys/kernel/mm/ksm/run >> /var/log/ksm", nil),
+            ("* * * * * root x </sys/kernel/mm/ksm/run", nil), ("* * * * * root x < /sys/kernel/mm/ksm/run", nil),
+            ("* * * * * root /bin/cat /sys/kernel/mm/ksm/run", nil),
+            ("@reboot root cat /sys/kernel/mm/ksm/run; echo 5 > /sys/kernel/mm/ksm/pages_to_scan", "pages_to_scan"),
+            ("@reboot root tee /sys/kernel/mm/ksm/run", "run"), ("@reboot root echo 1 >/sys/kernel/mm/ksm/run", "run"),
+            ("@reboot root cat x > /sys/kernel/mm/ksm/run", "run"),
+            ("@reboot root x \\\n  > /sys/kernel/mm/ksm/run", "run"),
+            ("# x \\\n@reboot root x > /sys/kernel/mm/ksm/run", "run"),
+        ] as [(String, String?)])
+    func `A line that only reads does not count, and one goes on behind a backslash`(line: String, file: String?) {
+        let host = FakeHost()
+        host.write(line + "\n", to: "etc/crontab")
+        #expect(Self.writers(host).map { $0.file } == (file.map { [$0] } ?? []))
+    }
+
+    @Test func `A command of a unit goes on behind a backslash, and a name may have dots`() {
+        let host = FakeHost()
+        host.write(
+            "[Service]\nExecStart=/bin/sh -c \\\n  'echo 1 > /sys/kernel/mm/ksm/run'\n",
+            to: "usr/lib/systemd/system/my.merge.service")
+        host.createFolder("etc/systemd/system/timers.target.wants")
+        host.link("etc/systemd/system/timers.target.wants/my.merge.timer", to: "/nowhere")
+        #expect(Self.found(host) == ["/usr/lib/systemd/system/my.merge.service: run"])
+    }
+
     @Test func `A file of an administrator hides the package's of the same name`() {
         let host = FakeHost()
         host.write("w /sys/kernel/mm/ksm/run - - - - 1\n", to: "usr/lib/tmpfiles.d/ksm.conf")

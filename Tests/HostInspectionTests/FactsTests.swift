@@ -85,7 +85,7 @@ import Testing
         #expect(swaps.map { $0.isRotational } == [true, false, false, nil])
         #expect(swaps[0].size == KiB(8_388_604))
         #expect(swaps[0].used == KiB(1024))
-        #expect(swaps.allSatisfy { !$0.isFile && !$0.isZram && $0.zram == nil })
+        #expect(swaps.allSatisfy { !$0.isFile && !$0.isInMemory && $0.zram == nil })
     }
 
     @Test func `A host has 32 swap areas at most`() throws {
@@ -106,7 +106,7 @@ import Testing
         let swaps = try #require(try SwapDevice.all(host.paths))
         #expect(swaps.map { $0.path } == ["/swap file", "/zram0", "/gone (deleted)"])
         #expect(swaps.map { $0.isRotational } == [true, nil, nil])
-        #expect(swaps.allSatisfy { $0.isFile && !$0.isZram })
+        #expect(swaps.allSatisfy { $0.isFile && !$0.isInMemory })
     }
 
     /// The temporary folder may lie on a device of number 0 among its kind; of these two one at most does.
@@ -126,7 +126,7 @@ import Testing
         host.addZram("zram2", held: 0, taken: 0)
         host.setSwaps(["/dev/zram0 partition 8388604 8192 100", "/dev/zram1 partition 1 0 100"])
         let swaps = try #require(try SwapDevice.all(host.paths))
-        #expect(swaps.map { $0.isZram } == [true, true])
+        #expect(swaps.map { $0.isInMemory } == [true, true])
         #expect(swaps.map { $0.zram } == [CompressedMemory(original: Bytes(KiB(8192)), taken: Bytes(KiB(2048))), nil])
     }
 

@@ -37,6 +37,7 @@ import Testing
         expected.memoryLow = 1000
         expected.memoryMin = 500
         expected.swapMax = 0
+        expected.swapLimits = [GuestLimits.MemoryLimit(file: "\(folder)/memory.swap.max", amount: 0)]
         expected.cpuWeight = 200
         expected.cpuMax = 1.5
         #expect(try limits(host) == expected)

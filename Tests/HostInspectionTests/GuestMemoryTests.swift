@@ -204,6 +204,7 @@ import Testing
 
     @Test(arguments: [
         "-device vfio-ccw,sysfsdev=/sys/bus/mdev/devices/x", "-device vfio-ap,sysfsdev=/x", "-device virtio-net-pci",
+        #"-device {"driver":"vfio-user-pci","socket":{"path":"/run/x","type":"unix"}}"#,
     ])
     func `a device that holds only what it uses pins no guest`(device: String) throws {
         let guest = try guest(Self.qemu + "-m 8G -device virtio-balloon-pci " + device, resident: 8)
@@ -271,6 +272,48 @@ import Testing
         #expect(try guest(Self.qemu + "-m 4G", resident: 1, on: host).unswappable == Self.gib(3))
         host.setCgroup("vm", ["memory.swap.max": "max"])
         #expect(try guest(Self.qemu + "-m 4G", resident: 1, on: host).unswappable == .zero)
+    }
+
+    @Test func `version 1's limit on memory and swap together keeps nothing from swap`() throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "4:memory:/vm")
+        host.setCgroup(
+            "memory/vm",
+            ["memory.limit_in_bytes": "5368709120", "memory.memsw.limit_in_bytes": "5368709120"])
+        let guest = try guest(Self.qemu + "-m 4G", resident: 1, on: host)
+        #expect(guest.unswappable == .zero && guest.limits?.swapMax == 0)
+    }
+
+    /// Guests of 4 GiB in groups with these limits of their swap in GiB.
+    private func guests(_ limits: [[(group: String, gib: Int64)]]) throws -> [GuestDetails] {
+        try limits.map { limits in
+            var guest = try guest(Self.qemu + "-m 4G", resident: 1)
+            guest.limits = GuestLimits(path: "/")
+            guest.limits?.swapLimits = limits.map {
+                GuestLimits.MemoryLimit(file: $0.group + "/memory.swap.max", amount: Bytes($0.gib << 30))
+            }
+            return guest
+        }
+    }
+
+    @Test func `what several guests share of swap is no guest's own`() throws {
+        let slice = (group: "/a.slice", gib: Int64(5))
+        // 5 of 12 GiB may go to swap, though each guest alone could go there as a whole.
+        #expect(try guests([[slice], [slice], [slice]]).unswappable == Self.gib(7))
+        #expect(try guests([[slice]]).unswappable == .zero)
+        // Another one that may.
+        #expect(try guests([[slice], [slice], []]).unswappable == Self.gib(3))
+        // One that may not itself: the slice bars no more than that.
+        let own = (group: "/a.slice/1", gib: Int64(0))
+        #expect(try guests([[own, slice], [slice]]).unswappable == Self.gib(4))
+        #expect(try guests([[own, slice], [slice], [slice]]).unswappable == Self.gib(7))
+        // Slices within one, of which the inner ones allow less or more.
+        let inner = (group: "/a.slice/b.slice", gib: Int64(1))
+        #expect(try guests([[inner, slice], [inner, slice], [slice]]).unswappable == Self.gib(7))
+        #expect(try guests([[inner, slice], [inner, slice]]).unswappable == Self.gib(7))
+        let wide = (group: "/a.slice/c.slice", gib: Int64(100))
+        #expect(try guests([[wide, slice], [wide, slice]]).unswappable == Self.gib(3))
+        #expect([GuestDetails]().unswappable == .zero)
     }
 
     // MARK: Limits

@@ -28,4 +28,12 @@ import Testing
         let added = GuestPattern.counting(["java"], beside: configuration)
         #expect(added == "(^vm)|^(java)$")
     }
+
+    @Test(arguments: ["it's", "a(\u{301}'\u{301}b", "[\u{308}x", "a\u{1B}b", "a\u{202E}b", "a\tb"])
+    func `a name is counted whatever it holds, by an expression that can stand between quotes`(comm: String) throws {
+        let pattern = GuestPattern.counting([comm], beside: Configuration())
+        #expect(try matches(pattern, comm))
+        #expect(try !matches(pattern, comm + "x") && !matches(pattern, "x" + comm))
+        #expect(!pattern.utf8.contains(UInt8(ascii: "'")) && pattern.printable == pattern)
+    }
 }

@@ -247,6 +247,36 @@ import Testing
             OvercommitPlan(.rhel7, host: host, groups: [try GuestGroup(parsing: "1x69G")]).verdict == .forcedShutdowns)
     }
 
+    @Test func `What the host needs has ZFS's cache in it where it is given`() throws {
+        var host = OvercommitPlan.Host(ram: Self.gib(64), swap: Self.gib(100), system: Self.gib(10))
+        host.cache = OvercommitPlan.Cache(least: Self.gib(2), most: Self.gib(32))
+        func missing(_ memory: Int64) -> KiB {
+            var fixed = GuestGroup(memory: Self.gib(memory))
+            fixed.unswappable = fixed.memory
+            return OvercommitPlan(.rhel7, host: host, groups: [fixed]).missingRAM
+        }
+        #expect(missing(54) == .zero)
+        #expect(missing(55) == Self.gib(1))
+        // No less than the cache keeps.
+        host.system = Self.gib(1)
+        #expect(missing(62) == .zero)
+        #expect(missing(63) == Self.gib(1))
+        host.system = nil
+        #expect(missing(58) == .zero)
+        #expect(missing(59) == Self.gib(1))
+    }
+
+    @Test func `What several guests together cannot have in swap counts where it is more`() throws {
+        let host = OvercommitPlan.Host(ram: Self.gib(16), swap: Self.gib(64))
+        let groups = [try GuestGroup(parsing: "4x8G")]
+        func plan(_ unswappable: Int64) -> OvercommitPlan {
+            OvercommitPlan(.rhel7, host: host, groups: groups, unswappable: Self.gib(unswappable))
+        }
+        #expect(plan(17).verdict == .forcedShutdowns)
+        #expect(plan(13).missingRAM == Self.gib(1))
+        #expect(plan(0).verdict == .enough)
+    }
+
     @Test func `Swap that may take no page is not counted on, nor a kernel that does not want to swap`() throws {
         let room = SwapRoom([
             SwapRoom.Area(name: "/dev/zd0", size: Self.gib(8), backing: .doubtful("on ZFS")),

@@ -236,6 +236,27 @@ import Testing
         return (host, daemon)
     }
 
+    @Test func `A label of a metric ends at no quote within it`() {
+        var exposition = Exposition()
+        exposition.add(
+            "x", .gauge, "An x.",
+            [Exposition.Sample(labels: [("guest", "a\"\u{301}b\\\u{308}c\nd"), ("pid", "1")], value: 2)])
+        #expect(
+            exposition.text.split(separator: "\n").last?.unicodeScalars.map { $0 }
+                == #"ksmtuned_x{guest="a\"\#u{301}b\\\#u{308}c?d",pid="1"} 2"#.unicodeScalars.map { $0 })
+    }
+
+    @Test(arguments: [("/dev/zram0", "1"), ("/dev/sda2", "2")])
+    func `What goes to zram is no room to unmerge into`(device: String, run: String) async throws {
+        let host = FakeHost()
+        host.setMemory(total: 16 << 20, free: 1 << 20, swapFree: 15 << 20)
+        host.setSwaps(["\(device)\tpartition\t\(15 << 20)\t0\t5"])
+        host.setKSM(["run": 1, "pages_shared": 1, "pages_sharing": 1 << 20])
+        let outcome = try await Program.ksmctl.run(["unmerge", host.rootOption])
+        #expect(host.knob("run") == run)
+        #expect(outcome.error.contains("are free: stop guests") == (run == "1"))
+    }
+
     @Test func `No text from outside reaches the terminal as it is`() async throws {
         let (host, daemon) = try Self.hostileHost()
         let forms: [[String]] = [

@@ -118,6 +118,18 @@ import Testing
 
     // MARK: Guests
 
+    @Test func `explain fails where what a guest has in swap is in no step`() async throws {
+        let host = FakeHost()
+        host.runShort()
+        host.setProcess(10, comm: "qemu-kvm", resident: 1000, commandLine: ["qemu-kvm", "-m", "1G"])
+        #expect(try await Program.ksmctl.run(["explain", host.rootOption]).status == 0)
+        if host.exists("proc/10/status") { host.remove("proc/10/status") }
+        host.link("proc/10/status", to: "status")
+        let outcome = try await Program.ksmctl.run(["explain", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(outcome.output.contains("/proc/10/status"))
+    }
+
     private static func hostOfGuests() -> FakeHost {
         let host = FakeHost()
         host.runShort()

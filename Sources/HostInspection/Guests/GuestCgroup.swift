@@ -77,7 +77,8 @@ struct GuestCgroup {
         limits.memoryMax = place.least { $0.memory("memory.max") }
         limits.memoryHigh = place.least { $0.memory("memory.high") }
         limits.memoryLimits = place.limits("memory.max") + place.limits("memory.high")
-        limits.swapMax = place.least { $0.memory("memory.swap.max") }
+        limits.swapLimits = place.limits("memory.swap.max")
+        limits.swapMax = limits.swapLimits.map { $0.amount }.min()
         let unit = place.unit
         limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
         limits.memoryMin = unit.memory("memory.min").flatMap { $0 > .zero ? $0 : nil }

@@ -124,6 +124,9 @@ package struct GuestLimits: Equatable, Sendable {
     package var memoryMin: Bytes?
     /// Swap alone; of version 1 the difference of the limits with and without swap.
     package var swapMax: Bytes?
+    /// Every limit on swap alone, `memory.swap.max`, of its own group and of those above. Version 1 has none: it limits
+    /// memory and swap together, which does not change when the kernel swaps for the host's sake.
+    package var swapLimits: [MemoryLimit] = []
     /// Every limit that ends or slows the guest when it is reached, of its own group and of those above.
     package var memoryLimits: [MemoryLimit] = []
     /// How many processes of the guest's group the kernel ended for want of memory. `oom_kill` of `memory.events`, or
@@ -139,7 +142,7 @@ package struct GuestLimits: Equatable, Sendable {
 
     package init(path: String) { self.path = path }
 
-    /// `memory.max` or `memory.high` of a group, in version 1 `memory.limit_in_bytes`.
+    /// `memory.max`, `memory.high` or `memory.swap.max` of a group, in version 1 `memory.limit_in_bytes`.
     package struct MemoryLimit: Hashable, Sendable {
         package var file: String
         package var amount: Bytes

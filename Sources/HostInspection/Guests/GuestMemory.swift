@@ -49,8 +49,11 @@ extension GuestDetails {
     /// Whether nothing of it can go to swap, whatever its cgroup allows.
     package var isKeptFromSwap: Bool { isPinned || isLocked || obstacles.contains(.confidential) }
 
-    /// How much of ``needed`` its cgroup gives no swap for.
-    package var barredFromSwap: KiB { limits?.swapMax.map { (needed - KiB($0)).nonNegative } ?? .zero }
+    /// How much of ``needed`` its cgroups would give no swap for if it were alone in them.
+    package var barredFromSwap: KiB {
+        let least = limits?.swapLimits.map { $0.amount }.min()
+        return least.map { (needed - KiB($0)).nonNegative } ?? .zero
+    }
 
     /// What a balloon took, or the guest never used: configured, neither resident nor in swap. `nil` where that cannot
     /// be told, and where no balloon can work.
@@ -80,6 +83,31 @@ extension GuestDetails {
 
     /// What it needs with its monitor.
     package var neededWithMonitor: KiB { needed + monitorOverhead }
+}
+
+extension [GuestDetails] {
+    /// How much of what they need together cannot go to swap: what of each cannot, and what cgroups that several share
+    /// give no swap for.
+    package var unswappable: KiB {
+        typealias Part = (guests: [Int], needed: KiB, unswappable: KiB)
+        var parts: [Part] = indices.map { ([$0], self[$0].needed, self[$0].unswappable) }
+        var groups: [GuestLimits.MemoryLimit: Set<Int>] = [:]
+        for index in indices {
+            for limit in self[index].limits?.swapLimits ?? [] { groups[limit, default: []].insert(index) }
+        }
+        // From the innermost group out, each is a part of the ones above it.
+        for (limit, members) in groups.sorted(by: { $0.key.file.utf8.count > $1.key.file.utf8.count }) {
+            var all: Part = ([], .zero, .zero)
+            parts.removeAll { part in
+                guard members.contains(part.guests[0]) else { return false }
+                all = (all.guests + part.guests, all.needed + part.needed, all.unswappable + part.unswappable)
+                return true
+            }
+            all.unswappable = Swift.max(all.unswappable, (all.needed - KiB(limit.amount)).nonNegative)
+            parts.append(all)
+        }
+        return parts.sum { $0.unswappable }
+    }
 }
 
 /// A limit of a cgroup that is below what the guests in it may need together: the kernel then swaps, slows or ends them

@@ -26,8 +26,20 @@ package enum GuestPattern {
         }.joined(separator: "|")
     }
 
-    /// A name in such an expression, between the quotes of the configuration file.
+    /// A name in such an expression, between the quotes of the configuration file. What cannot stand there is any character.
+    /// By scalars: a bracket with a combining mark behind it is another character, and a bracket all the same.
     private static func escaped(_ name: String) -> String {
-        String(name.printable.map { "\\.[]()*+?{}|^$".contains($0) ? "\\\($0)" : $0 == "'" ? "." : "\($0)" }.joined())
+        var text = String.UnicodeScalarView()
+        for scalar in name.unicodeScalars {
+            let own = String(scalar)
+            if own == "'" || own.printable != own {
+                // The daemon compares bytes.
+                text += own.utf8.map { _ in "." }
+            } else {
+                if "\\.[]()*+?{}|^$".unicodeScalars.contains(scalar) { text.append("\\") }
+                text.append(scalar)
+            }
+        }
+        return String(text)
     }
 }

@@ -112,12 +112,13 @@ struct QEMUDevices {
     /// `vfio-pci`, `vfio-platform` and their kind may write to any memory of the guest, which so stays where it is. A
     /// mediated device (`sysfsdev=/sys/bus/mdev/devices/UUID`) holds what its driver asks for. Channel devices of S/390
     /// and cryptographic adapters hold only the pages that they use, and QEMU lets the balloon work beside them
-    /// (`hw/vfio/ccw.c`, `hw/vfio/ap.c`).
+    /// (`hw/vfio/ccw.c`, `hw/vfio/ap.c`). `vfio-user-pci` is a device of another program, which maps the guest's memory and
+    /// holds none in place.
     var pinning: GuestCommandLine.Pinning {
         var pinning = GuestCommandLine.Pinning.none
         for device in all {
             guard let driver = device["driver"], driver.hasPrefix("vfio-"), !driver.hasPrefix("vfio-ccw"),
-                !driver.hasPrefix("vfio-ap")
+                !driver.hasPrefix("vfio-ap"), !driver.hasPrefix("vfio-user")
             else { continue }
             guard let path = device["sysfsdev"], Self.isMediated(path) else { return .all }
             pinning = .some

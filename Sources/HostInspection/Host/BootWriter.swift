@@ -80,16 +80,39 @@ private final class Search {
         guard let bytes = see({ () throws(KernelFileError) in try HostFile.readText(path) }),
             bytes.contains(UInt8(ascii: "k"))
         else { return [] }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-            let line = line.drop { $0 == " " || $0 == "\t" }
-            guard line.first != "#", line.first != ";", counts(line), let name = line.firstRange(of: "kernel/mm/ksm")
-            else {
-                return nil
-            }
+        return Self.lines(String(decoding: bytes, as: UTF8.self)).compactMap { line in
+            guard counts(line[...]),
+                let name = line.ranges(of: "kernel/mm/ksm").first(where: { name in
+                    !Self.isRead(line[..<name.lowerBound])
+                })
+            else { return nil }
             let rest = line[name.upperBound...]
             let file = rest.hasPrefix("/") ? rest.dropFirst().prefix { $0.isLetter || $0 == "_" } : ""
-            return BootWriter(path: path, line: String(line), file: file.isEmpty ? nil : String(file))
+            return BootWriter(path: path, line: line, file: file.isEmpty ? nil : String(file))
         }
+    }
+
+    /// Without blanks before them and without comments; a line goes on behind a backslash at its end.
+    private static func lines(_ text: String) -> [String] {
+        var lines: [String] = []
+        var isOpen = false
+        for line in text.split(separator: "\n") {
+            let line = line.drop { $0 == " " || $0 == "\t" }
+            guard line.first != "#", line.first != ";" else { continue }
+            let goesOn = line.last == "\\"
+            let part = goesOn ? line.dropLast() : line
+            if isOpen { lines[lines.count - 1] += part } else { lines.append(String(part)) }
+            isOpen = goesOn
+        }
+        return lines
+    }
+
+    /// Whether a command only reads the file whose path stands behind this.
+    private static func isRead(_ command: Substring) -> Bool {
+        let words = command.split { $0 == " " || $0 == "\t" }
+        guard let path = words.last, "/sys/".hasSuffix(path) || path == "</sys/" else { return false }
+        let before = words.dropLast().last.map { $0.split(separator: "/").last ?? $0 }
+        return path.hasPrefix("<") || before.map { ["cat", "<", "grep", "head"].contains($0) } ?? false
     }
 
     // MARK: Files
@@ -118,7 +141,8 @@ private final class Search {
                 .flatMap { names(in: $0) }
         }
         // A timer or a path starts the service of its name.
-        let started = Set(wanted.flatMap { name in [name, name.prefix { $0 != "." } + ".service"] })
+        let started = Set(
+            wanted.flatMap { name in [name, name.prefix(upTo: name.lastIndex(of: ".") ?? name.endIndex) + ".service"] })
         let services = firstOfEachName(paths.allUnitFolders) { name in
             name.hasSuffix(".service") && !own.contains(name) && isStarted(name, started)
         }

@@ -46,7 +46,7 @@ package struct SwapDevice: Equatable, Sendable {
     }
 
     /// Whether what is swapped stays in memory, compressed.
-    package var isZram: Bool { !isFile && CompressedMemory.isZRAM(name) }
+    package var isInMemory: Bool { backing == .zram }
 
     var name: Substring { path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...] }
 
@@ -81,7 +81,9 @@ package struct SwapDevice: Equatable, Sendable {
             isRotational = own == nil ? try SmallFile.isOn(device + "/../queue/rotational") : own
         }
         backing = try SwapBacking.find(self, paths)
-        if isZram { zram = try CompressedMemory(zramFolder: "\(paths.blockDevices)/\(name)") }
+        // One that lies on zram has no numbers of its own.
+        guard !isFile, CompressedMemory.isZRAM(name) else { return }
+        zram = try CompressedMemory(zramFolder: "\(paths.blockDevices)/\(name)")
     }
 }
 

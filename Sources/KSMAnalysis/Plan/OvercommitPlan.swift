@@ -138,7 +138,11 @@ package struct OvercommitPlan: Equatable, Sendable {
     package var neededSwap: KiB
     package var vcpus: Int64 = 0
 
-    package init(_ rule: Rule, host: Host, groups: [GuestGroup], unread: Unread = Unread()) {
+    /// - Parameter unswappable: What of all guests together cannot go to swap, where that may be more than what of each
+    ///   cannot.
+    package init(
+        _ rule: Rule, host: Host, groups: [GuestGroup], unswappable together: KiB = .zero, unread: Unread = Unread()
+    ) {
         self.rule = rule
         self.unread = unread
         self.host = host
@@ -150,6 +154,7 @@ package struct OvercommitPlan: Equatable, Sendable {
             unswappable += group.unswappable * group.count
             vcpus = vcpus.addingSaturated(group.totalVCPUs)
         }
+        unswappable = max(unswappable, together)
         ram = (host.ram - (host.hugePages ?? guestHugePages)).nonNegative
         system = host.system ?? Self.defaultSystem(ram: host.ram)
         cache = host.system == nil ? host.cache?.most ?? .zero : .zero
@@ -204,8 +209,13 @@ package struct OvercommitPlan: Equatable, Sendable {
     /// What the guests may have of the RAM at most: ZFS's cache gives back no more than to its minimum.
     package var usableRAM: KiB { (ram - (host.cache.map { min($0.least, ram) } ?? .zero)).nonNegative }
 
-    /// How much more RAM there should be for what cannot go to swap, beside the host's own memory.
-    package var missingRAM: KiB { unswappable > .zero ? (unswappable + system - usableRAM).nonNegative : .zero }
+    /// How much more RAM there should be for what cannot go to swap, beside the host's own memory. Where that was given it
+    /// has ZFS's cache in it.
+    package var missingRAM: KiB {
+        guard unswappable > .zero else { return .zero }
+        let own = host.system.map { max($0, ram - usableRAM) } ?? system + ram - usableRAM
+        return (unswappable + own - ram).nonNegative
+    }
 
     /// How much more swap there should be; `nil` where what there is is not known.
     package var missingSwap: KiB? { host.swap.map { max(neededSwap - $0, .zero) } }

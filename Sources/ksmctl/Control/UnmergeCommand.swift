@@ -10,7 +10,7 @@ struct UnmergeCommand: HostCommand {
     static let configuration = CommandConfiguration(
         commandName: "unmerge", abstract: "Stop ksmd and unmerge everything (run=2).",
         discussion: """
-            Each merged page needs a page of its own again. Where available memory and free swap are too little for \
+            Each merged page needs a page of its own again. Where available memory and free swap on disk are too little for \
             that, it is refused, since processes would be killed. A daemon that runs goes on by its rule, and merges \
             again when that says so: stop it first.
 
@@ -33,8 +33,8 @@ struct UnmergeCommand: HostCommand {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
         let objection =
-            view.memoryFailure.map { .unknown($0) }
-            ?? UnmergeObjection.find(saved: saved, view.memory, at: view.paths.meminfo)
+            try view.memoryFailure.map { .unknown($0) }
+            ?? UnmergeObjection.find(saved: saved, Self.memory(view), at: view.paths.meminfo)
         if let objection {
             guard force else {
                 throw Refusal("\(objection): stop guests, add swap, or use --force and have processes killed")
@@ -49,12 +49,21 @@ struct UnmergeCommand: HostCommand {
         if report.leftBytes > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 
+    /// That of the host with the swap alone that can be counted on: what goes to zram stays in memory.
+    private static func memory(_ view: HostView) throws -> MemoryInfo {
+        var memory = view.memory
+        if let swaps = try SwapDevice.all(view.paths) {
+            memory.swapFree = swaps.filter { $0.backing == .disk }.sum { ($0.size - $0.used).nonNegative }
+        }
+        return memory
+    }
+
     /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
     private func unmerge(_ saved: KiB, _ kernel: KSMDirectory) throws -> UnmergeReport {
         let began = Waiter.now
         var report = UnmergeReport(savedBytes: saved.bytes, leftBytes: saved.bytes, durationSeconds: 0)
         guard let write = try kernel.beginWriting(run: 2) else { return report }
-        let isTerminal = isatty(STDERR_FILENO) == 1
+        let isTerminal = isatty(STDERR_FILENO) == 1 && !Terminal.isDumb
         var event = pollfd(fd: write.descriptor, events: Int16(POLLIN), revents: 0)
         while unsafe poll(&event, 1, 200) == 0 {
             guard isTerminal, let left = kernel.savedPages().map({ $0.kibibytes(of: Host.pageSize) }) else { continue }

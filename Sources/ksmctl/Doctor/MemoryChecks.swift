@@ -167,6 +167,7 @@ extension DoctorFacts {
         capacity.cpus = topology.cpus.map { Int64($0) }
         return OvercommitPlan(
             .rhel7, host: OvercommitPlan.Host(ram: total, swapTotal: memory.swapTotal, capacity),
-            groups: guests.map { GuestGroup($0) }, unread: OvercommitPlan.Unread(unseen: unseen, needs: unknownNeeds))
+            groups: guests.map { GuestGroup($0) }, unswappable: guests.unswappable,
+            unread: OvercommitPlan.Unread(unseen: unseen, needs: unknownNeeds))
     }
 }

@@ -57,11 +57,14 @@ extension Check {
     /// By what keeps them from swap; encrypted memory nothing lets go there.
     private static func unswappableRemedy(_ guests: [GuestDetails]) -> String {
         let locked = guests.filter { $0.isLocked }
-        let isLimited = { (guest: GuestDetails) in !guest.isKeptFromSwap && guest.barredFromSwap > .zero }
+        // Their own groups, or ones that they share.
+        let isLimited =
+            guests.unswappable > guests.sum { $0.unswappable }
+            || guests.contains { !$0.isKeptFromSwap && $0.barredFromSwap > .zero }
         let ways = [
             guests.contains { $0.isPinned } ? "without passed-through devices" : nil,
             locked.isEmpty ? nil : GuestRemedy.text(.unlock, locked),
-            guests.contains(where: isLimited) ? "with a higher memory.swap.max of the cgroup" : nil,
+            isLimited ? "with a higher memory.swap.max of the cgroup" : nil,
         ].compactMap { $0 }
         let fewer = "run fewer of the guests that cannot be swapped"
         return ways.isEmpty ? fewer : "\(fewer), or run them so that they can: \(ways.joined(separator: "; "))"
@@ -96,8 +99,8 @@ extension Check {
     static let swapOnZram = Check("swap-on-zram", "Swap on disk") { check, facts in
         guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         guard !swaps.isEmpty else { return check.skip("there is no swap").seen("none", in: facts.paths.swaps) }
-        guard swaps.allSatisfy({ $0.isZram }) else {
-            let disk = swaps.filter { !$0.isZram }.reduce(KiB.zero) { $0 + $1.size }
+        guard swaps.allSatisfy({ $0.isInMemory }) else {
+            let disk = swaps.filter { !$0.isInMemory }.reduce(KiB.zero) { $0 + $1.size }
             return check.ok("\(disk)").seen(swaps.map(described), in: facts.paths.swaps)
         }
         return check.warn(
@@ -110,7 +113,7 @@ extension Check {
     static let compressedSwap = Check("compressed-swap", "Compressed swap") { check, facts in
         guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
         guard !swaps.isEmpty else { return check.skip("there is no swap") }
-        let zram = swaps.filter { $0.isZram }
+        let zram = swaps.filter { $0.isInMemory }
         let hasDisk = zram.count < swaps.count
         guard hasDisk else { return check.skip("all of it is zram, see Swap on disk") }
         if let zswap = facts.zswap, zswap.isEnabled {
@@ -132,7 +135,7 @@ extension Check {
 
     static let rotationalSwap = Check("rotational-swap", "Swap speed") { check, facts in
         guard let swaps = facts.swaps else { return check.skip("the swap cannot be seen: \(facts.paths.swaps)") }
-        let disks = swaps.filter { !$0.isZram }
+        let disks = swaps.filter { !$0.isInMemory }
         guard !disks.isEmpty else { return check.skip("there is no swap on disk") }
         let slow = disks.filter { $0.isRotational == true }
         let unknown = disks.filter { $0.isRotational == nil }
@@ -152,7 +155,7 @@ extension Check {
     private static func described(_ swap: SwapDevice) -> String {
         var text = "\(swap.path): \(swap.size), \(swap.used) in use"
         if let zram = swap.zram { text += "; \(KiB(zram.original)) are kept in \(KiB(zram.taken)) of memory" }
-        if swap.isRotational == nil, !swap.isZram { text += "; what it lies on is not known" }
+        if swap.isRotational == nil, !swap.isInMemory { text += "; what it lies on is not known" }
         return text
     }
 

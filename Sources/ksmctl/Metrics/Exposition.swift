@@ -39,17 +39,15 @@ struct Exposition {
         return "{" + labels.map { "\($0.name)=\"\(escaped($0.value))\"" }.joined(separator: ",") + "}"
     }
 
-    /// What terminals would act on is shown as in all other output; the format itself asks for three escapes.
+    /// What terminals would act on is shown as in all other output; the format itself asks for three escapes. By scalars: a
+    /// quote with a combining mark behind it is another character, and ends the value all the same.
     private static func escaped(_ value: String) -> String {
-        var text = ""
-        for character in value.printable {
-            switch character {
-            case "\\": text += "\\\\"
-            case "\"": text += "\\\""
-            default: text.append(character)
-            }
+        var text = String.UnicodeScalarView()
+        for scalar in value.printable.unicodeScalars {
+            if scalar == "\\" || scalar == "\"" { text.append("\\") }
+            text.append(scalar)
         }
-        return text
+        return String(text)
     }
 
     /// Whole numbers without a fraction, so that the file reads as `/proc` does.

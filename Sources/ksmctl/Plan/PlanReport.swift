@@ -101,7 +101,7 @@ struct PlanReport: Report {
         let present = command.ram == nil ? view : nil
         let plan = OvercommitPlan(
             command.rule, host: try Self.host(command, present),
-            groups: running?.map { GuestGroup($0) } ?? command.guests,
+            groups: running?.map { GuestGroup($0) } ?? command.guests, unswappable: running?.unswappable ?? .zero,
             unread: seen.map { OvercommitPlan.Unread($0) } ?? OvercommitPlan.Unread())
         self.init(
             plan, Sources(command), areRunning: running != nil, unreadable: seen?.unreadable.count ?? 0,

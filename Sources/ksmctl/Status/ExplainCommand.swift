@@ -90,7 +90,10 @@ struct ExplainReport: Report {
         if needsSwap { notes += (list?.unseen ?? []).map { "\($0): what they have in swap is in no step" } }
         notes += failures.map { "\($0): what it says is in no step" }
         let isSwapUnknown = list?.guests.contains { $0.swapped == nil && !$0.needFailures.isEmpty } ?? false
-        if needsSwap, isSwapUnknown, let unknown = list?.unknownNeeds { notes.append(unknown) }
+        if needsSwap, isSwapUnknown {
+            areGuestsKnown = false
+            if let unknown = list?.unknownNeeds { notes.append(unknown) }
+        }
     }
 
     /// That a file holds something else than was decided.

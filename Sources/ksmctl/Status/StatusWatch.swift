@@ -46,7 +46,7 @@ struct StatusWatch {
     /// Goes on until a signal ends the program, or standard output is closed.
     func run() throws {
         let style = Style.standardOutput
-        let isInPlace = Terminal.isOutput && !output.json
+        let isInPlace = Terminal.isOutput && !Terminal.isDumb && !output.json
         var course = Course()
         // From the second report on there is an earlier moment in any case.
         var before = (try? Self.moment(paths, before: HostView.now)) ?? nil

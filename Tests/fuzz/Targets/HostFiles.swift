@@ -82,7 +82,7 @@ extension FuzzTarget {
                     }
                     for device in (try? SwapDevice.all(tree.paths)).flatMap({ $0 }) ?? [] {
                         try require(device.size >= .zero && device.used >= .zero, "there is less than no swap")
-                        _ = device.isZram
+                        _ = device.isInMemory
                     }
                     _ = try? CompressedMemory.zram(tree.paths)
                     _ = try? Zswap.read(tree.paths)
