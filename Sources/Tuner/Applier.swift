@@ -26,6 +26,10 @@ struct Applier<Control: KSMControl> {
     /// Whether the last decision to scan was refused before `run`: a decision to stop, which writes no pace, does not
     /// show that this has ended.
     private var isPaceRefused = false
+    /// Whether the advisor had to be switched off for the last pace: whoever switches it on each time is reported once.
+    private var isAdvisorDisplaced = false
+    /// What something else wrote to the advisor's files, until it is reported.
+    private var advisorFindings = ForeignWrites.Findings()
     /// When the knobs were last compared with what they should hold.
     private var watched: Instant?
     /// What `pages_to_scan` is known to hold.
@@ -56,6 +60,9 @@ struct Applier<Control: KSMControl> {
     /// Whether ksmd scans by this daemon's word, as far as is known.
     var isScanning: Bool { foreign.run.expected == 1 }
 
+    /// Whether it is not known what `run` holds: a write was refused, or something else wrote to it.
+    var isRunUnknown: Bool { foreign.run.expected == nil }
+
     // MARK: Other writers
 
     /// How often a policy that writes only changes looks whether something else wrote.
@@ -84,7 +91,7 @@ struct Applier<Control: KSMControl> {
         if findings.isNew || isLeftUnmerged { foreignWrites += 1 }
         for notice in findings.notices { observer.report(notice) }
         // Reported once, and written over each time: what is not expected is written again.
-        if traits.writesOnlyChanges, findings.isAny { foreign.expectNothing() }
+        if traits.writesOnlyChanges, findings.isAny { foreign.expectNothing(but: present) }
     }
 
     /// A policy that rests has no reason to write 0 over the 2 of an operator who had everything unmerged: that is left
@@ -164,11 +171,13 @@ struct Applier<Control: KSMControl> {
             foreign.pagesToScan.expected = nil
             foreign.sleepMilliseconds.expected = nil
             guard let order = decision.advisor else { return }
+            defer { reportAdvisor(&observer) }
             if try give(order) {
                 observer.report(.restartedAdvisor(pages: decision.pagesToScan, start: order.pagesMinimum))
             }
             return
         }
+        foreign.forgetAdvisor()
         let onlyChanges = decision.policy.traits.writesOnlyChanges
         func due(_ value: Int64, _ expected: Int64?) -> Int64? { onlyChanges && value == expected ? nil : value }
         let pages = due(decision.pagesToScan, foreign.pagesToScan.expected)
@@ -184,7 +193,9 @@ struct Applier<Control: KSMControl> {
             foreign.sleepMilliseconds.expected = nil
             written.insert(.sleepMilliseconds)
         }
-        if try control.setPace(pages: pages, sleep: sleep) { observer.report(.displacedAdvisor) }
+        let hasDisplaced = try control.setPace(pages: pages, sleep: sleep)
+        if hasDisplaced, !isAdvisorDisplaced { observer.report(.displacedAdvisor) }
+        isAdvisorDisplaced = hasDisplaced
         if control.takesEffect { note(batch: decision.pagesToScan) }
         foreign.pagesToScan.expected = decision.pagesToScan
         foreign.sleepMilliseconds.expected = decision.sleepMilliseconds
@@ -272,9 +283,17 @@ struct Applier<Control: KSMControl> {
         try set(order)
         note(batch: order.pagesMaximum)
         let isOn = try control.readAdvisorMode() == .scanTime
+        if control.takesEffect { foreign.look(.advisorMode, isOn ? 1 : 0, &advisorFindings) }
         if isOn, order.restarts { try write(AdvisorMode.none.word, to: .advisorMode) }
         if !isOn || order.restarts { try write(AdvisorMode.scanTime.word, to: .advisorMode) }
+        foreign.expect(.advisorMode, 1)
         return isOn && order.restarts
+    }
+
+    private mutating func reportAdvisor(_ observer: inout some StepObserver & ~Copyable) {
+        if advisorFindings.isNew { foreignWrites += 1 }
+        for notice in advisorFindings.notices { observer.report(notice) }
+        advisorFindings = ForeignWrites.Findings()
     }
 
     /// Writes what is another than the kernel has.
@@ -287,8 +306,8 @@ struct Applier<Control: KSMControl> {
         if let (_, failure) = set(values).first { throw failure }
     }
 
-    /// The same of those that are known. The kernel refuses a minimum above its maximum, so the order depends on which
-    /// way they go. One that fails does not keep the others from being tried.
+    /// The same of those that are known. The minimum is at no time above the maximum, which Linux 6.18 would take, so the
+    /// order depends on which way they go. One that fails does not keep the others from being tried.
     ///
     /// - Returns: What failed.
     mutating func set(_ values: AdvisorValues) -> [(file: KSMFile, failure: KernelFileError)] {
@@ -315,8 +334,9 @@ struct Applier<Control: KSMControl> {
     }
 
     private mutating func set(_ file: KSMFile, _ value: Int64) throws(KernelFileError) {
-        let present = try control.read(file)
-        guard let present, present != value else { return }
-        try write(String(value), to: file)
+        guard let present = try control.read(file) else { return }
+        if control.takesEffect { foreign.look(file, present, &advisorFindings) }
+        if present != value { try write(String(value), to: file) }
+        foreign.expect(file, value)
     }
 }

@@ -6,6 +6,8 @@ struct ForeignWrites {
     var run = WatchedKnob(.run)
     var pagesToScan = WatchedKnob(.pagesToScan)
     var sleepMilliseconds = WatchedKnob(.sleepMilliseconds)
+    /// The advisor's bounds and its mode, where it sets the pace: 1 where it is on. Those that it was given.
+    private var advisor: [KSMFile: WatchedKnob] = [:]
 
     /// What one look at the knobs found.
     struct Findings {
@@ -26,11 +28,24 @@ struct ForeignWrites {
         return findings
     }
 
-    /// Expects nothing of any knob until it is written again.
-    mutating func expectNothing() {
-        run.expected = nil
-        pagesToScan.expected = nil
-        sleepMilliseconds.expected = nil
+    /// Compares what a file of the advisor holds with what it was given.
+    mutating func look(_ file: KSMFile, _ present: Int64, _ findings: inout Findings) {
+        advisor[file]?.look(present, &findings)
+        if advisor[file]?.expected != present { advisor[file]?.expected = nil }
+    }
+
+    /// The advisor has taken this.
+    mutating func expect(_ file: KSMFile, _ value: Int64) {
+        advisor[file, default: WatchedKnob(file)].expected = value
+    }
+
+    mutating func forgetAdvisor() { advisor = [:] }
+
+    /// Expects nothing of the knobs that hold something else until they are written again.
+    mutating func expectNothing(but present: KnobValues) {
+        run.expectNothing(but: present.run)
+        pagesToScan.expectNothing(but: present.pagesToScan)
+        sleepMilliseconds.expectNothing(but: present.sleepMilliseconds)
     }
 
     /// A knob, what it should hold, and what else it was found to hold.
@@ -47,6 +62,10 @@ struct ForeignWrites {
         private var reported = ReportedValue()
 
         fileprivate init(_ file: KSMFile) { self.file = file }
+
+        fileprivate mutating func expectNothing(but present: Int64?) {
+            if let present, expected != present { expected = nil }
+        }
 
         fileprivate mutating func look(_ present: Int64?, _ findings: inout Findings) {
             if let notice = reported.notice(file, expected: expected, found: present) {

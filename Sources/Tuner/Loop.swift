@@ -71,6 +71,7 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             if wakeup.contains(.reload) {
                 host.reload()
                 waiter.watchPressure(host.pressure)
+                nextSign = min(nextSign, after(host.watchdogPeriod))
             }
             if wakeup.contains(.guests) {
                 host.machinesChanged(waiter.takeMachineEvents())

@@ -16,7 +16,7 @@ package enum Notice: Equatable, Sendable {
 
     case failed(Area, KernelFileError)
     case recovered(Area)
-    /// Something else wrote a knob since the last decision.
+    /// Something else wrote a knob since the last decision. Of the advisor's mode, 1 where it is on.
     case foreignWrite(KSMFile, expected: Int64, found: Int64)
     /// The kernel's advisor set the pace, and was switched off.
     case displacedAdvisor
@@ -102,7 +102,8 @@ extension Notice: CustomStringConvertible {
         case .recovered(.counters): "KSM's counters can be read again"
         case .recovered(.knobs): "KSM can be controlled again"
         case .foreignWrite(let file, let expected, let found):
-            "something else changed \(file.name) from \(expected) to \(found), going on by the configured policy"
+            "something else changed \(file.name) from \(file.text(expected)) to \(file.text(found)), going on by the "
+                + "configured policy"
         case .displacedAdvisor:
             "the kernel's advisor set the pace (advisor_mode scan-time), switched it off"
         case .noAdvisor:
@@ -166,6 +167,13 @@ extension Notice {
             text += file.name
         }
         return text
+    }
+}
+
+extension KSMFile {
+    /// A value of it as the kernel writes it; of the advisor's mode, 1 where it is on.
+    fileprivate func text(_ value: Int64) -> String {
+        self == .advisorMode ? (value == 1 ? AdvisorMode.scanTime : .none).word : "\(value)"
     }
 }
 

@@ -51,7 +51,10 @@ struct Sampler: ~Copyable {
         let isMatchingAlike =
             configuration.profile.guests == self.configuration.profile.guests
             && configuration.guestPattern == self.configuration.guestPattern
-        if !isMatchingAlike { guests.adopt(try NameMatcher(configuration)) }
+        if !isMatchingAlike {
+            guests.adopt(try NameMatcher(configuration))
+            (listed, listedAll) = (nil, nil)
+        }
         // What another metric could not read is no news of this one.
         if configuration.guestMetric != self.configuration.guestMetric {
             metricCondition = Condition(.metric)

@@ -51,7 +51,10 @@ extension Tuner {
             isPaceKnown = !missing.contains(where: isOfPace)
         default:
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
-            putBack(AdvisorMode.none, found, touched, &leaving, &observer)
+            let isSwitched = putBack(AdvisorMode.none, found, touched, &leaving, &observer)
+            // The kernel takes its own pages then, and not those that it had.
+            let isOwn = written.union(inherited).contains(.pagesToScan)
+            if isSwitched, !isOwn { putBack(.pagesToScan, found, touched, &leaving, &observer) }
         }
         putBack(.scanTime, found, touched, &leaving, &observer)
         let restored = missing.contains(.run) ? 0 : touched.contains(.run) ? found.run : nil
@@ -128,14 +131,17 @@ extension Tuner {
     }
 
     /// Gives the advisor a mode, where that was found. Where the present one cannot be told, it is written in any case.
+    ///
+    /// - Returns: Whether it was.
+    @discardableResult
     private mutating func putBack(
         _ mode: AdvisorMode, _ found: KnobValues, _ touched: KSMFileSet, _ leaving: inout Leaving,
         _ observer: inout some StepObserver & ~Copyable
-    ) {
-        guard touched.contains(.advisorMode), found.advisorMode == mode else { return }
+    ) -> Bool {
+        guard touched.contains(.advisorMode), found.advisorMode == mode else { return false }
         do throws(KernelFileError) {
             // This kernel has no advisor, or it has that mode.
-            guard let present = try control.readAdvisorMode(), present != mode else { return }
+            guard let present = try control.readAdvisorMode(), present != mode else { return false }
         } catch {
             // It is there.
         }
@@ -143,6 +149,7 @@ extension Tuner {
             try tuner.applier.write(mode.word, to: .advisorMode)
         }
         if !isBack { leaving.kept.advisorMode = mode }
+        return isBack
     }
 
     /// - Returns: Whether it was done.

@@ -155,7 +155,8 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
     /// Whether ksmd scans by this daemon's word, or that of one that was killed and whose scan this one has not ended.
     var ownsScan: Bool {
         if applier.isScanning { return true }
-        return mayHaveInheritedScan && !written.contains(.run) && (try? control.read(.run)) == 1
+        let mayOwn = mayHaveInheritedScan || written.contains(.run)
+        return mayOwn && applier.isRunUnknown && (try? control.read(.run)) == 1
     }
 
     /// What was counted since the start.

@@ -35,6 +35,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     private var patience = LastWritePatience()
     /// Whether the service manager did not take the message that the daemon is ready.
     private var isReadinessUnheard = false
+    private var isSignUnheard = false
 
     init(
         _ paths: HostPaths, _ files: ConfigurationFiles, _ options: Options, _ configuration: Configuration,
@@ -69,7 +70,10 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     var pressure: PressureThreshold? { configuration.pressure }
 
     /// Half of what the manager allows, as sd_watchdog_enabled(3) advises. Nobody means less than some milliseconds.
-    let watchdogPeriod = max((Notifier.watchdog ?? .endless) / 2, .milliseconds(5))
+    private let watchdog = max((Notifier.watchdog ?? .endless) / 2, .milliseconds(5))
+
+    /// What the manager did not take is sent again soon.
+    var watchdogPeriod: Duration { isReadinessUnheard || isSignUnheard ? min(watchdog, .seconds(1)) : watchdog }
 
     var pendingWrite: ChildWrite? { tuner.pending }
 
@@ -136,6 +140,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         guard let (decision, guests) = tuner.decide(at: now, &reporter) else {
             // Its own pace comes with a decision, and there is none.
             policyPause = tuner.policy.kind.traits.isPacedByItself ? Self.retryPause : nil
+            // A knob can have been tried again.
+            if publisher.state.foundKnobs != tuner.foundKnobs { publishFound() }
             restoreLock()
             return
         }
@@ -250,7 +256,7 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         if isReadinessUnheard { tellReady() }
         // At the end a slow write may outlast the manager's patience, unless it hears that it goes on.
         let goesOn = isEnding && patience.lasts(saved: tuner.saved, at: Waiter.now)
-        Notifier.notify(goesOn ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
+        isSignUnheard = !Notifier.notify(goesOn ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")
     }
 
     // MARK: Configuration
@@ -261,7 +267,8 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
         let total = (try? MemoryReader(paths).total()) ?? tuner.policy.classic.total
         let loaded = files.load(total: total)
         for diagnostic in loaded.diagnostics { reporter.log.write(diagnostic) }
-        isConfigurationRefused = !loaded.isUsable
+        let wasRefused = isConfigurationRefused
+        isConfigurationRefused = false
         if loaded.isUsable, adopt(loaded.configuration, total: total) {
             reporter.log.write(.info, .configurationLoaded, "configuration reloaded")
             let missing = MetricCapability.missing(for: configuration, paths)
@@ -274,8 +281,11 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
             }
             applyKnobs()
         } else {
+            isConfigurationRefused = true
             reporter.log.write(.error, .configurationRefused, "configuration refused, keeping the previous one")
         }
+        // The status says so, as soon as there is a decision.
+        if isConfigurationRefused != wasRefused { publisher.expectNews() }
         beginDebugLines()
     }
 

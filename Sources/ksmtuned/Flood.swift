@@ -26,7 +26,7 @@ struct Flood {
         case drop
     }
 
-    /// - Returns: What to do with a message, behind ``takeLeftOut(at:)``.
+    /// - Returns: What to do with a message, behind ``takeLeftOut(at:isEnding:)``.
     mutating func hear(_ notice: Notice, at now: Instant) -> Verdict {
         if isOver(at: now) {
             began = now

@@ -26,6 +26,9 @@ struct Publisher: ~Copyable {
         published.isDue(decision, at: now, decision.policy.traits.reported)
     }
 
+    /// Publishes the next decision in any case.
+    mutating func expectNews() { published = DecisionNews() }
+
     /// Publishes a decision.
     ///
     /// - Parameter remark: What stands before it in the status line.

@@ -46,7 +46,8 @@ struct Recorder: ~Copyable {
             writer = nil
             opening.reset()
             log.write(
-                .notice, .failed, "\(path) was removed or replaced, so the history goes on in the file of that name")
+                .notice, .failed,
+                "\(path) was removed, replaced or emptied, so the history goes on in the file of that name")
         }
         openIfDue(at: now, log)
         return writer != nil

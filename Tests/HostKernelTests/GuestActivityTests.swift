@@ -171,6 +171,19 @@ import Testing
         #expect(try cpu(at: 65) == .milliseconds(7))
     }
 
+    @Test func `ksmd that was hidden is looked for again after a minute`() throws {
+        let clock = Clock()
+        let reader = CounterReader(host.paths) { clock.now }
+        #expect(try reader.read(RecordingControl()).cpu == nil)
+        host.setProcess(50, comm: "ksmd", resident: 0)
+        host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+        host.write("7000000 3000000 55\n", to: "proc/50/schedstat")
+        clock.now = Instant(nanoseconds: 59_000_000_000)
+        #expect(try reader.read(RecordingControl()).cpu == nil)
+        clock.now = Instant(nanoseconds: 60_000_000_000)
+        #expect(try reader.read(RecordingControl()).cpu == .milliseconds(7))
+    }
+
     // MARK: KSM's counters
 
     @Test func `each counter is that of its file`() throws {

@@ -353,6 +353,19 @@ import Tuner
         #expect(try HistoryReader.read(host.paths.history)?.count == 2)
     }
 
+    @Test func `A history that was emptied is begun again within a minute, and what came meanwhile is kept`() throws {
+        let host = FakeHost()
+        var recorder = Recorder(host.paths)
+        recorder.open(at: Instant(nanoseconds: 0), Log())
+        try record(&recorder, at: 0)
+        host.write("", to: "var/lib/ksmtuned/history")
+        try record(&recorder, at: 1)
+        try record(&recorder, at: 62)
+        #expect(try HistoryReader.read(host.paths.history)?.count == 1)
+        let names = try FileManager.default.contentsOfDirectory(atPath: host.path("var/lib/ksmtuned"))
+        #expect(names.count == 2)
+    }
+
     // MARK: A capability that is missing
 
     private static func failed(_ errno: Int32) -> Notice {
@@ -381,7 +394,9 @@ import Tuner
 
     // MARK: Floods
 
-    private static func foreign(_ found: Int64) -> Notice { .foreignWrite(.sleepMilliseconds, expected: 20, found: found) }
+    private static func foreign(_ found: Int64) -> Notice {
+        .foreignWrite(.sleepMilliseconds, expected: 20, found: found)
+    }
 
     @Test func `Of very many messages in a minute the first are reported`() {
         var flood = Flood()

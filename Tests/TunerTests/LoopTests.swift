@@ -50,6 +50,8 @@ private struct RecordingHost: LoopHost {
     var retunesOnGuests = true
     var pressure: PressureThreshold?
     var watchdogPeriod = Duration.endless
+    /// What the period is after each sign of life, as far as told.
+    var watchdogPeriods: [Int64] = []
     var pendingWrite: ChildWrite?
     /// Whether a decision falls into the time of each write.
     var isDueAfterWrite = false
@@ -87,7 +89,10 @@ private struct RecordingHost: LoopHost {
     mutating func report(_ notice: SourceNotice) {
         if case .otherPressure(let asked, _) = notice { events.append("watch \(asked.word)") }
     }
-    mutating func signOfLife() { events.append("alive") }
+    mutating func signOfLife() {
+        events.append("alive")
+        if !watchdogPeriods.isEmpty { watchdogPeriod = .nanoseconds(watchdogPeriods.removeFirst()) }
+    }
     mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
         events.append("child \(run)")
         if let childTarget { return try ChildWrite("x", to: childTarget) }
@@ -336,6 +341,16 @@ private struct RecordingHost: LoopHost {
     @Test func `signs of life come in their own time, and decide nothing`() {
         #expect(events([([], nil), ([], nil), ([], nil)], watchdog: 25) == ["alive", "alive", "decide"])
         #expect(events([(.retune, 10), ([], nil)], watchdog: 25) == ["decide", "alive"])
+    }
+
+    @Test func `signs of life come sooner where one was not taken, or a reload's was not`() {
+        let waits: Script = [([], nil), ([], nil), ([], nil)]
+        #expect(events(waits, watchdog: 25) { $0.watchdogPeriods = [5, 5, 25] } == ["alive", "alive", "alive"])
+        #expect(
+            events([(.reload, 1), ([], nil), ([], nil)], watchdog: 50) {
+                $0.reloads = [{ $0.watchdogPeriod = .nanoseconds(5) }]
+                $0.watchdogPeriods = [100]
+            } == ["reload", "decide", "alive", "decide"])
     }
 
     @Test func `an endless interval decides only on a signal`() {

@@ -316,6 +316,18 @@ private struct Notices: StepObserver {
 
     // MARK: Guests that nothing announces
 
+    @Test func `a reload that counts other processes lists them at once`() throws {
+        host.setProcess(100, comm: "java", resident: 25_600)
+        var tuner = try tuner()
+        var notices = Notices()
+        #expect(tuner.step(at: Self.moment(0), &notices)?.guests == 0)
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.guestPattern = "^java$"
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        #expect(tuner.step(at: Self.moment(0.1), &notices)?.guests == 1)
+    }
+
     @Test func `a guest that no event announced is found within a second, and not looked for sooner`() throws {
         var tuner = try tuner()
         var notices = Notices()

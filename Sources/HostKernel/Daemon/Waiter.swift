@@ -195,6 +195,8 @@ package struct Waiter: Waiting, ~Copyable {
             }
             pressure = consume trigger
         } catch {
+            // A reload may set it.
+            if error.mayPass { watched = nil }
             notices.append(.noPressure(error))
         }
     }

@@ -7,10 +7,13 @@ package struct HistoryWriter: ~Copyable {
     private let path: String
     private var sequence: UInt64
 
-    /// Whether the path still names the open ring: somebody may have removed it, or put another file in its place.
+    /// Whether the path still names the open ring: somebody may have removed it, put another file in its place, or emptied it.
     ///
     /// - Returns: Yes where that cannot be told.
-    package var isInPlace: Bool { (try? file.isReplaced(at: path)) != true }
+    package var isInPlace: Bool {
+        guard (try? file.isReplaced(at: path)) != true else { return false }
+        return (try? Self.contents(file, path)).map { $0 == .ring } ?? true
+    }
 
     /// Opens the ring, or begins one.
     ///

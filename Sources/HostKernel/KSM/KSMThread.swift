@@ -124,8 +124,8 @@ package struct KsmdState: Equatable, Sendable {
     }
 }
 
-/// Finds the thread when it is asked for, and looks again where the look failed: once a minute, since a look at all
-/// processes has its price.
+/// Finds the thread when it is asked for, and looks again where it was not found, or the look failed: once a minute, since a
+/// look at all processes has its price. It is there since boot, but `/proc` may hide it.
 final class KSMThreadFinder {
     private static var pause: Duration { .seconds(60) }
 
@@ -146,7 +146,7 @@ final class KSMThreadFinder {
         guard let due, now >= due else { return thread }
         do throws(KernelFileError) {
             thread = try KSMThread(paths, isHeld: isHeld)
-            self.due = nil
+            self.due = thread == nil ? now + Self.pause : nil
         } catch {
             self.due = now + Self.pause
         }
