@@ -35,7 +35,7 @@ private enum Environment {
 package enum Terminal {
     package static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// Whether it shows the sequences that move the cursor.
+    /// Whether it shows the sequences that move the cursor as text.
     package static var isDumb: Bool { Environment.value("TERM") == "dumb" }
 
     /// Its columns and rows; what a program may assume where it is none.

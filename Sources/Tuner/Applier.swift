@@ -26,7 +26,8 @@ struct Applier<Control: KSMControl> {
     /// Whether the last decision to scan was refused before `run`: a decision to stop, which writes no pace, does not
     /// show that this has ended.
     private var isPaceRefused = false
-    /// Whether the advisor had to be switched off for the last pace: whoever switches it on each time is reported once.
+    /// Whether the advisor was switched off, and no look since found the pace as it was written: whoever switches it on again
+    /// and again is reported once.
     private var isAdvisorDisplaced = false
     /// What something else wrote to the advisor's files, until it is reported.
     private var advisorFindings = ForeignWrites.Findings()
@@ -59,9 +60,8 @@ struct Applier<Control: KSMControl> {
 
     /// Whether ksmd scans by this daemon's word, as far as is known.
     var isScanning: Bool { foreign.run.expected == 1 }
-
-    /// Whether it is not known what `run` holds: a write was refused, or something else wrote to it.
-    var isRunUnknown: Bool { foreign.run.expected == nil }
+    /// Whether what this daemon last wrote to `run`, and the kernel took, was a 1; `nil` before.
+    private(set) var hasStarted: Bool?
 
     // MARK: Other writers
 
@@ -85,6 +85,7 @@ struct Applier<Control: KSMControl> {
         looked = .some(failures.first)
         note(batch: present.pagesToScan)
         if traits.leavesPaceToKernel { present.pagesToScan = nil }
+        if present.pagesToScan == foreign.pagesToScan.expected { isAdvisorDisplaced = false }
         let isLeftUnmerged = traits.leavesUnmerged && leaveUnmerged(present, decision, &observer)
         // Each is counted, and the same one again and again reported once.
         let findings = foreign.look(present)
@@ -195,7 +196,7 @@ struct Applier<Control: KSMControl> {
         }
         let hasDisplaced = try control.setPace(pages: pages, sleep: sleep)
         if hasDisplaced, !isAdvisorDisplaced { observer.report(.displacedAdvisor) }
-        isAdvisorDisplaced = hasDisplaced
+        isAdvisorDisplaced = isAdvisorDisplaced || hasDisplaced
         if control.takesEffect { note(batch: decision.pagesToScan) }
         foreign.pagesToScan.expected = decision.pagesToScan
         foreign.sleepMilliseconds.expected = decision.sleepMilliseconds
@@ -219,7 +220,10 @@ struct Applier<Control: KSMControl> {
         } else {
             try write(String(run), to: .run)
         }
-        if pending == nil { longestBatchUnderWay = batch }
+        if pending == nil {
+            longestBatchUnderWay = batch
+            hasStarted = run == 1
+        }
         foreign.run.expected = run
     }
 
@@ -233,7 +237,10 @@ struct Applier<Control: KSMControl> {
         isDecisionPending = false
         written.insert(.run)
         pending = try control.beginWriting(run: run)
-        if pending == nil { longestBatchUnderWay = batch }
+        if pending == nil {
+            longestBatchUnderWay = batch
+            hasStarted = false
+        }
     }
 
     /// Puts back ksmd's own scheduling, before a write that waits for its batch.
@@ -250,6 +257,7 @@ struct Applier<Control: KSMControl> {
         do throws(KernelFileError) {
             try write.finish()
             longestBatchUnderWay = batch
+            hasStarted = isScanning
             if isDecisionPending, !isPaceRefused, let notice = writing.settle(nil) { observer.report(notice) }
             return nil
         } catch {

@@ -53,7 +53,7 @@ struct Sampler: ~Copyable {
             && configuration.guestPattern == self.configuration.guestPattern
         if !isMatchingAlike {
             guests.adopt(try NameMatcher(configuration))
-            (listed, listedAll) = (nil, nil)
+            (listed, listedAll, measured) = (nil, nil, nil)
         }
         // What another metric could not read is no news of this one.
         if configuration.guestMetric != self.configuration.guestMetric {

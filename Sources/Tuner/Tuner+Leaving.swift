@@ -51,10 +51,11 @@ extension Tuner {
             isPaceKnown = !missing.contains(where: isOfPace)
         default:
             if missing.contains(.advisorMode) { observer.report(.notKnownToRestore([.advisorMode])) }
-            let isSwitched = putBack(AdvisorMode.none, found, touched, &leaving, &observer)
             // The kernel takes its own pages then, and not those that it had.
-            let isOwn = written.union(inherited).contains(.pagesToScan)
-            if isSwitched, !isOwn { putBack(.pagesToScan, found, touched, &leaving, &observer) }
+            if putBack(AdvisorMode.none, found, touched, &leaving, &observer) {
+                if missing.contains(.pagesToScan) { observer.report(.notKnownToRestore([.pagesToScan])) }
+                putBack(.pagesToScan, found, touched, &leaving, &observer)
+            }
         }
         putBack(.scanTime, found, touched, &leaving, &observer)
         let restored = missing.contains(.run) ? 0 : touched.contains(.run) ? found.run : nil

@@ -248,12 +248,13 @@ struct Daemon<Control: KSMControl>: LoopHost, ~Copyable {
     }
 
     /// A manager that hears nothing of it ends the daemon in the end.
-    private mutating func tellReady() {
-        isReadinessUnheard = !Notifier.notify("READY=1", patience: .seconds(2))
+    private mutating func tellReady(patience: Duration = .seconds(2)) {
+        isReadinessUnheard = !Notifier.notify("READY=1", patience: patience)
     }
 
     mutating func signOfLife() {
-        if isReadinessUnheard { tellReady() }
+        // Each second, while ksmd is to be seen to.
+        if isReadinessUnheard, !isEnding { tellReady(patience: .milliseconds(100)) }
         // At the end a slow write may outlast the manager's patience, unless it hears that it goes on.
         let goesOn = isEnding && patience.lasts(saved: tuner.saved, at: Waiter.now)
         isSignUnheard = !Notifier.notify(goesOn ? "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=10000000" : "WATCHDOG=1")

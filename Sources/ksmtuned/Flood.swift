@@ -1,8 +1,9 @@
+import HostKernel
 import KSMPolicy
 import Tuner
 
 /// Keeps messages that come too fast from filling the log: a program that writes KSM's files ten times a second with
-/// ever other values, say. What was left out is told behind the minute: how many there were, and the last of each kind,
+/// ever other values, say. What was left out is told behind the minute: how many there were, and the last of each subject,
 /// since what lasts is told once, and could have been told for the only time.
 struct Flood {
     /// The messages of one minute.
@@ -11,7 +12,7 @@ struct Flood {
 
     struct LeftOut: Equatable {
         var count = 0
-        /// The last of each kind, in the order in which they came.
+        /// The last of each subject, in the order in which they came.
         var last: [Notice] = []
     }
 
@@ -35,7 +36,7 @@ struct Flood {
         count += 1
         guard count > Self.most else { return .pass }
         leftOut.count += 1
-        leftOut.last.removeAll { $0.messageID == notice.messageID }
+        leftOut.last.removeAll { $0.subject == notice.subject }
         leftOut.last.append(notice)
         return count == Self.most + 1 ? .last : .drop
     }
@@ -48,4 +49,31 @@ struct Flood {
     }
 
     private func isOver(at now: Instant) -> Bool { began.map { now - $0 >= Self.span } ?? true }
+}
+
+extension Notice {
+    /// What a message is about, so that the end of something takes the place of its beginning.
+    fileprivate enum Subject: Equatable {
+        case area(Area)
+        case file(KSMFile)
+        case knob(Knob)
+        case ksmd
+        case other(MessageID)
+    }
+
+    fileprivate var subject: Subject {
+        switch self {
+        case .failed(let area, _), .recovered(let area): .area(area)
+        case .foreignWrite(let file, _, _): .file(file)
+        case .leftUnmerged: .file(.run)
+        case .changedKnob(let knob, _, _), .unmergingFor(let knob, _), .knobWaits(let knob, _, _, _),
+            .knobKept(let knob, _, _, _), .knobFailed(let knob, _), .knobNotCleared(let knob, _, _),
+            .knobRecovered(let knob, _), .noKnob(let knob), .knobNotPutBack(let knob, _):
+            .knob(knob)
+        case .ksmdNotScheduled, .ksmdScheduled, .foreignScheduling, .ksmdStarved, .ksmdNotPutBack: .ksmd
+        case .displacedAdvisor, .restartedAdvisor, .noAdvisor, .stillWriting, .memoryChanged, .unmergeDoesNotFit,
+            .notPutBack, .notKnownToRestore, .leftStopped, .source:
+            .other(messageID)
+        }
+    }
 }

@@ -42,15 +42,26 @@ struct Recorder: ~Copyable {
     /// Whether this decision is another than the last one recorded, or that was long ago.
     mutating func isDue(_ decision: Decision, at now: Instant, _ log: Log) -> Bool {
         guard recorded.isDue(decision, at: now, decision.policy.traits.recorded) else { return false }
-        if writer != nil, looking.isDue(at: now), writer?.isInPlace == false {
+        if writer != nil, looking.isDue(at: now) { look(log) }
+        openIfDue(at: now, log)
+        return writer != nil
+    }
+
+    /// Looks what became of the file since.
+    private mutating func look(_ log: Log) {
+        if writer?.isInPlace == false {
             writer = nil
             opening.reset()
             log.write(
-                .notice, .failed,
-                "\(path) was removed, replaced or emptied, so the history goes on in the file of that name")
+                .notice, .failed, "\(path) was removed or replaced, so the history goes on in the file of that name")
+            return
         }
-        openIfDue(at: now, log)
-        return writer != nil
+        do throws(KernelFileError) {
+            guard try writer?.beginAgainIfEmptied() == true else { return }
+            log.write(.notice, .failed, "\(path) was emptied, and the history goes on in it")
+        } catch {
+            report(error, log)
+        }
     }
 
     mutating func append(_ record: HistoryRecord, of decision: Decision, at now: Instant, _ log: Log) {

@@ -88,7 +88,7 @@ struct Reporter: StepObserver, ~Copyable {
     mutating func tellLeftOut() {
         guard let leftOut = flood.takeLeftOut(at: Waiter.now, isEnding: isEnding) else { return }
         let number = leftOut.count == 1 ? "1 message was" : "\(leftOut.count) messages were"
-        log.write(.notice, .failed, "\(number) left out, the last of each kind:")
+        log.write(.notice, .failed, "\(number) left out, of each subject the last:")
         for notice in leftOut.last { write(notice) }
     }
 

@@ -57,13 +57,35 @@ import Testing
             ("@reboot root cat /sys/kernel/mm/ksm/run; echo 5 > /sys/kernel/mm/ksm/pages_to_scan", "pages_to_scan"),
             ("@reboot root tee /sys/kernel/mm/ksm/run", "run"), ("@reboot root echo 1 >/sys/kernel/mm/ksm/run", "run"),
             ("@reboot root cat x > /sys/kernel/mm/ksm/run", "run"),
-            ("@reboot root x \\\n  > /sys/kernel/mm/ksm/run", "run"),
+            ("@reboot root cp /opt/cat /sys/kernel/mm/ksm/run", "run"),
+            ("@reboot root tee < /etc/cat /sys/kernel/mm/ksm/run", "run"),
+            (#"* * * * * root [ "$(cat /sys/kernel/mm/ksm/run)" = 1 ] && x"#, nil),
+            ("* * * * * root sh -c 'cat /sys/kernel/mm/ksm/run'", nil),
+            ("# x\r\n@reboot root x > /sys/kernel/mm/ksm/run\r", "run"),
             ("# x \\\n@reboot root x > /sys/kernel/mm/ksm/run", "run"),
+            ("x \\\n# y > /sys/kernel/mm/ksm/run", nil),
         ] as [(String, String?)])
-    func `A line that only reads does not count, and one goes on behind a backslash`(line: String, file: String?) {
+    func `A line that only reads does not count`(line: String, file: String?) {
         let host = FakeHost()
         host.write(line + "\n", to: "etc/crontab")
         #expect(Self.writers(host).map { $0.file } == (file.map { [$0] } ?? []))
+    }
+
+    @Test func `Lines of scripts and units go on behind a backslash, but not behind an empty line`() {
+        let host = FakeHost()
+        host.write("x \\\n  > /sys/kernel/mm/ksm/run\n", to: "etc/rc.local")
+        host.write("x \\\n  > /sys/kernel/mm/ksm/run\n", to: "etc/crontab")
+        host.write(
+            "[Service]\nEnvironment=A=b \\\n\nExecStart=sh -c 'x > /sys/kernel/mm/ksm/run'\n",
+            to: "etc/systemd/system/x.service")
+        host.createFolder("etc/systemd/system/multi-user.target.wants")
+        host.link("etc/systemd/system/multi-user.target.wants/x.service", to: "/nowhere")
+        #expect(
+            Self.found(host) == ["/etc/rc.local: run", "/etc/crontab: run", "/etc/systemd/system/x.service: run"])
+        #expect(
+            Self.writers(host).map { $0.line }.prefix(2) == [
+                "x   > /sys/kernel/mm/ksm/run", "> /sys/kernel/mm/ksm/run",
+            ])
     }
 
     @Test func `A command of a unit goes on behind a backslash, and a name may have dots`() {

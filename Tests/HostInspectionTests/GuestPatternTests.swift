@@ -29,6 +29,12 @@ import Testing
         #expect(added == "(^vm)|^(java)$")
     }
 
+    @Test func `a name that is no text is counted`() throws {
+        let comm: [UInt8] = Array("caf".utf8) + [0xC3]
+        let pattern = GuestPattern.counting([String(decoding: comm, as: UTF8.self)], beside: Configuration())
+        #expect(try Pattern(pattern).matches(comm.span))
+    }
+
     @Test(arguments: ["it's", "a(\u{301}'\u{301}b", "[\u{308}x", "a\u{1B}b", "a\u{202E}b", "a\tb"])
     func `a name is counted whatever it holds, by an expression that can stand between quotes`(comm: String) throws {
         let pattern = GuestPattern.counting([comm], beside: Configuration())

@@ -123,7 +123,7 @@ import Testing
         let manager = try NotifySocket()
         try manager.fill()
         let program = try RunningProgram(
-            .ksmtuned, [host.rootOption], environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"])
+            .ksmtuned, [host.rootOption], environment: ["NOTIFY_SOCKET": manager.path])
         try await program.until("it had decided") { host.exists("run/ksmtuned/state") }
         // It says again that it is ready once somebody listens.
         try await program.until("it was heard") { manager.messages.contains("READY=1") }

@@ -373,11 +373,12 @@ private struct Notices: StepObserver {
         }
     }
 
-    @Test(arguments: [(.keep, 2000), (.stop, 2000), (.unmerge, 2000)] as [(ExitAction, Int64)])
+    @Test(arguments: [ExitAction.keep, .stop, .unmerge], [true, false])
     func `the pages that were found are there again when the advisor is switched off`(
-        onExit: ExitAction, pages: Int64
+        onExit: ExitAction, isHeir: Bool
     ) throws {
         host.setMemory(total: Self.total, free: 1000)
+        let pages: Int64 = 2000
         for isUsed in [true, false] {
             var tuner = try advised { $0.onExit = onExit }
             var notices = Notices()
@@ -386,7 +387,11 @@ private struct Notices: StepObserver {
             if isUsed { _ = tuner.step(at: 0, &notices) }
             // As the kernel has its own under the advisor, and its default behind it.
             tuner.control.values[.pagesToScan] = 100
-            _ = tuner.leave(found: found, inherited: KSMFileSet(), &notices)
+            if isHeir {
+                _ = tuner.leave(found: found, &notices)
+            } else {
+                _ = tuner.leave(found: found, inherited: KSMFileSet(), &notices)
+            }
             #expect(tuner.control.advisorMode == .some(.none))
             #expect(tuner.control.values[.pagesToScan] == (isUsed ? pages : 100))
         }

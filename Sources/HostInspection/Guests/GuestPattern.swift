@@ -32,7 +32,10 @@ package enum GuestPattern {
         var text = String.UnicodeScalarView()
         for scalar in name.unicodeScalars {
             let own = String(scalar)
-            if own == "'" || own.printable != own {
+            if scalar == "\u{FFFD}" {
+                // What is no text: a character that the kernel has cut, say.
+                text += ".{1,3}".unicodeScalars
+            } else if own == "'" || own.printable != own {
                 // The daemon compares bytes.
                 text += own.utf8.map { _ in "." }
             } else {

@@ -37,9 +37,10 @@ private final class Search {
     func all(_ paths: HostPaths) -> [BootWriter] {
         var files = [paths.sysfsSettings] + listing(paths.sysfsSettingsFolder) { $0.hasSuffix(".conf") }
         files += firstOfEachName(paths.temporaryFilesFolders) { $0.hasSuffix(".conf") }
-        files += paths.bootScripts + [paths.cronTable] + listing(paths.cronTablesFolder) { !$0.hasPrefix(".") }
-        return files.flatMap { lines(of: $0) { _ in true } } + qemuSettings(paths)
-            + units(paths).flatMap { lines(of: $0) { $0.hasPrefix("Exec") } }
+        let tables = [paths.cronTable] + listing(paths.cronTablesFolder) { !$0.hasPrefix(".") }
+        return files.flatMap { lines(of: $0) } + paths.bootScripts.flatMap { lines(of: $0, joined: true) }
+            + tables.flatMap { lines(of: $0) } + qemuSettings(paths)
+            + units(paths).flatMap { lines(of: $0, joined: true) { $0.hasPrefix("Exec") } }
     }
 
     private func see<Value>(_ look: () throws(KernelFileError) -> Value?) -> Value? {
@@ -75,13 +76,16 @@ private final class Search {
 
     // MARK: Lines
 
-    private func lines(of path: String, _ counts: (Substring) -> Bool) -> [BootWriter] {
+    /// - Parameter isJoined: Whether a line goes on behind a backslash at its end.
+    private func lines(
+        of path: String, joined isJoined: Bool = false, _ counts: (String) -> Bool = { _ in true }
+    ) -> [BootWriter] {
         // Most hosts have none of these files, and most of the files say nothing of KSM.
         guard let bytes = see({ () throws(KernelFileError) in try HostFile.readText(path) }),
             bytes.contains(UInt8(ascii: "k"))
         else { return [] }
-        return Self.lines(String(decoding: bytes, as: UTF8.self)).compactMap { line in
-            guard counts(line[...]),
+        return Self.lines(String(decoding: bytes, as: UTF8.self), isJoined).compactMap { line in
+            guard counts(line),
                 let name = line.ranges(of: "kernel/mm/ksm").first(where: { name in
                     !Self.isRead(line[..<name.lowerBound])
                 })
@@ -92,14 +96,14 @@ private final class Search {
         }
     }
 
-    /// Without blanks before them and without comments; a line goes on behind a backslash at its end.
-    private static func lines(_ text: String) -> [String] {
+    /// Without blanks before them, and without comments, which no backslash makes longer.
+    private static func lines(_ text: String, _ isJoined: Bool) -> [String] {
         var lines: [String] = []
         var isOpen = false
-        for line in text.split(separator: "\n") {
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             let line = line.drop { $0 == " " || $0 == "\t" }
-            guard line.first != "#", line.first != ";" else { continue }
-            let goesOn = line.last == "\\"
+            if line.first == "#" || line.first == ";" { continue }
+            let goesOn = isJoined && line.last == "\\"
             let part = goesOn ? line.dropLast() : line
             if isOpen { lines[lines.count - 1] += part } else { lines.append(String(part)) }
             isOpen = goesOn
@@ -107,12 +111,13 @@ private final class Search {
         return lines
     }
 
-    /// Whether a command only reads the file whose path stands behind this.
+    /// Whether a command only reads the file whose path stands behind this: `cat PATH`, also in quotes or `$(…)`, or `<PATH`.
     private static func isRead(_ command: Substring) -> Bool {
         let words = command.split { $0 == " " || $0 == "\t" }
-        guard let path = words.last, "/sys/".hasSuffix(path) || path == "</sys/" else { return false }
-        let before = words.dropLast().last.map { $0.split(separator: "/").last ?? $0 }
-        return path.hasPrefix("<") || before.map { ["cat", "<", "grep", "head"].contains($0) } ?? false
+        guard let path = words.last else { return false }
+        if path.hasSuffix("</sys/") { return true }
+        guard path == "/sys/", let before = words.dropLast().last else { return false }
+        return before == "<" || ["cat", "/bin/cat", "/usr/bin/cat"].contains(before.drop { "\"'`$(".contains($0) })
     }
 
     // MARK: Files

@@ -7,12 +7,19 @@ package struct HistoryWriter: ~Copyable {
     private let path: String
     private var sequence: UInt64
 
-    /// Whether the path still names the open ring: somebody may have removed it, put another file in its place, or emptied it.
+    /// Whether the path still names the open ring: somebody may have removed it, or put another file in its place.
     ///
     /// - Returns: Yes where that cannot be told.
-    package var isInPlace: Bool {
-        guard (try? file.isReplaced(at: path)) != true else { return false }
-        return (try? Self.contents(file, path)).map { $0 == .ring } ?? true
+    package var isInPlace: Bool { (try? file.isReplaced(at: path)) != true }
+
+    /// Begins the ring anew where somebody has emptied its file: what was written since lies behind a gap.
+    ///
+    /// - Returns: Whether that was so.
+    package func beginAgainIfEmptied() throws(KernelFileError) -> Bool {
+        let header = try HistoryReader.bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
+        guard header.allSatisfy({ $0 == 0 }) else { return false }
+        try FileDescriptor.writeAll(HistoryFormat.header().span, to: file.number, at: 0, path: path)
+        return true
     }
 
     /// Opens the ring, or begins one.

@@ -80,14 +80,23 @@ extension OvercommitPlan {
 
     private var unswappableFindings: [OvercommitFinding] {
         let fixed = groups.filter { $0.unswappable > .zero }
-        guard !fixed.isEmpty else { return [] }
-        return [
+        let own = fixed.sum { $0.unswappable * $0.count }
+        var texts: [String] = []
+        if own > .zero {
+            texts.append(
+                "\(own) of \(fixed.titles) cannot go to swap, since a device holds it in place, it is locked, or its "
+                    + "cgroup allows no swap")
+        }
+        if unswappable > own {
+            texts.append(
+                "\(unswappable - own)\(own > .zero ? " more" : "") of the guests cannot go to swap, since cgroups that "
+                    + "they share allow no more swap (memory.swap.max)")
+        }
+        return texts.map { text in
             OvercommitFinding(
                 kind: .unswappable,
-                text: "\(unswappable) of \(fixed.titles) cannot go to swap, since a device holds it in place, it is "
-                    + "locked, or its cgroup allows no swap: it must fit into the RAM, and the other guests need the "
-                    + "swap all the sooner")
-        ]
+                text: "\(text): it must fit into the RAM, and the other guests need the swap all the sooner")
+        }
     }
 
     var memoryFindings: [OvercommitFinding] {
@@ -104,14 +113,16 @@ extension OvercommitPlan {
                 OvercommitFinding(
                     kind: .forcedShutdowns,
                     text: "\(unswappable) of the guests cannot go to swap, and there are \(usableRAM) of RAM for them: "
-                        + "no swap helps, and the kernel ends guests by force; run fewer of them, or unlock them"))
+                        + "no swap helps, and the kernel ends guests by force; run fewer of them, or let them go to swap"
+                ))
         } else if missingRAM > .zero {
             findings.append(
                 OvercommitFinding(
                     kind: .tooLittleRAM,
                     text:
-                        "what cannot go to swap leaves the host \((usableRAM - unswappable).nonNegative) of RAM, less "
-                        + "than the \(system) of its own; run fewer of these guests"))
+                        "what cannot go to swap leaves the host \((ram - unswappable).nonNegative) of RAM, less than the "
+                        + "\(ownRAM) of its own\(host.cache == nil ? "" : " with ZFS's cache"); run fewer of these guests"
+                ))
         }
         guard let swap = host.swap else { return findings }
         if usableRAM + swap < guestMemory {

@@ -209,13 +209,12 @@ package struct OvercommitPlan: Equatable, Sendable {
     /// What the guests may have of the RAM at most: ZFS's cache gives back no more than to its minimum.
     package var usableRAM: KiB { (ram - (host.cache.map { min($0.least, ram) } ?? .zero)).nonNegative }
 
-    /// How much more RAM there should be for what cannot go to swap, beside the host's own memory. Where that was given it
-    /// has ZFS's cache in it.
-    package var missingRAM: KiB {
-        guard unswappable > .zero else { return .zero }
-        let own = host.system.map { max($0, ram - usableRAM) } ?? system + ram - usableRAM
-        return (unswappable + own - ram).nonNegative
-    }
+    /// What the host needs of the RAM at least: its own programs, and what ZFS's cache does not give back. Where that was
+    /// given it has the cache in it.
+    var ownRAM: KiB { host.system.map { max($0, ram - usableRAM) } ?? system + ram - usableRAM }
+
+    /// How much more RAM there should be for what cannot go to swap, beside ``ownRAM``.
+    package var missingRAM: KiB { unswappable > .zero ? (unswappable + ownRAM - ram).nonNegative : .zero }
 
     /// How much more swap there should be; `nil` where what there is is not known.
     package var missingSwap: KiB? { host.swap.map { max(neededSwap - $0, .zero) } }

@@ -10,8 +10,8 @@ struct UnmergeCommand: HostCommand {
     static let configuration = CommandConfiguration(
         commandName: "unmerge", abstract: "Stop ksmd and unmerge everything (run=2).",
         discussion: """
-            Each merged page needs a page of its own again. Where available memory and free swap on disk are too little for \
-            that, it is refused, since processes would be killed. A daemon that runs goes on by its rule, and merges \
+            Each merged page needs a page of its own again. Where available memory and free swap are too little for that \
+            (swap on zram, which stays in memory, does not count), it is refused, since processes would be killed. A daemon that runs goes on by its rule, and merges \
             again when that says so: stop it first.
 
             Exit status: 0 where nothing is merged at the end, 1 where something is, or it was refused or failed, 77 \
@@ -32,10 +32,7 @@ struct UnmergeCommand: HostCommand {
         guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)
         }
-        let objection =
-            try view.memoryFailure.map { .unknown($0) }
-            ?? UnmergeObjection.find(saved: saved, Self.memory(view), at: view.paths.meminfo)
-        if let objection {
+        if let objection = Self.objection(saved, view) {
             guard force else {
                 throw Refusal("\(objection): stop guests, add swap, or use --force and have processes killed")
             }
@@ -49,13 +46,19 @@ struct UnmergeCommand: HostCommand {
         if report.leftBytes > 0 { throw ExitCode(Refusal.Status.failed.rawValue) }
     }
 
-    /// That of the host with the swap alone that can be counted on: what goes to zram stays in memory.
-    private static func memory(_ view: HostView) throws -> MemoryInfo {
+    /// Why what is merged may not fit. Swap on zram is no room: what goes there stays in memory.
+    private static func objection(_ saved: KiB, _ view: HostView) -> UnmergeObjection? {
+        if let failure = view.memoryFailure { return .unknown(failure) }
+        guard saved > .zero else { return nil }
         var memory = view.memory
-        if let swaps = try SwapDevice.all(view.paths) {
-            memory.swapFree = swaps.filter { $0.backing == .disk }.sum { ($0.size - $0.used).nonNegative }
+        do throws(KernelFileError) {
+            if let swaps = try SwapDevice.all(view.paths), swaps.contains(where: { $0.isInMemory }) {
+                memory.swapFree = swaps.filter { !$0.isInMemory }.sum { ($0.size - $0.used).nonNegative }
+            }
+        } catch {
+            return .unknown(error)
         }
-        return memory
+        return UnmergeObjection.find(saved: saved, memory, at: view.paths.meminfo)
     }
 
     /// The kernel makes whoever writes 2 the OOM killer's first choice while it unmerges, so a child does.
