@@ -81,6 +81,27 @@ import Testing
         #expect(ledger.unscanned == Self.mebibytes(60))
     }
 
+    @Test func `what a pass came to while it came is no new memory when it is given back and taken again`() {
+        var ledger = Self.scanned()
+        ledger.beginPass()
+        ledger.endPass(seen: Self.mebibytes(60), changed: .zero)
+        ledger.update([Self.guest(1, 160)])
+        #expect(ledger.unscanned == .zero)
+        ledger.update([Self.guest(1, 100)])
+        ledger.update([Self.guest(1, 160)])
+        ledger.beginPass()
+        #expect(ledger.expected == .zero && ledger.expectedRefilled == Self.mebibytes(60))
+    }
+
+    @Test func `what was taken again before is no growth of the last look`() {
+        var ledger = Self.scanned()
+        ledger.update([Self.guest(1, 40)])
+        for mebibytes in [60, 80] as [Int64] {
+            ledger.update([Self.guest(1, mebibytes)])
+            #expect(ledger.lastGrowth == Self.mebibytes(20))
+        }
+    }
+
     @Test func `growth that KSM never finds counts for less each time, but never for nothing`() {
         var ledger = GuestLedger()
         var size: Int64 = 100

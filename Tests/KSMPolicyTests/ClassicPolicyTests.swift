@@ -338,6 +338,9 @@ import Testing
         RefusedHost(
             name: "a share whose sum with the total is beyond 64 bits",
             total: .max, percent: 1, refusal: .overflow(.thresholdPercent)),
+        RefusedHost(
+            name: "such a share, and a constant that is no more",
+            total: .max, percent: 1, constant: .max / 100, refusal: .overflow(.thresholdPercent)),
     ])
     func `Arithmetic that does not fit is refused`(_ host: RefusedHost) {
         var configuration = Configuration()

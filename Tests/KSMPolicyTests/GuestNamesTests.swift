@@ -154,7 +154,10 @@ import Testing
     @Test func `What comes behind a megabyte is not looked at`() {
         let text = Array("qemu-system".utf8) + [UInt8](repeating: 0, count: 1 << 20) + Array("-enable-kvm".utf8)
         #expect(verdict(text, pieces: 4096) == .differs)
-        #expect(verdict(Array(text.prefix(900_000)) + Array("-enable-kvm".utf8), pieces: 4096) == .matches)
+        // One that ends there is.
+        for (length, size) in [(900_000, 4096), ((1 << 20) - 11, 4096), ((1 << 20) - 11, 1 << 20)] {
+            #expect(verdict(Array(text.prefix(length)) + Array("-enable-kvm".utf8), pieces: size) == .matches)
+        }
     }
 
     @Test func `A verdict stays`() {

@@ -229,6 +229,17 @@ import Testing
         #expect(pass.left == Pages(leaves))
     }
 
+    @Test(arguments: [(500, 0.75), (1000, 0.5), (1500, 0.5)] as [(Int64, Double)])
+    func `of what lies before its beginning the pass before it tells how much was looked at`(
+        visited: Int64, looked: Double
+    ) {
+        let previous = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 1)
+        var pass = ScanPass(cpu: nil, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 0.5)
+        pass.visited = Pages(visited)
+        pass.complete(previous, start: Self.counters(unshared: 1000), end: Self.counters(unshared: 1000))
+        #expect(pass.looked == looked)
+    }
+
     @Test func `merged pages cost a fraction of those that are compared`() {
         let cost = PassCost()
         let merged = cost.seconds(Self.counters(shared: 500_000, sharing: 500_000))

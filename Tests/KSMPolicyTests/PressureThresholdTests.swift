@@ -20,7 +20,9 @@ import Testing
 
     @Test(arguments: [
         "", " ", "some", "150ms/1s", "any 150ms/1s", "Some 150ms/1s", "some 150ms", "some 150ms/", "some /1s", "some /",
-        "some 150ms/1s/2s", "some 150ms /1s", "some 150ms/ 1s", "some 150ms/1s full", "some 150/1000", "some ms/1s",
+        "some 150ms/1s/2s",
+        "some 150ms//1s", "some /150ms/1s", "some 150ms/1s/", "some 150ms /1s", "some 150ms/ 1s", "some 150ms/1s full",
+        "some 150/1000", "some ms/1s",
         "some 150 ms/1s", "some 1.5s/2s", "some -1ms/1s", "some +1ms/1s", "some 150ms/1m", "some 150MS/1s",
         "some 150ns/1s", "some 150ms/1ss", "some １50ms/1s", "some 150ms\\1s", "some 150000 1000000", "off",
         "some\n150ms/1s",

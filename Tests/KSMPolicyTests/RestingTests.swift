@@ -154,6 +154,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [(15, 1000), (16, 200)] as [(Int64, Int)])
+    func `guests that grow by 16 MiB in a second fill their memory`(growth: Int64, milliseconds: Int) {
+        // Where 80 GB are saved a little waits for more.
+        var counters = ScanCounters()
+        counters.sharing = 20_000_000
+        var (resting, learned) = (Resting(needsCounters: false), Self.learned(new: 1400))
+        let sample = Self.sample(at: 1000, counters)
+        #expect(resting.next(sample, Self.growing(by: growth), Self.settings, &learned) == .wait)
+        #expect(resting.pause(Self.settings, GuestLedger()) == .milliseconds(milliseconds))
+    }
+
     @Test func `a request comes before all`() {
         var host = HostConditions()
         host.isRequested = true
@@ -261,9 +272,12 @@ import Testing
         #expect(learned.drift(at: Self.sample(at: 1100).now, counters) == 10_330, "no more than there are")
     }
 
-    @Test func `new memory helps to pay for a pass over what had changed`() {
-        // At 1019 s 132 MiB are asked for; a third of 390 MiB is less.
-        #expect(Self.outcome(at: 1019, Self.learned(new: 3, left: 100_000)) == Self.scan(.recheck))
+    // At 1019 s 132 MiB are asked for, and a third of 390 MiB is less; at 1005 s 450 MiB by two passes.
+    @Test(arguments: [(1019, 3, 100_000), (1005, 445, 7680)] as [(Double, Int64, Int64)])
+    func `new memory helps to pay for a pass over what had changed`(second: Double, new: Int64, left: Int64) {
+        #expect(Self.outcome(at: second, Self.learned(new: new)) == Self.rest)
+        #expect(Self.outcome(at: second, Self.learned(left: left)) == Self.rest)
+        #expect(Self.outcome(at: second, Self.learned(new: new, left: left)) == Self.scan(.recheck))
     }
 
     // At 1005 s one pass has to bring 225 MiB, and two 450; of what has changed a third counts.
@@ -389,6 +403,18 @@ import Testing
         // What guests do is asked every 5 s.
         #expect(resting.wants(at: sample.now + .seconds(4), learned) == .guests)
         #expect(resting.wants(at: sample.now + .seconds(5), learned).contains(.activity))
+    }
+
+    @Test func `what is asked for while the classic rule keeps it still is answered with the counters`() {
+        var (resting, learned, host) = (Resting(needsCounters: false), Self.learned(), HostConditions())
+        host.isRequested = true
+        var sample = Self.sample(at: 1010)
+        sample.isCounted = false
+        resting.keepStill(sample, &host, &learned)
+        #expect(resting.needsCounters && host.isRequested)
+        sample.isCounted = true
+        resting.keepStill(sample, &host, &learned)
+        #expect(!resting.needsCounters && !host.isRequested)
     }
 
     @Test func `it looks at its pace, at once where counters are wanted, and more seldom at many guests`() {

@@ -130,6 +130,15 @@ import Testing
         }
     }
 
+    @Test func `one more is made for new memory that the first one did not come to, whatever more is coming`() {
+        var run = Run(.burst, seen: 1000, new: 120_000, cpu: nil)
+        run.host = Self.growing()
+        run.pass()
+        #expect(run.goesOn)
+        run.pass(fresh: 120_000, left: 120_000)
+        #expect(run.goesOn)
+    }
+
     @Test func `what a pass hashed instead of the one before is compared, whatever more is coming`() {
         var run = Run(.burst, seen: 1000, new: 120_000, cpu: nil)
         run.host = Self.growing()
@@ -225,6 +234,33 @@ import Testing
             #expect(run.learned.isLookDue(at: Self.moment(run.now + 370), .quietGuests) == merges)
             #expect(run.learned.isLookDue(at: Self.moment(run.now + 375), .quietGuests))
         }
+    }
+
+    // The passes with smart_scan that it is weighed by take 6 s, or half of that.
+    @Test(arguments: [(51_200, false, false), (51_200, true, true), (90_000, false, true)] as [(Int64, Bool, Bool)])
+    func `what nobody knew of is worth a burst where passes with smart_scan cost less than it brings`(
+        pages: Int64, isCheap: Bool, isFound: Bool
+    ) {
+        var run = Run(.look, seen: 1_000_000, cpu: nil)
+        var pass = ScanPass(cpu: .zero, gained: 0, fresh: 0, left: 0, passedOverAtEnd: 0, looked: 0.5)
+        pass.visited = 1_000_000
+        if isCheap {
+            run.learned.learn(
+                from: pass, isWhole: true, isFull: false, Run.sample(at: 1000, run.counters), run.settings)
+        }
+        run.step {
+            $0.scanned += 10_000
+            $0.volatile += Pages(pages)
+        }
+        #expect(run.goesOn && (run.scan.reason == .newMemory) == isFound)
+    }
+
+    @Test func `a burst in vain is charged to no look`() {
+        var run = Run(.burst, seen: 1000)
+        run.pass()
+        #expect(!run.goesOn)
+        run.scan.learn(Run.sample(at: run.now, run.counters), run.settings, &run.learned)
+        #expect(run.learned.isLookDue(at: Self.moment(run.now + 8), .quietGuests))
     }
 
     @Test func `a look beside growth that is known and waited for finds nothing unknown`() {
@@ -375,7 +411,8 @@ import Testing
                     share: 0.95, elapsed: .seconds(1), used: .milliseconds(10), waited: .zero)
             }
             run.scan = Scanning(kind, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
-            #expect((run.learned.throttle.pace.pagesToScan <= 8192) == isShort)
+            let pages = run.learned.throttle.pace.pagesToScan
+            #expect(isShort ? pages == 8192 : pages > 8192)
         }
     }
 
@@ -702,7 +739,7 @@ import Testing
             // Four fifths are saved here, so 72,000 of 100,000 newcomers are expected to merge.
             (800_000, 71_900, 100_000, 0, false), (800_000, 72_100, 100_000, 0, true),
             (800_000, 72_100, 99_999, 0, false), (250_000, 22_600, 100_000, 0, true),
-            (249_000, 90_000, 100_000, 0, false),
+            (249_000, 90_000, 100_000, 0, false), (500_000, 45_000, 100_000, 0, true),
             // More of 16 MiB is hashed, and compared in the next pass.
             (800_000, 80_000, 100_000, 4095, true), (800_000, 80_000, 100_000, 4096, false),
         ] as [(Int64, Int64, Int64, Int64, Bool)])
@@ -717,6 +754,37 @@ import Testing
         }
         #expect(run.goesOn != isOver)
         if isOver { #expect(run.learned.lastPassEnd == Self.moment(run.now)) }
+    }
+
+    /// A scan in whose first pass so many new pages of 4500 came, which have all merged in the second by now.
+    private func merged(_ kind: Scanning.Kind, fresh: Int64) -> Run {
+        var run = Run(kind, seen: 1_000_000, new: 4500, cpu: nil) { $0.yieldMinimum = 0 }
+        (run.counters.sharing, run.counters.unshared) = (800_000, 200_000)
+        run.scan = Scanning(kind, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+        run.step {
+            $0.passes = 1
+            $0.scanned += 1_000_000
+            $0.volatile += Pages(fresh)
+        }
+        // It tells where new memory lies where that is more than a few pages here and there.
+        #expect(run.goesOn && run.learned.lastPass?.fresh == Pages(fresh))
+        run.step {
+            $0.scanned += 1_000_000
+            $0.volatile -= Pages(fresh)
+            $0.sharing += Pages(fresh)
+        }
+        return run
+    }
+
+    @Test(arguments: [(4095, true), (4096, false)] as [(Int64, Bool)])
+    func `a scan that came to less than 16 MiB of new memory goes on to the end of the pass`(fresh: Int64, goesOn: Bool)
+    {
+        #expect(merged(.burst, fresh: fresh).goesOn == goesOn)
+    }
+
+    @Test func `what the operator asked for goes on to the end of the pass, whatever has merged`() {
+        #expect(merged(.request, fresh: 4500).goesOn)
+        #expect(!merged(.burst, fresh: 4500).goesOn)
     }
 
     @Test(arguments: [false, true])

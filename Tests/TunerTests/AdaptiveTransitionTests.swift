@@ -119,6 +119,19 @@ import Testing
         #expect(ended - began < (scanning ? 1.25 : 1) * 1.5 * first.ksm.now)
     }
 
+    @Test(arguments: [true, false])
+    func `unmerged: what the operator asked for is done anew as that, and nothing else is`(asked: Bool) throws {
+        var run = try Self.rested()
+        if asked { run.isRequested = true } else { run.ksm.start(9, Self.regions) }
+        let reason: Decision.Reason = asked ? .requested : .newMemory
+        _ = try #require(run.advance(to: run.ksm.now + 20) { $0.last?.reason == reason })
+        run.ksm.setRun(2)
+        let ended = run.reasons.count
+        _ = try #require(run.advance(to: run.ksm.now + 60) { $0.last?.action == .stop })
+        #expect(run.reasons[ended...] == [.nothingToGain], "the reason is the same until then")
+        #expect(run.ksm.counters.saved.count == run.ksm.mergeable)
+    }
+
     @Test func `unmerged: at rest that alone is no reason to scan`() throws {
         var run = try Self.unmerged(scanning: false)
         run.isBusy = true
