@@ -23,6 +23,15 @@ import Testing
             ])
     }
 
+    @Test func `More than four failures of one thing tell no more, until it works`() {
+        var news = FailureNews()
+        let isNews = (1...6).map { news.isNews(Self.failure($0, errno: 24)) }
+        #expect(isNews == [true, true, true, true, false, false])
+        #expect([news.end(), news.end()] == [true, false])
+        let isNewsAgain = news.isNews(Self.failure(6, errno: 24))
+        #expect(isNewsAgain)
+    }
+
     @Test func `Of the host's own files each is told`() {
         var condition = Condition(.memory)
         #expect(condition.settle(Self.failure(1, errno: 24)) != nil)

@@ -637,6 +637,18 @@ private struct Listener: StepObserver {
         #expect(tuner.control.writes.isEmpty)
     }
 
+    @Test(arguments: ExitAction.allCases)
+    func `What is to be put back is all that was found, or what the operator has set no more`(
+        _ action: ExitAction
+    ) throws {
+        let tuner = try tuner(kernel(), found: settings([.maxPageSharing: 128, .smartScan: 1])) {
+            $0.smartScan = .no
+            $0.onExit = action
+        }
+        let kept: [Knob: Int64] = action == .restore ? [.maxPageSharing: 128, .smartScan: 1] : [.maxPageSharing: 128]
+        #expect(tuner.keptKnobs == settings(kept))
+    }
+
     // No decision says yet what KSM does next.
     @Test(arguments: [(.classic, true, 1), (.adaptive, false, 1), (.adaptive, true, 0)] as [(PolicyKind, Bool, Int64)])
     func `What was stopped for a knob goes on after the end, but not at a burst's pace`(

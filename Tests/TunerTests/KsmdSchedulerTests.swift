@@ -311,6 +311,8 @@ private struct Listener: StepObserver {
             control.ksmd = found.map { KsmdState(scheduling: $0) }
             #expect(scheduler.remember(at: Self.second(1), control) == isNews)
             #expect(scheduler.change == (isNews ? SchedulingChange(found: Self.own, given: Self.idle) : nil))
+            let isNewsAgain = scheduler.remember(at: Self.second(1.1), control)
+            #expect(!isNewsAgain, "it is known, or looked for later")
         }
     }
 

@@ -1,3 +1,4 @@
+import HostFixtures
 import KSMPolicy
 import Testing
 
@@ -14,6 +15,11 @@ import Testing
         #expect(Self.lasting { _ in KiB(4) } == (0..<30).map { $0 < 10 })
         #expect(Self.lasting { _ in nil } == (0..<30).map { $0 < 10 })
         #expect(Self.lasting { KiB(1000 - $0) }.allSatisfy { $0 })
+        for (second, lasts) in [(599, true), (600, false)] as [(Double, Bool)] {
+            var patience = LastWritePatience()
+            let moments = [0, second].map { patience.lasts(saved: KiB(4), at: 0 + .seconds($0)) }
+            #expect(moments == [true, lasts])
+        }
         // The last change at 15 minutes.
         #expect(Self.lasting { KiB(max(100 - $0, 85)) } == (0..<30).map { $0 < 25 })
     }

@@ -19,6 +19,8 @@ private struct ScriptedWaiter: Waiting {
 
     final class Waits {
         var all: [Duration] = []
+        /// How often the events of machines were taken.
+        var taken = 0
     }
 
     mutating func wait(until deadline: Instant, or write: ChildWrite?) -> Wakeup {
@@ -31,6 +33,7 @@ private struct ScriptedWaiter: Waiting {
 
     mutating func takeMachineEvents() -> MachineEvents {
         creators += 1
+        waits.taken += 1
         return MachineEvents([MachineEvent(.create, by: creators)])
     }
 
@@ -156,6 +159,28 @@ private struct RecordingHost: LoopHost {
             #expect(error.errno == 28)
         }
         #expect(host.events.count { $0 == "child \(run)" } == attempts)
+    }
+
+    @Test(arguments: [(.written, true), (.terminate, false)] as [(Wakeup, Bool)])
+    func `A child's last write is taken when it ends, not when the daemon is told to end again`(
+        _ wakeup: Wakeup, isTaken: Bool
+    ) throws {
+        var host = RecordingHost()
+        host.childTarget = "/dev/null"
+        var loop = Loop(ScriptedWaiter(script: [(wakeup, 1)]))
+        #expect(try loop.writeLast(run: 0, &host) == isTaken)
+        #expect(host.events == ["child 0"])
+    }
+
+    @Test func `Guests that come at the end are heard of, lest each wait end at once, and do nothing`() throws {
+        var host = RecordingHost()
+        host.childTarget = "/dev/null"
+        let waiter = ScriptedWaiter(
+            script: [([], nil), ([], nil), (.guests, 1), ([.guests, .pressure], 1), (.written, 1)])
+        var loop = Loop(waiter)
+        #expect(try loop.writeLast(run: 0, &host))
+        #expect(waiter.waits.taken == 2)
+        #expect(host.events == ["child 0", "alive", "alive", "alive", "alive"])
     }
 
     @Test func `Nothing but a second signal to end shortens the pause between two attempts`() {

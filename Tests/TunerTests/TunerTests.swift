@@ -11,7 +11,7 @@ private struct Recorder: StepObserver {
 
     mutating func willApply(_ decision: Decision, guests: Int) { told.append("will \(decision.action.word)") }
     mutating func didApply(_ decision: Decision, guests: Int, isRefused: Bool) {
-        told.append("did \(decision.action.word)")
+        told.append("did \(decision.action.word)" + (isRefused ? " in vain" : ""))
     }
     mutating func report(_ notice: Notice) { notices.append(notice) }
 }
@@ -82,6 +82,9 @@ private struct Recorder: StepObserver {
             _ = tuner.step(at: 0, &recorder)
             #expect(recorder.notices == [.failed(.knobs, error), .recovered(.knobs)])
             #expect(tuner.tally.failedWrites == 3)
+            #expect(
+                recorder.told.filter { $0.hasPrefix("did") }
+                    == ["did scan in vain", "did scan in vain", "did scan in vain", "did scan"])
         }
     }
 
@@ -425,6 +428,18 @@ private struct Recorder: StepObserver {
             let leaving = tuner.leave(found: found, inherited: KSMFileSet(), &recorder)
             #expect(tuner.control.writes.isEmpty && leaving.kept == KnobValues())
         }
+    }
+
+    @Test func `what a scan wrote to is put back by the daemon that did`() throws {
+        var tuner = try tuner { $0.onExit = .restore }
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(at: 0, &recorder)
+        tuner.control.forget()
+        let found = KnobValues(run: 0, pagesToScan: 100, sleepMilliseconds: 20)
+        let leaving = tuner.leave(found: found, inherited: KSMFileSet(), &recorder)
+        #expect(tuner.control.writes == ["sleep_millisecs=20", "pages_to_scan=100"])
+        #expect(leaving == Leaving(run: 0))
     }
 
     @Test func `what is refused at the end is kept, and nothing beside`() throws {
