@@ -108,6 +108,12 @@ import Testing
             ])
     }
 
+    @Test func `where there is no log it is not the pid file, wherever that is`() {
+        let host = FakeHost()
+        host.write("PIDFILE=\(FileManager.default.currentDirectoryPath)/\nLOGFILE=\n", to: "etc/ksmtuned.conf")
+        #expect(!messages(host).contains { $0.contains("is the pid file") })
+    }
+
     @Test func `nor is that which the pid file is made from the log`() {
         let host = FakeHost()
         host.write("PIDFILE=\(host.path("run/a"))\nLOGFILE=\(host.path("run/.a.new"))\n", to: "etc/ksmtuned.conf")

@@ -37,6 +37,13 @@ import Testing
         }
     }
 
+    @Test func `No child inherits a file that is held open`() throws {
+        setProcess()
+        try withGuest(isHeld: true) { guest, _ in
+            #expect(fcntl(guest.statm, F_GETFD) & FD_CLOEXEC != 0)
+        }
+    }
+
     @Test(arguments: ["", "x\n", "2000\n", "2000 x\n"])
     func `A text that does not begin with two numbers is not understood`(text: String) throws {
         setProcess()

@@ -89,6 +89,7 @@ import Testing
         ("(ab){1001\\,}", "more than 2000 characters"), ("(ab){1\\0\\01}", "more than 2000 characters"),
         ("((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+", "more than 2000 characters"),
         ("((a*)*)*", "what it repeats may be empty"), ("(a?){1,4}", "what it repeats may be empty"),
+        ("\\.(a*)*", "what it repeats may be empty"), ("\\((a*)*", "what it repeats may be empty"),
         ("(a|)+", "what it repeats may be empty"), ("()*", "what it repeats may be empty"),
         ("(^|x)*", "what it repeats may be empty"), ("(x{0})*", "what it repeats may be empty"),
         ("(a|b?)*", "what it repeats may be empty"), ("(a?|b)*", "what it repeats may be empty"),

@@ -33,6 +33,15 @@ import Testing
         for pids in [[10], [10], []] as [[Int32]] { #expect(try look(&listing) == pids) }
     }
 
+    @Test func `A file in the place of the processes' folder cannot be opened as one`() throws {
+        let host = FakeHost()
+        host.remove("proc")
+        host.write("", to: "proc")
+        #expect(throws: KernelFileError(.list, host.path("proc"), errno: ENOTDIR)) {
+            _ = try ProcessListing.open(host.paths)
+        }
+    }
+
     @Test func `A folder that is gone cannot be listed`() throws {
         let host = FakeHost()
         host.createFolder("proc/10")

@@ -157,6 +157,12 @@ import Testing
                 "environment: error: the value of KSM_GUEST_PATTERN is longer than 4096 bytes; write a shorter one"
             ], isUsable: false),
         Case(
+            rule: "one that is just short enough", environment: ["DEBUG": String(repeating: "x", count: 4096)],
+            isUsable: true),
+        Case(
+            rule: "a variable that is no setting may be as long as it is",
+            environment: ["MINE": String(repeating: "x", count: 5000)], isUsable: true),
+        Case(
             rule: "the environment counts, and is named", environment: ["KSM_NPAGES_MIN": "many"],
             messages: [
                 "environment: error: KSM_NPAGES_MIN=many is not a decimal integer; write digits only, with an optional "

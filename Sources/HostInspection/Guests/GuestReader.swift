@@ -116,9 +116,9 @@ package enum GuestReader {
     /// - Returns: `nil` where the process has ended: one that waits for its parent has no memory at all.
     static func resident(_ pid: Int32, _ files: ProcessFiles) throws(KernelFileError) -> KiB? {
         guard let text = try files.read(pid, "statm", limit: 256) else { return nil }
-        guard let size = DecimalField(text.span, at: 0), size.end < text.count,
-            let resident = DecimalField(text.span, at: size.end + 1)
-        else { throw SmallFile.notUnderstood(files.path(pid, "statm"), "it does not begin with two numbers") }
+        guard let size = DecimalField(text.span, at: 0), let resident = DecimalField(text.span, at: size.end + 1) else {
+            throw SmallFile.notUnderstood(files.path(pid, "statm"), "it does not begin with two numbers")
+        }
         return size.value == 0 ? nil : Pages(resident.value).kibibytes(of: Host.pageSize)
     }
 

@@ -10,7 +10,7 @@ package struct LoadedConfiguration: Sendable {
     package var diagnostics: [Diagnostic]
 
     /// Whether a file could not be read for a reason that may pass, so that nothing can be said of what is in it.
-    package var mayPass = false
+    package var mayPass: Bool
 
     package var isUsable: Bool { !diagnostics.contains { $0.severity == .error } }
 }

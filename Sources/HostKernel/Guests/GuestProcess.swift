@@ -93,9 +93,7 @@ struct GuestProcess {
             guard let size = DecimalField(text, at: 0) else { return failed(0, folder) }
             // A process that ended and waits for its parent has no memory at all.
             if size.value == 0 { return .ended }
-            guard size.end < text.count, let resident = DecimalField(text, at: size.end + 1) else {
-                return failed(0, folder)
-            }
+            guard let resident = DecimalField(text, at: size.end + 1) else { return failed(0, folder) }
             return .resident(Pages(resident.value))
         }
     }
