@@ -105,6 +105,16 @@ import Testing
         #expect(Self.found(host) == [])
     }
 
+    @Test(arguments: [
+        ("KSM_ENABLED=1", ["run", "sleep_millisecs"]), ("KSM_ENABLED=AUTO", ["run", "sleep_millisecs"]),
+        ("KSM_ENABLED=0", []), ("KSM_ENABLED=1\nKSM_ENABLED=0", []), ("", ["sleep_millisecs"]),
+    ])
+    func `What Debian's qemu-kvm writes by its settings, unless they leave KSM off`(_ text: String, files: [String]) {
+        let host = FakeHost()
+        host.write("\(text)\nSLEEP_MILLISECS=200\n", to: "etc/default/qemu-kvm")
+        #expect(Self.found(host) == files.map { "/etc/default/qemu-kvm: \($0)" })
+    }
+
     @Test func `Units that are started, with their timers and drop-ins`() {
         let host = FakeHost()
         let text = "[Service]\nExecStart=/bin/sh -c 'echo 1 > /sys/kernel/mm/ksm/run'\n"

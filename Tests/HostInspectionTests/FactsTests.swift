@@ -94,7 +94,18 @@ import Testing
         host.setSwaps(Array(areas.dropLast()))
         #expect(try SwapDevice.all(host.paths)?.count == 32)
         host.setSwaps(areas)
-        #expect(throws: KernelFileError.self) { try SwapDevice.all(host.paths) }
+        #expect(throws: KernelFileError(.understand, host.paths.swaps, errno: 0, detail: "it has 33 lines")) {
+            try SwapDevice.all(host.paths)
+        }
+    }
+
+    @Test(arguments: ["/dev/a", "/dev/a partition 4", "/dev/a partition 4 x -1", "/dev/a partition -4 0 -1"])
+    func `A line of swap without its numbers is a failure`(line: String) {
+        let host = FakeHost()
+        host.setSwaps(["/dev/b partition 4 0", line])
+        #expect(throws: KernelFileError(.understand, host.paths.swaps, errno: 0, detail: "a line is \(line)")) {
+            try SwapDevice.all(host.paths)
+        }
     }
 
     @Test func `A file turns as the disk that it lies on`() throws {
@@ -307,7 +318,12 @@ import Testing
         #expect(try RunningDaemon.find(host.paths, pidFile: pidFile) == .running(4242))
         host.remove("var/run/ksmtune.pid")
         let failure = #expect(throws: KernelFileError.self) { try RunningDaemon.find(host.paths, pidFile: pidFile) }
-        #expect(failure?.path == host.path("run/ksmtuned/lock"))
+        let place = host.paths.place(pidFile)
+        #expect(
+            failure
+                == KernelFileError(
+                    .understand, host.path("run/ksmtuned/lock"), errno: 0,
+                    detail: "it is locked by a process that cannot be seen here, and \(place) names none"))
         withExtendedLifetime(daemon) {}
     }
 

@@ -336,6 +336,17 @@ import Testing
         #expect(shortages.allSatisfy { $0.limit == Self.gib(limit) && $0.needed == needed && $0.guests == [guest] })
     }
 
+    @Test(arguments: [(-1, true), (0, false)] as [(Int64, Bool)])
+    func `what is just enough is no shortage`(more: Int64, isTooSmall: Bool) throws {
+        let host = FakeHost()
+        host.mountUnifiedCgroups()
+        host.setCgroup(of: 10, "0::/machine.slice/a.scope")
+        let needed = KiB((10 * 1024 + 70 + 4 * 8 + 20) * 1024)
+        host.setCgroup("machine.slice/a.scope", ["memory.max": "\((needed + KiB(more)).bytes)"])
+        let guest = try guest(Self.qemu + "-m 10G -smp 4", resident: 7, on: host)
+        #expect(LimitShortage.find([guest]).isEmpty != isTooSmall)
+    }
+
     @Test(arguments: [("-smp 4", 4), ("-smp 1", 1), ("", 1)])
     func `a monitor is allowed for each CPU, of which there is one where none is named`(line: String, cpus: Int64)
         throws
@@ -362,6 +373,13 @@ import Testing
         #expect(shortages.map { $0.file } == [host.path("sys/fs/cgroup/machine.slice/memory.max")])
         #expect(shortages.first?.guests.map { $0.pid } == [1, 2, 3, 4])
         #expect(shortages.first?.limit == Self.gib(32))
+        for pid in [3, 1, 4] { host.setCgroup("machine.slice/\(pid).scope", ["memory.max": "\(Self.gib(8).bytes)"]) }
+        let files = LimitShortage.find(try GuestReader.read(host.paths, Configuration()).guests).map { $0.file }
+        #expect(
+            files
+                == ["1.scope/", "3.scope/", "4.scope/", ""].map {
+                    host.path("sys/fs/cgroup/machine.slice/\($0)memory.max")
+                })
     }
 
     // MARK: Set elsewhere
@@ -481,7 +499,9 @@ import Testing
         #expect(guest.itemsPerMergedPage == 65)
         #expect(guest.isLoss)
         host.setKSMStat(10, items: 6500, merging: 0, profit: 0)
-        #expect(try self.guest(Self.qemu + "-m 1G", resident: 0.01, on: host).itemsPerMergedPage == nil)
+        let unmerged = try self.guest(Self.qemu + "-m 1G", resident: 0.01, on: host)
+        #expect(unmerged.itemsPerMergedPage == nil)
+        #expect(!unmerged.isLoss)
     }
 
     // MARK: No guests

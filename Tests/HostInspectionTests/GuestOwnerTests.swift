@@ -19,6 +19,7 @@ import Testing
             user:root@pam:1:0:::root@example.com::
             group:admins:root@pam::
             pool:cut
+            pool:cut:off
             pool:blue:the blue ones:100,101:local:
             pool:red/inner::102
 
@@ -55,6 +56,7 @@ import Testing
         #expect(GuestOwnerReader.project("<domain><nova:projects/></domain>") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=") == nil)
         #expect(GuestOwnerReader.project("<nova:project uuid=\"\">x</nova:project>") == nil)
+        #expect(GuestOwnerReader.project("<nova:project uuid=\"\"5d2c\">x</nova:project>") == nil)
         #expect(GuestOwnerReader.project("<nova:project name=\"5d2c\">x</nova:project>") == nil)
     }
 
@@ -80,6 +82,7 @@ import Testing
         host.write("libvirt-5d2c (enforce)\n", to: "proc/11/attr/current")
         #expect(try owners(host, 10) == [GuestOwner(.label, "system_u:system_r:svirt_t:s0")])
         #expect(try owners(host, 11) == [])
+        #expect(GuestOwnerReader.label("system_u::svirt_t:s0:c12")?.name == "system_u::svirt_t:s0")
         // Without levels it is everybody's.
         #expect(GuestOwnerReader.label("system_u:system_r:svirt_t") == nil)
     }

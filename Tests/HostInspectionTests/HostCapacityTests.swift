@@ -43,6 +43,8 @@ import Testing
             host.write("\(free)\n", to: "\(folder)/free_hugepages")
             host.write("\(reserved)\n", to: "\(folder)/resv_hugepages")
         }
+        // The kernel is about to make the others of this one, or to remove it.
+        host.write("0\n", to: "sys/kernel/mm/hugepages/hugepages-32768kB/nr_hugepages")
         for other in ["otherpages2048kB", "hugepages-2048MB"] {
             host.write("7\n", to: "sys/kernel/mm/hugepages/\(other)/nr_hugepages")
         }
@@ -114,6 +116,7 @@ import Testing
             ("/swapfile", .disk), ("/data/swap", .disk), ("/data/own/swap", .disk),
             ("/database/swap", .disk), ("/tank/swap", .copyOnWrite("ZFS")), ("/net/swap", .network("nfs4")),
             ("/remote\\040files/swap", .network("fuse.sshfs")), ("/usb/swap", .disk),
+            ("/usb/net/swap", .network("nfs4")),
         ] as [(String, SwapDevice.Backing)])
     func `swap in a file, by what is mounted there`(path: String, backing: SwapDevice.Backing) throws {
         let host = FakeHost()
@@ -125,6 +128,7 @@ import Testing
             32 22 0:41 / /tank rw - zfs rpool/tank rw
             33 22 0:42 / /net rw - nfs4 server:/export rw
             34 22 0:43 / /remote\\040files rw - fuse.sshfs a@b: rw
+            36 35 0:44 / /usb/net rw - nfs4 server:/export rw
             35 22 8:1 / /usb rw - fuseblk /dev/sdb1 rw
 
             """, to: "proc/self/mountinfo")
@@ -139,6 +143,7 @@ import Testing
             rpool/tank /tank zfs rw 0 0
             server:/export /net nfs4 rw 0 0
             a@b: /remote\\040files fuse.sshfs rw 0 0
+            server:/export /usb/net nfs4 rw 0 0
             /dev/sdb1 /usb fuseblk rw 0 0
 
             """, to: "proc/mounts")

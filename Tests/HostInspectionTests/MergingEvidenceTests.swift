@@ -91,9 +91,15 @@ import Testing
     }
 
     @Test func `a pass without sleep takes the time of its pages`() throws {
-        for (age, isMergeable) in [(899, nil), (901, false)] as [(Int64, Bool?)] {
+        // Nor is one assumed that cannot be read.
+        for (age, isRead, isMergeable) in [
+            (899, true, nil), (901, true, false), (899, false, nil), (901, false, false),
+        ]
+            as [(Int64, Bool, Bool?)]
+        {
             let host = host()
             host.setKSM(["pages_unshared": 100_000_000, "pages_to_scan": 0, "sleep_millisecs": 0])
+            if !isRead { host.remove("sys/kernel/mm/ksm/sleep_millisecs") }
             setAge(age, host)
             #expect(try guest(Self.unknown, items: 4, on: host).isMergeable == isMergeable, "\(age) s")
         }
@@ -105,7 +111,29 @@ import Testing
         #expect(try guest(Self.unknown, merged: merged, on: host()).isMergeable == isMergeable)
     }
 
+    /// A guest of two halves, and what each backend says.
+    private static func halves(_ first: String, _ second: String) -> String {
+        "qemu-system-x86_64 -m 1G -object \(first),id=a,size=512M -object \(second),id=b,size=512M "
+            + "-numa node,memdev=a -numa node,memdev=b"
+    }
+
+    @Test(arguments: [("on", [.backendNotMerged]), ("off", [])] as [(String, [GuestDetails.Obstacle])])
+    func `where an eighth is merged, that shows what the line is wrong about, if nothing of it may be`(
+        merge: String, obstacles: [GuestDetails.Obstacle]
+    ) throws {
+        let line = Self.halves("memory-backend-ram,merge=\(merge)", "memory-backend-ram,merge=off")
+        let guest = try guest(line, merged: Self.gibibyte / 8, on: host())
+        #expect(guest.isMergeable == true && guest.obstacles == obstacles)
+    }
+
     // MARK: Huge pages
+
+    @Test func `what the line says of one half in huge pages is not said of the other`() throws {
+        let guest = try guest(
+            Self.halves("memory-backend-file,mem-path=/dev/hugepages/a", "memory-backend-ram"), resident: 65536,
+            status: "HugetlbPages:\t524288 kB\n", on: host())
+        #expect(guest.isMergeable == true && guest.obstacles == [.hugePages])
+    }
 
     /// Of a guest of 1 GiB; what it holds in ordinary pages is its monitor's.
     @Test(arguments: [

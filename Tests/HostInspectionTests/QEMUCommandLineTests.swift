@@ -73,7 +73,8 @@ import Testing
 
     @Test(arguments: [
         ("-name foo", "foo"), ("-name guest=foo", "foo"), ("--name foo", "foo"), ("-name foo,process=bar", "foo"),
-        ("-name debug-threads=on,guest=foo", "foo"), ("-name a,,b,debug-threads=on", "a,b"),
+        ("-name debug-threads=on,guest=foo", "foo"), ("-name debug-threads=on,x,guest=foo", "foo"),
+        ("-name a,,b,debug-threads=on", "a,b"),
         ("-name debug-threads=on", nil), ("-name guest=", nil), ("-name", nil), ("-name one -name guest=two", "two"),
         ("-name guest=foo -name debug-threads=on", "foo"), ("-name {x", "{x"), ("-name a=b", nil),
         ("-name guest=a=b", "a=b"), ("-append -name -name foo", "foo"),
@@ -84,7 +85,7 @@ import Testing
 
     @Test(arguments: [
         ("-m 4096", 4096.0), ("-m 4096M", 4096), ("-m 4G", 4096), ("-m 4g", 4096), ("-m 1.5G", 1536),
-        ("-m 1.25G", 1280),
+        ("-m 1.25G", 1280), ("-m 0.000000001T", 1 / 1024.0),
         ("-m size=4194304k,slots=16,maxmem=64G", 4096), ("-m 1T", 1_048_576), ("-m 1P", 0x1p30),
         ("-m 1073741824B", 1024),
         ("-m slots=4,maxmem=8G", 128), ("-m 512 -m slots=4,maxmem=8G", 512), ("-m 512 -m 1G", 1024), ("-m 0", 128),
