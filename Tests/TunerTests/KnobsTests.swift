@@ -103,6 +103,26 @@ private struct Listener: StepObserver {
         }
     }
 
+    @Test func `What a policy wants of smart_scan is remembered once in a scan, whoever else writes to it`() throws {
+        var tuner = try tuner(kernel()) { $0.policy = .adaptive }
+        var decision = Decision(
+            action: .scan, reason: .settled, pagesToScan: 100, sleepMilliseconds: 20,
+            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
+            previousPagesToScan: 100)
+        decision.scan = ScanReport(unscanned: .zero, changed: .zero)
+        func remembers(_ tuner: inout Tuner<RecordingControl>) -> Bool { tuner.rememberSmartScan(for: decision) }
+        #expect(remembers(&tuner) == false, "it wants nothing of it")
+        decision.scan?.smartScan = false
+        tuner.control.values[.smartScan] = 0
+        #expect(remembers(&tuner) == false, "it is so already")
+        try tuner.overrideSmartScan(false)
+        tuner.control.values[.smartScan] = 1
+        #expect(remembers(&tuner) == false)
+        try tuner.overrideSmartScan(nil)
+        #expect(remembers(&tuner) == true)
+        #expect(tuner.foundKnobs[.smartScan] == 1)
+    }
+
     @Test func `A reload that sets smart_scan ends a policy's, and what was found is kept`() throws {
         var tuner = try tuner(kernel()) { $0.policy = .adaptive }
         var listener = Listener()
