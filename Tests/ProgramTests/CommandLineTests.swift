@@ -202,6 +202,20 @@ import Testing
         #expect(outcome.status == (test.isUsable ? 0 : 78))
     }
 
+    @Test(arguments: [("LOGFILE", false), ("MINE", true)])
+    func `A variable of the environment that is no text is refused where it is a setting`(
+        _ name: String, isUsable: Bool
+    ) async throws {
+        let host = FakeHost()
+        let script = "\(name)=$'/\\xFF' exec \"$0\" \"$1\" --check-config"
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", script, Program.ksmtuned.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == (isUsable ? 0 : 78))
+        let refusal = "environment: error: the value of \(name) is not UTF-8;"
+        #expect(isUsable ? outcome.error == "" : outcome.error.hasPrefix(refusal))
+    }
+
     @Test(arguments: [["--check-config", "FILE"], ["--check-config=FILE"], ["--config=FILE", "--check-config"]])
     func `A file that is named is read, whatever the root, with the drop-ins beside it`(_ arguments: [String])
         async throws
