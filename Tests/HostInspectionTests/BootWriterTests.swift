@@ -84,7 +84,7 @@ import Testing
             Self.found(host) == ["/etc/rc.local: run", "/etc/crontab: run", "/etc/systemd/system/x.service: run"])
         #expect(
             Self.writers(host).map { $0.line }.prefix(2) == [
-                "x   > /sys/kernel/mm/ksm/run", "> /sys/kernel/mm/ksm/run",
+                "x > /sys/kernel/mm/ksm/run", "> /sys/kernel/mm/ksm/run",
             ])
     }
 
