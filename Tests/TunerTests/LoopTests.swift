@@ -66,6 +66,8 @@ private struct RecordingHost: LoopHost {
     var childFailures: [Int32] = []
     /// What the child writes to, where one begins.
     var childTarget: String?
+    /// The last one that did.
+    var child: ChildWrite?
     /// Of a write without a child.
     var refusal: Int32?
     /// Whether it records why a decision comes, too.
@@ -98,7 +100,10 @@ private struct RecordingHost: LoopHost {
     }
     mutating func beginLastWrite(run: Int64) throws(KernelFileError) -> ChildWrite? {
         events.append("child \(run)")
-        if let childTarget { return try ChildWrite("x", to: childTarget) }
+        if let childTarget {
+            child = try ChildWrite("x", to: childTarget)
+            return child
+        }
         guard !childFailures.isEmpty else { return nil }
         throw KernelFileError(.write, "run", errno: childFailures.removeFirst())
     }
@@ -170,6 +175,8 @@ private struct RecordingHost: LoopHost {
         var loop = Loop(ScriptedWaiter(script: [(wakeup, 1)]))
         #expect(try loop.writeLast(run: 0, &host) == isTaken)
         #expect(host.events == ["child 0"])
+        // Nobody else waits for it then.
+        if !isTaken { try host.child?.finish() }
     }
 
     @Test func `Guests that come at the end are heard of, lest each wait end at once, and do nothing`() throws {
