@@ -118,7 +118,7 @@ import Testing
     @Test func `Units that are started, with their timers and drop-ins`() {
         let host = FakeHost()
         let text = "[Service]\nExecStart=/bin/sh -c 'echo 1 > /sys/kernel/mm/ksm/run'\n"
-        for name in ["merge.service", "idle.service", "timed.service", "each@.service"] {
+        for name in ["merge.service", "idle.service", "timed.service", "each@.service", "spare@.service"] {
             host.write(text, to: "usr/lib/systemd/system/\(name)")
         }
         host.write("[Unit]\nConditionPathExists=/sys/kernel/mm/ksm/run\n", to: "usr/lib/systemd/system/other.service")

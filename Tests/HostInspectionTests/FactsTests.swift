@@ -155,6 +155,11 @@ import Testing
         #expect(CompressedMemory(zramStatistics: Array("4096 64 128 0".utf8).span)?.taken == 128)
     }
 
+    @Test(arguments: [(100, 30, 70), (100, 100, 0), (100, 130, 0)] as [(Int64, Int64, Int64)])
+    func `Compressed memory saves what it takes less`(original: Int64, taken: Int64, saved: Int64) {
+        #expect(CompressedMemory(original: Bytes(original), taken: Bytes(taken)).saved == Bytes(saved))
+    }
+
     @Test func `No swap is not the same as not knowing`() throws {
         let host = FakeHost()
         #expect(try SwapDevice.all(host.paths) == nil)
@@ -300,6 +305,15 @@ import Testing
         #expect(ksm.isPresent && ksm.failure == nil)
     }
 
+    @Test func `What merging saves is not known where its pages of zeros cannot be read`() {
+        let host = FakeHost()
+        host.setKSM(["pages_sharing": 5])
+        host.remove("sys/kernel/mm/ksm/ksm_zero_pages")
+        host.createFolder("sys/kernel/mm/ksm/ksm_zero_pages")
+        let ksm = KSMSnapshot(host.paths)
+        #expect(ksm.savedPages == nil && ksm.savedFailure?.errno == EISDIR)
+    }
+
     @Test func `A kernel without KSM is told from one whose KSM cannot be read`() {
         let host = FakeHost()
         host.remove("sys/kernel/mm/ksm/run")
@@ -339,6 +353,25 @@ import Testing
         // Beyond the greatest that Linux gives; see PID_MAX_LIMIT.
         host.write("4194305\n", to: "run/x.pid")
         #expect(try found() == .none)
+    }
+
+    @Test func `A signal is sent, or the refusal told`() throws {
+        // 0 only asks whether it may be.
+        try RunningDaemon.signal(getpid(), 0)
+        #expect(throws: KernelFileError(.signal, "process 4194305", errno: ESRCH)) {
+            try RunningDaemon.signal(4_194_305, 0)
+        }
+    }
+
+    @Test func `What a daemon that is gone has not put back is named with its values`() {
+        let host = FakeHost()
+        #expect(StateRecord.leftBehind(host.paths) == [])
+        var state = StateRecord(pid: 16, found: KnobValues(run: 0, pagesToScan: 77, advisorMode: .scanTime))
+        state.foundKnobs[.smartScan] = 1
+        host.write(String(decoding: state.text, as: UTF8.self), to: "run/ksmtuned/state")
+        #expect(
+            Set(StateRecord.leftBehind(host.paths))
+                == ["run (0)", "pages_to_scan (77)", "advisor_mode (scan-time)", "smart_scan (1)"])
     }
 
     @Test func `A state of another process is not that of the daemon that runs, and none is not known`() throws {
@@ -408,6 +441,13 @@ import Testing
         #expect(age == (isTold ? now - .seconds(1) * 500 / Host.ticksPerSecond : nil))
     }
 
+    @Test func `The age of a process whose stat ends with its name is not told`() throws {
+        let host = FakeHost()
+        host.write("100 1\n", to: "proc/uptime")
+        host.write("10 (a)", to: "proc/10/stat")
+        #expect(try ProcessFiles(host.paths).age(10) == nil)
+    }
+
     @Test func `A file that is there and cannot be read is a failure, and never taken for a missing one`() {
         let host = FakeHost()
         // A folder opens, and cannot be read.
@@ -445,7 +485,7 @@ import Testing
         host.addTunedProfile("comments", "  # ksm\n;ksm\n\t;ksm\n", script: "# ksm\n  #ksm\n")
         host.addTunedProfile("last", "[sysctl]\nx=1\n", script: "systemctl stop ksm")
         host.addTunedProfile("own", "[main]\ninclude=quiet\nksm=0\n")
-        host.addTunedProfile("none", "[main]\nincludes=knobs\ninclude\nx include=knobs\nx=include=knobs\n")
+        host.addTunedProfile("none", "[main]\ninclude\nx=include=knobs\nx include=knobs\nincludes=knobs\n")
         host.addTunedProfile("several", "[main]\ninclude=quiet,last knobs\n")
         func mention(_ names: String) throws -> String? {
             host.useTunedProfile(names)

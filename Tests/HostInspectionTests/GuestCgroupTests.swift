@@ -134,6 +134,16 @@ import Testing
 
     // MARK: Version 1
 
+    @Test func `a controller that is not mounted is no failure`() throws {
+        let host = FakeHost()
+        host.setCgroup(of: 10, "4:memory:/\(Self.scope)", "3:cpu,cpuacct:/\(Self.scope)")
+        host.setCgroup("memory/\(Self.scope)", ["memory.limit_in_bytes": "4000"])
+        host.setGuest(10, "")
+        let guest = try #require(try GuestReader.read(host.paths, Configuration()).guests.first)
+        #expect(guest.limits?.memoryMax == 4000)
+        #expect(guest.needFailures.isEmpty)
+    }
+
     @Test func `version 1, each controller on its own`() throws {
         let host = FakeHost()
         host.setCgroup(of: 10, "4:memory:/\(Self.scope)", "3:cpu,cpuacct:/\(Self.scope)/emulator", "1:name=systemd:/x")

@@ -98,6 +98,8 @@ import Testing
         let host = FakeHost()
         host.write("CPU 0/KVM\n", to: "proc/10/task/11/comm")
         #expect(try guest(Self.qemu + "-smp 4", resident: 1, on: host).vcpus == 4)
+        // Where the line leaves them to a file, the one that runs counts.
+        #expect(try guest(Self.qemu + "-readconfig /x", resident: 1, on: host).vcpus == 1)
     }
 
     @Test func `Cloud Hypervisor's memory that was plugged in at the start`() throws {

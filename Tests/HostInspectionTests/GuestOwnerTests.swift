@@ -12,6 +12,15 @@ import Testing
         return try #require(guests.first { $0.pid == pid }).owners
     }
 
+    @Test(
+        arguments: [
+            ("/qemu.slice/100.scope", .proxmox(100)), ("/qemu.slice/100.slice", nil), ("/qemu.slice/x.scope", nil),
+            ("/qemu.slice", nil), ("/machine.slice/machine-qemu.scope/100", .libvirt),
+        ] as [(String, GuestDetails.Manager?)])
+    func `Whose a guest is, by its cgroup`(path: String, manager: GuestDetails.Manager?) {
+        #expect(GuestDetails.Manager(cgroup: path) == manager)
+    }
+
     @Test func `The pool of a guest of Proxmox VE, by its number`() throws {
         let host = FakeHost()
         host.write(

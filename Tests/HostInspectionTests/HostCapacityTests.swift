@@ -9,6 +9,13 @@ import Testing
 @Suite struct HostCapacityTests {
     // MARK: Huge pages
 
+    @Test func `a pool of huge pages of no known size holds nothing`() throws {
+        let host = FakeHost()
+        let pages = "HugePages_Total:      48\nHugePages_Free:       9\n"
+        host.write(host.read("proc/meminfo")! + pages, to: "proc/meminfo")
+        #expect(try HugePagePool.read(host.paths) == HugePagePool(size: .zero, idle: .zero))
+    }
+
     @Test func `a pool of huge pages, by meminfo`() throws {
         let host = FakeHost()
         #expect(try HugePagePool.read(host.paths) == nil)

@@ -176,6 +176,10 @@ import Testing
             "-object memory-backend-ram,id=a -object memory-backend-memfd,id=b -numa node,memdev=a -numa node,memdev=b",
             [[], [.memfd]]),
         Merging("-object memory-backend-memfd,id=d -device pc-dimm,memdev=d", [[], [.memfd]]),
+        // Where nodes have backends the machine's own is none of the guest's memory.
+        Merging(
+            "-machine memory-backend=r -object memory-backend-memfd,id=r -object memory-backend-ram,id=a "
+                + "-numa node,memdev=a", [[]]),
     ])
     func `what keeps each part of the memory from being merged`(_ test: Merging) {
         #expect(line(test.testDescription).parts == test.parts)

@@ -161,6 +161,16 @@ import Testing
         }
     }
 
+    @Test func `a record in the place of another is not gone on from`() throws {
+        let host = FakeHost()
+        var bytes = Self.ring([(1, Self.records(1...1)[0]), (2, Self.records(2...2)[0])])
+        bytes += HistoryFormat.bytes(Self.records(9...9)[0], sequence: 40)
+        Self.put(bytes, host)
+        host.writeHistory(Self.records(3...3))
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(1...3))
+        #expect(Self.bytes(host).count == 5 * Self.size)
+    }
+
     // MARK: Damage
 
     /// What a host that lost power while it wrote leaves behind.

@@ -11,6 +11,23 @@ import Testing
 
     private static func mebibytes(_ count: Int64) -> KiB { KiB(count * 1024) }
 
+    // MARK: Steps
+
+    @Test func `a step has what ksmd took and waited in it, where that is known`() {
+        func sample(at seconds: Int64, _ cpu: Duration?, waited: Duration) -> AdaptiveSample {
+            var counters = ScanCounters()
+            (counters.cpu, counters.waited) = (cpu, waited)
+            return AdaptiveSample(
+                now: Instant(nanoseconds: seconds * 1_000_000_000),
+                memory: MemorySample(free: .zero, committed: .zero), counters: counters)
+        }
+        var steps = AdaptivePolicy.ScanSteps(sample(at: 10, .seconds(3), waited: .seconds(5)))
+        let step = steps.end(sample(at: 11, .milliseconds(3250), waited: .milliseconds(5500)), left: .zero)
+        #expect(step.elapsed == .seconds(1) && step.used == .milliseconds(250) && step.waited == .milliseconds(500))
+        let unknown = steps.end(sample(at: 12, nil, waited: .seconds(6)), left: .zero)
+        #expect(unknown.elapsed == .seconds(1) && unknown.used == nil && unknown.waited == .zero)
+    }
+
     // MARK: The ledger
 
     /// A guest of 100 MiB, and a pass that saw so many new ones of it.

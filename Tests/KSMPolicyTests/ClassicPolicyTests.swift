@@ -294,6 +294,11 @@ import Testing
         #expect(policy.total == KiB(host.total))
     }
 
+    @Test func `A host that tells of no memory sleeps as one of a KiB`() throws {
+        #expect(try ClassicPolicy(Configuration(), total: .zero).sleepMilliseconds == 167_772_160)
+        #expect(try ClassicPolicy(Configuration(), total: 1).sleepMilliseconds == 167_772_160)
+    }
+
     struct RefusedHost: CustomTestStringConvertible, Sendable {
         var name: String
         var total: Int64

@@ -723,6 +723,11 @@ import Testing
             #expect(Reading(text, total: total, isTotalKnown: true).messages == [], "\(text)")
         }
         #expect(Reading("KSM_THRES_CONST=8192", total: total).messages == [])
+        // What is refused is not compared as well.
+        for text in ["KSM_THRES_CONST=x", "KSM_THRES_CONST=8192\nKSM_THRES_COEF=x"] {
+            let messages = Reading(text, total: total, isTotalKnown: true).messages
+            #expect(messages.count == 1 && messages[0].contains("error"), "\(messages)")
+        }
     }
 
     @Test(arguments: [

@@ -105,6 +105,12 @@ import Testing
         return matcher.verdict
     }
 
+    @Test(arguments: [true, false]) func `A command line is read to its 1,048,576th byte`(isInOnePiece: Bool) {
+        let text = Array("qemu-system".utf8) + Array(repeating: UInt8(ascii: "x"), count: 1_048_575 - 11)
+        #expect(verdict(text, pieces: isInOnePiece ? text.count : 4096) == .undecided)
+        #expect(verdict(text + [UInt8(ascii: "x")], pieces: isInOnePiece ? text.count + 1 : 4096) == .differs)
+    }
+
     /// `^qemu-system.*-enable-kvm`, by trying every place.
     private func naive(_ text: [UInt8]) -> Bool {
         let start = Array("qemu-system".utf8)

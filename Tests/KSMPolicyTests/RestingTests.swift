@@ -66,7 +66,9 @@ import Testing
         #expect(Self.outcome(at: second, Self.learned(new: mebibytes)) == (isScanned ? Self.scan(.burst) : Self.rest))
     }
 
-    @Test(arguments: [(160, 160, true), (161, 159, false), (159, 161, true)] as [(Int64, Int64, Bool)])
+    @Test(
+        arguments: [(160, 160, true), (161, 159, false), (159, 161, true), (100, 190, false)]
+            as [(Int64, Int64, Bool)])
     func `where half of it was hashed by the last pass, one more will do`(new: Int64, hashed: Int64, isScanned: Bool) {
         var learned = Self.learned(new: new)
         let pass = Self.pass(fresh: hashed * 256, left: hashed * 256)
@@ -154,6 +156,14 @@ import Testing
         }
     }
 
+    @Test func `guests that fill their memory are not waited for while the classic rule keeps it still`() {
+        var (resting, learned, host) = (Resting(needsCounters: false), Self.learned(new: 1400), Self.growing(by: 360))
+        #expect(resting.next(Self.sample(at: 1000), host, Self.settings, &learned) == .wait)
+        resting.keepStill(Self.sample(at: 1001), &host, &learned)
+        #expect(resting.pause(Self.settings, GuestLedger()) == .seconds(1))
+        #expect(!resting.isWaiting)
+    }
+
     @Test(arguments: [(15, 1000), (16, 200)] as [(Int64, Int)])
     func `guests that grow by 16 MiB in a second fill their memory`(growth: Int64, milliseconds: Int) {
         // Where 80 GB are saved a little waits for more.
@@ -213,6 +223,17 @@ import Testing
         let outlook = AdaptivePolicy.Outlook(
             Self.sample(at: 1010, counters), HostConditions(), Self.settings, Self.learned())
         #expect(outlook.ofChangedMemory(share: 1, of: Pages(pages)) == verdict)
+    }
+
+    // 2000 MiB of 6000 are expected to merge. Where 80 GB are saved already they have to wait for a minute or two; new
+    // memory at 340 MiB/s is as much within seconds.
+    @Test(arguments: [(0, .pays), (340, .wait)] as [(Int64, AdaptivePolicy.Prospect.Verdict)])
+    func `changed memory waits for new memory that comes`(growth: Int64, verdict: AdaptivePolicy.Prospect.Verdict) {
+        var counters = ScanCounters()
+        counters.sharing = 20_000_000
+        let outlook = AdaptivePolicy.Outlook(
+            Self.sample(at: 1005, counters), Self.growing(by: growth), Self.settings, Self.learned(left: 1_536_000))
+        #expect(outlook.ofChangedMemory == verdict)
     }
 
     @Test func `a look at a single page tells of all`() {
@@ -407,9 +428,11 @@ import Testing
 
     @Test func `what is asked for while the classic rule keeps it still is answered with the counters`() {
         var (resting, learned, host) = (Resting(needsCounters: false), Self.learned(), HostConditions())
-        host.isRequested = true
         var sample = Self.sample(at: 1010)
         sample.isCounted = false
+        resting.keepStill(sample, &host, &learned)
+        #expect(!resting.needsCounters)
+        host.isRequested = true
         resting.keepStill(sample, &host, &learned)
         #expect(resting.needsCounters && host.isRequested)
         sample.isCounted = true

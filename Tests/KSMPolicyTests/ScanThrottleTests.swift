@@ -60,8 +60,8 @@ import Testing
     }
 
     // From 7125 pages. What was taken too much is paid back, so the batch shall be to its rest as 93 to 7 where it was as 97
-    // to 3; and as 91 to 9, where 10 ms of rest count as 20.
-    @Test(arguments: [(970, 2928), (990, 1455)] as [(Int, Int64)])
+    // to 3; as 91 to 9, where 10 ms of rest count as 20; and as 89 to 11, where what was more than all counts as all.
+    @Test(arguments: [(970, 2928), (990, 1455), (1010, 1153)] as [(Int, Int64)])
     func `near the whole of a CPU the rest is as it was seen, down to a fiftieth`(milliseconds: Int, pages: Int64) {
         var throttle = Self.begun(share: 0.95)
         throttle.adjust(share: 0.95, elapsed: .seconds(1), used: .milliseconds(milliseconds), waited: .zero)

@@ -363,13 +363,13 @@ import Testing
     }
 
     // Of a million pages.
-    @Test(arguments: [(100_000, false), (100_001, true)] as [(Int64, Bool)])
+    @Test(arguments: [(100_000, false), (100_001, true), (500_000, true)] as [(Int64, Bool)])
     func `where much counts as changed already a look goes on to the end of the pass`(volatile: Int64, goesOn: Bool) {
         var run = Run(.look, seen: 1000, cpu: nil)
         run.counters.unshared -= Pages(volatile)
         run = run.restarted(volatile: volatile)
         run.step { $0.scanned += 40_000 }
-        #expect(run.goesOn == goesOn)
+        #expect(run.goesOn == goesOn && run.scan.reason == .probing)
     }
 
     @Test func `what counted as changed before a look is not what it found`() {
@@ -632,7 +632,7 @@ import Testing
         #expect(first(seeing: 90_000).learned.ledger.unscanned == .zero)
     }
 
-    @Test(arguments: [(4000, 0), (4200, 16_800)] as [(Int64, Int64)])
+    @Test(arguments: [(4000, 0), (4095, 0), (4096, 16_384), (4200, 16_800)] as [(Int64, Int64)])
     func `so little new memory is none that a pass could miss`(new: Int64, unscanned: Int64) {
         var run = Run(.request, seen: 10_000, new: new)
         run.pass()

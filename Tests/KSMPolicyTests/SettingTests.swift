@@ -16,6 +16,10 @@ import Testing
         #expect(Setting.nearest(to: name) == setting)
     }
 
+    @Test func `One metric alone counts what is in swap`() {
+        #expect(GuestMetric.allCases.filter { $0.countsSwap } == [.residentAndSwap])
+    }
+
     @Test(arguments: Setting.allCases)
     func `Each name is nearest to itself`(_ setting: Setting) {
         #expect(Setting.nearest(to: setting.name) == setting)

@@ -36,6 +36,15 @@ import Testing
         #expect(StateRecord(parsing: state.text) == state)
     }
 
+    @Test(arguments: Knob.allCases) func `A value for any of the knobs is one`(_ knob: Knob) {
+        var knobs = KnobSettings()
+        #expect(knobs.isEmpty)
+        knobs[knob] = 0
+        #expect(!knobs.isEmpty)
+        knobs[knob] = nil
+        #expect(knobs.isEmpty)
+    }
+
     @Test func `Every field of every policy is read back as it was`() {
         var order = AdvisorPolicy.Order(
             scanTime: .seconds(200), cpuMaximumPercent: 70, pagesMinimum: 500, pagesMaximum: 30_000)
