@@ -143,6 +143,19 @@ import Testing
         #expect(actions(&settler).contains(.report(.changedKnob(.mergeAcrossNodes, from: 1, to: 0))))
     }
 
+    @Test func `A knob that is as wanted after all, though its way was not cleared, has recovered`() {
+        var settler = settler()
+        #expect(!settler.mayClearAgain, "nothing was tried yet")
+        settler.begin(view(isMerged: true), mayClear: true)
+        _ = actions(&settler)
+        settler.couldNotClear(KernelFileError(.write, "run", errno: EAGAIN))
+        _ = actions(&settler)
+        var done = view(isMerged: true)
+        done.present = [.mergeAcrossNodes: .success(0), .useZeroPages: .success(1)]
+        settler.begin(done, mayClear: false)
+        #expect(actions(&settler) == [.report(.knobRecovered(.mergeAcrossNodes, 0))])
+    }
+
     @Test func `Behind a scan that a child has ended a decision follows, also where there is no second child`() {
         var settler = settler()
         settler.begin(view(isInLongBatch: true), mayClear: true)

@@ -77,6 +77,36 @@ private struct Ignorer: StepObserver {
         #expect(tuner.control.begun.count == begun)
     }
 
+    /// Without a child the write has been waited for, and has ended.
+    @Test func `A write that is done at once ends the long batch`() throws {
+        var tuner = try scanningHard()
+        var observer = Ignorer()
+        let configuration = Configuration()
+        try tuner.adopt(configuration, policy(configuration))
+        let before = tuner.control.begun.count
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.control.begun.count == before + 1)
+        tuner.control.forget()
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.control.begun.count == before + 1)
+        #expect(tuner.control.writes.last == "run=1")
+    }
+
+    @Test(arguments: [(100_000, []), (100_001, [1, 0])] as [(Int64, [Int64])])
+    func `A stop waits for a batch of 100,000 pages, and for no longer one`(pages: Int64, begun: [Int64]) throws {
+        var configuration = Configuration()
+        (configuration.pagesBoost, configuration.pagesMaximum) = (pages, pages)
+        var tuner = try Tuner(
+            host.paths, control: RecordingControl(), configuration: configuration, policy: policy(configuration))
+        var observer = Ignorer()
+        host.setMemory(total: Self.total, free: 1000)
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.control.values[.pagesToScan] == pages)
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.control.begun == begun)
+    }
+
     /// Half a second is what ksmd takes to compare 100,000 pages.
     @Test(arguments: [(0, false), (1, true)] as [(Int64, Bool)], [true, false])
     func `A knob waits for the end of a long batch, and not of a shorter one`(
@@ -100,6 +130,25 @@ private struct Ignorer: StepObserver {
         #expect((tuner.pending != nil) == waits)
         #expect(tuner.control.values[.mergeAcrossNodes] == (waits ? 1 : 0))
         // A child that nobody waits for would stay, and hold up whoever waits for any child.
+        while tuner.pending != nil { tuner.finishPending(&observer) }
+    }
+
+    @Test func `A knob waits for a long batch under way, whatever the next one is to be`() throws {
+        var tuner = try scanningHard()
+        var observer = Ignorer()
+        var configuration = Configuration()
+        configuration.mergeAcrossNodes = .no
+        configuration.allowsUnmerge = true
+        try tuner.adopt(configuration, policy(configuration))
+        for (file, value) in [(KSMFile.run, 1), (.mergeAcrossNodes, 1), (.pagesToScan, 100)] as [(KSMFile, Int64)] {
+            tuner.control.values[file] = value
+        }
+        host.write("", to: "run/child")
+        tuner.control.childFile = host.path("run/child")
+        _ = tuner.rememberKnobs()
+        tuner.applyKnobs(&observer)
+        #expect(tuner.pending != nil)
+        #expect(tuner.control.values[.mergeAcrossNodes] == 1)
         while tuner.pending != nil { tuner.finishPending(&observer) }
     }
 

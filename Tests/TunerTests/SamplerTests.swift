@@ -56,6 +56,31 @@ private struct Notices: StepObserver {
             to: "proc/\(pid)/stat")
     }
 
+    // MARK: The edges of a scan
+
+    @Test func `after a scan the next look comes at its time, and not at once`() throws {
+        var tuner = try tuner(settled())
+        var notices = Notices()
+        var decision = tuner.step(at: Self.moment(0), &notices)?.decision
+        for tenths in 1...9 where decision?.action == .scan {
+            tuner.control.values[.fullScans, default: 0] += 1
+            decision = tuner.step(at: Self.moment(Double(tenths) / 10), &notices)?.decision
+        }
+        #expect(decision?.action == .stop && decision?.pause == .seconds(1))
+    }
+
+    @Test func `what the operator asks for after everything was unmerged is a request all the same`() throws {
+        var tuner = try tuner(settled())
+        var notices = Notices()
+        rest(&tuner, &notices)
+        tuner.control.values[.fullScans] = 0
+        tuner.control.values[.pagesUnshared] = 0
+        tuner.request()
+        var decision = tuner.step(at: Self.moment(1), &notices)?.decision
+        if decision?.action == .stop { decision = tuner.step(at: Self.moment(1.1), &notices)?.decision }
+        #expect(decision?.action == .scan && decision?.reason == .requested)
+    }
+
     // MARK: What guests do
 
     @Test(

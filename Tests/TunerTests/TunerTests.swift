@@ -88,6 +88,78 @@ private struct Recorder: StepObserver {
         }
     }
 
+    @Test func `a refusal that is not the advisor's leaves it on, and the file counts as written to`() throws {
+        var control = RecordingControl()
+        control.advisorMode = .scanTime
+        control.refusals[.pagesToScan] = 13
+        var tuner = try tuner(control)
+        var recorder = Recorder()
+        runShort()
+        _ = tuner.step(at: 0, &recorder)
+        #expect(tuner.control.writes == ["pages_to_scan=300"])
+        #expect(tuner.control.advisorMode == .scanTime)
+        #expect(tuner.written.contains(.pagesToScan) && !tuner.written.contains(.run))
+    }
+
+    @Test func `a scan begins with smart_scan, before its pace`() throws {
+        var control = RecordingControl()
+        control.values[.smartScan] = 1
+        var tuner = try tuner(control) { $0.policy = .adaptive }
+        var recorder = Recorder()
+        var decision = Decision(
+            action: .scan, reason: .settled, pagesToScan: 300, sleepMilliseconds: 10,
+            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
+            previousPagesToScan: 0)
+        decision.policy = .adaptive
+        decision.scan = ScanReport(unscanned: .zero, changed: .zero)
+        decision.scan?.smartScan = false
+        tuner.follow(decision, guests: 0, at: 0, &recorder)
+        #expect(tuner.control.writes == ["smart_scan=0", "pages_to_scan=300", "sleep_millisecs=10", "run=1"])
+    }
+
+    @Test(arguments: [true, false])
+    func `the kernel's advisor begins anew where it is on, and begins where it is off`(isOn: Bool) throws {
+        var control = RecordingControl()
+        control.advisorMode = isOn ? .scanTime : AdvisorMode.none
+        var tuner = try tuner(control) { $0.policy = .advisor }
+        var recorder = Recorder()
+        var decision = Decision(
+            action: .scan, reason: .shortage, pagesToScan: 300, sleepMilliseconds: 10,
+            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
+            previousPagesToScan: 0)
+        decision.policy = .advisor
+        var order = AdvisorPolicy.Order(
+            scanTime: .seconds(200), cpuMaximumPercent: 70, pagesMinimum: 500, pagesMaximum: 30_000)
+        order.restarts = true
+        decision.advisor = order
+        tuner.follow(decision, guests: 0, at: 0, &recorder)
+        #expect(
+            tuner.control.writes.filter { $0.hasPrefix("advisor_mode") }
+                == (isOn ? ["advisor_mode=none"] : []) + ["advisor_mode=scan-time"])
+    }
+
+    @Test func `of a pace that is the kernel's nothing has to be followed`() throws {
+        var tuner = try tuner { $0.policy = .advisor }
+        var recorder = Recorder()
+        runShort()
+        let scan = try #require(tuner.step(at: 0, &recorder)?.decision)
+        #expect(scan.action == .scan && scan.policy == .advisor)
+        tuner.control.values[.pagesToScan] = scan.pagesToScan + 1
+        tuner.control.values[.sleepMilliseconds] = scan.sleepMilliseconds + 1
+        #expect(tuner.unfollowed(scan).isEmpty)
+        tuner.control.values[.run] = 0
+        #expect(tuner.unfollowed(scan) == [.run])
+    }
+
+    @Test func `a host that tells of no memory at all keeps the amount that it had`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        host.setMemory(total: 0, free: 0)
+        _ = tuner.step(at: 0, &recorder)
+        #expect(tuner.policy.classic.total == KiB(Self.total))
+        #expect(!recorder.notices.contains { if case .memoryChanged = $0 { true } else { false } })
+    }
+
     @Test func `what the kernel did not follow is named, file by file`() throws {
         var tuner = try tuner()
         var recorder = Recorder()
@@ -460,6 +532,21 @@ private struct Recorder: StepObserver {
         #expect(leaving == Leaving(run: 0, kept: kept))
         #expect(recorder.notices.count == 4 && recorder.notices.last == .leftStopped)
         #expect(tuner.control.values[.advisorTargetScanTime] == 200)
+    }
+
+    @Test(arguments: [(ExitAction.stop, nil), (.restore, 1)] as [(ExitAction, Int64?)])
+    func `with what could not be put back the scan is kept where that was to be, too`(
+        action: ExitAction, run: Int64?
+    ) throws {
+        var control = RecordingControl()
+        control.advisorMode = AdvisorMode.none
+        control.refusals[.advisorMode] = 5
+        var tuner = try tuner(control) { $0.onExit = action }
+        var recorder = Recorder()
+        var found = Self.found
+        found.advisorMode = .scanTime
+        let leaving = tuner.leave(found: found, &recorder)
+        #expect(leaving == Leaving(run: 0, kept: KnobValues(run: run, advisorMode: .scanTime)))
     }
 
     @Test func `unmerging that does not fit only stops, and says so`() throws {
