@@ -154,9 +154,11 @@ package struct Tuner<Control: KSMControl>: ~Copyable {
 
     /// Whether ksmd scans by this daemon's word, or that of one that was killed and whose scan this one has not ended.
     var ownsScan: Bool {
+        // Also while the kernel has not taken it yet.
+        if applier.isScanning { return true }
         guard applier.hasStarted ?? mayHaveInheritedScan else { return false }
         // What cannot be read may be a scan.
-        return applier.isScanning || ((try? control.read(.run)) ?? 1) == 1
+        return ((try? control.read(.run)) ?? 1) == 1
     }
 
     /// What was counted since the start.

@@ -52,13 +52,12 @@ struct Flood {
 }
 
 extension Notice {
-    /// What a message is about, so that the end of something takes the place of its beginning.
+    /// What a message is about, so that the end of something takes the place of its beginning, and nothing else's.
     fileprivate enum Subject: Equatable {
         case area(Area)
         case file(KSMFile)
         case knob(Knob)
-        case ksmd
-        case other(MessageID)
+        case ksmd, advisor, noAdvisor, writing, memory, room, machines, pressure, end
     }
 
     fileprivate var subject: Subject {
@@ -71,9 +70,14 @@ extension Notice {
             .knobRecovered(let knob, _), .noKnob(let knob), .knobNotPutBack(let knob, _):
             .knob(knob)
         case .ksmdNotScheduled, .ksmdScheduled, .foreignScheduling, .ksmdStarved, .ksmdNotPutBack: .ksmd
-        case .displacedAdvisor, .restartedAdvisor, .noAdvisor, .stillWriting, .memoryChanged, .unmergeDoesNotFit,
-            .notPutBack, .notKnownToRestore, .leftStopped, .source:
-            .other(messageID)
+        case .displacedAdvisor, .restartedAdvisor: .advisor
+        case .noAdvisor: .noAdvisor
+        case .stillWriting: .writing
+        case .memoryChanged: .memory
+        case .unmergeDoesNotFit: .room
+        case .source(.noMachineEvents), .source(.manyMachineEvents): .machines
+        case .source(.noPressure), .source(.otherPressure): .pressure
+        case .notPutBack, .notKnownToRestore, .leftStopped: .end
         }
     }
 }

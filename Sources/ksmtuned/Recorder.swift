@@ -57,8 +57,14 @@ struct Recorder: ~Copyable {
             return
         }
         do throws(KernelFileError) {
-            guard try writer?.beginAgainIfEmptied() == true else { return }
-            log.write(.notice, .failed, "\(path) was emptied, and the history goes on in it")
+            switch try writer?.mend() {
+            case .emptied: log.write(.notice, .failed, "\(path) was emptied, and the history goes on in it")
+            case .overwritten:
+                // It is set aside, and another begun.
+                writer = nil
+                opening.reset()
+            case .some(.none), nil: break
+            }
         } catch {
             report(error, log)
         }

@@ -134,7 +134,9 @@ struct Start {
         _ control: some KSMControl
     ) throws(Refusal) -> (inherited: StateRecord?, found: FoundKnobs) {
         do throws(KernelFileError) {
-            guard let previous = try StateRecord.last(paths) else { return (nil, FoundKnobs(control)) }
+            guard let previous = try StateRecord.last(paths), !isOfAnotherBoot(previous) else {
+                return (nil, FoundKnobs(control))
+            }
             return (previous, FoundKnobs(inheriting: previous.found, hasEnded: previous.isEnded, control))
         } catch {
             let consequence = ", so what KSM held before a daemon that was killed is not known"
@@ -143,6 +145,14 @@ struct Start {
             log.write(.warning, .failed, "\(error)\(consequence)")
             return (StateRecord(pid: 0), FoundKnobs(inheriting: KnobValues(), control))
         }
+    }
+
+    private func isOfAnotherBoot(_ state: StateRecord) -> Bool {
+        guard state.isOfAnotherBoot(paths) else { return false }
+        log.write(
+            .notice, .failed,
+            "\(paths.state) is of an earlier boot, and the kernel has begun anew since: nothing of it is put back")
+        return true
     }
 
     private func makeWaiter() throws(Refusal) -> Waiter {

@@ -60,6 +60,7 @@ import Testing
             ("@reboot root cp /opt/cat /sys/kernel/mm/ksm/run", "run"),
             ("@reboot root tee < /etc/cat /sys/kernel/mm/ksm/run", "run"),
             (#"* * * * * root [ "$(cat /sys/kernel/mm/ksm/run)" = 1 ] && x"#, nil),
+            ("@reboot root x=$(cat /sys/kernel/mm/ksm/run)", nil),
             ("* * * * * root sh -c 'cat /sys/kernel/mm/ksm/run'", nil),
             ("# x\r\n@reboot root x > /sys/kernel/mm/ksm/run\r", "run"),
             ("# x \\\n@reboot root x > /sys/kernel/mm/ksm/run", "run"),

@@ -1,5 +1,6 @@
 import Foundation
 import HostFixtures
+import HostInspection
 import HostKernel
 import KSMAnalysis
 import KSMPolicy
@@ -49,6 +50,24 @@ import Testing
         host.write("00000000-0000-0001-0000-000000000000\n", to: "proc/sys/kernel/random/boot_id")
         #expect(try HostView(host.paths).state?.report?.time == WallTime(microseconds: written))
         withExtendedLifetime(daemon) {}
+    }
+
+    @Test(arguments: [("00000000-0000-0001-0000-000000000000\n", "100"), (boot, "777")])
+    func `What KSM held in another boot is not put back`(boot: String, pages: String) async throws {
+        let host = try Self.host(wrongBy: 0).host
+        let text = try #require(host.read("run/ksmtuned/state"))
+        var state = try #require(StateRecord(parsing: Array(text.utf8)))
+        state.found = KnobValues(run: 0, pagesToScan: 777, sleepMilliseconds: 33)
+        host.setKSM(["run": 0, "pages_to_scan": 100, "sleep_millisecs": 20])
+        host.runShort()
+        host.write(String(decoding: state.text, as: UTF8.self), to: "run/ksmtuned/state")
+        host.write(boot, to: "proc/sys/kernel/random/boot_id")
+        #expect(StateRecord.leftBehind(host.paths).isEmpty == (pages == "100"))
+        let daemon = try await RunningDaemon(host, "KSM_ON_EXIT=restore\n")
+        try await daemon.until("it had decided") { host.knob("run") == "1" }
+        #expect(try await daemon.end() == 0)
+        #expect(host.knob("pages_to_scan") == pages)
+        #expect(daemon.messages(with: "is of an earlier boot").count == (pages == "100" ? 1 : 0))
     }
 
     /// A decision a minute up to now, by a clock that was set by a day in their middle.

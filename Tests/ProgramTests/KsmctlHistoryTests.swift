@@ -181,6 +181,26 @@ private let midnight: Int64 = 1_795_219_200
                         + "each decision; start it (systemctl start ksmtuned)\n"))
     }
 
+    @Test func `a daemon that runs and has written no history is not to be started`() async throws {
+        let host = FakeHost()
+        let daemon = host.startDaemon()
+        let outcome = try await Program.ksmctl.run(["history", host.rootOption])
+        withExtendedLifetime(daemon) {}
+        #expect(outcome.status == 69)
+        #expect(
+            outcome.error.contains("or journalctl -u ksmtuned says why")
+                && !outcome.error.contains("start it"))
+    }
+
+    @Test func `a history that is no file is named so`() async throws {
+        let host = FakeHost()
+        host.createFolder("var/lib/ksmtuned")
+        host.makePipe("var/lib/ksmtuned/history")
+        let outcome = try await Program.ksmctl.run(["history", host.rootOption])
+        #expect(outcome.status == 1)
+        #expect(outcome.error.contains("/history: it is not a regular file"))
+    }
+
     @Test(arguments: ["history", "plot"])
     func `a history that has just begun has no record yet`(_ command: String) async throws {
         let host = Self.host([])

@@ -366,6 +366,18 @@ import Tuner
         #expect(names == ["history"])
     }
 
+    @Test func `A history that was written over is set aside within a minute`() throws {
+        let host = FakeHost()
+        var recorder = Recorder(host.paths)
+        recorder.open(at: Instant(nanoseconds: 0), Log())
+        try record(&recorder, at: 0)
+        host.write("mine", to: "var/lib/ksmtuned/history")
+        try record(&recorder, at: 62)
+        #expect(try HistoryReader.read(host.paths.history)?.map { $0.time } == [WallTime(seconds: 62)])
+        let names = try FileManager.default.contentsOfDirectory(atPath: host.path("var/lib/ksmtuned"))
+        #expect(names.count == 2)
+    }
+
     // MARK: A capability that is missing
 
     private static func failed(_ errno: Int32) -> Notice {

@@ -23,7 +23,7 @@ extension StateRecord {
     /// What a daemon that is gone has not put back, as `NAME (VALUE)`; none where there is nothing, or no state that can be
     /// read.
     package static func leftBehind(_ paths: HostPaths) -> [String] {
-        guard let record = (try? last(paths)) ?? nil else { return [] }
+        guard let record = (try? last(paths)) ?? nil, !record.isOfAnotherBoot(paths) else { return [] }
         return KSMFile.allCases.compactMap { file in
             if file == .advisorMode { return record.found.advisorMode.map { "\(file.name) (\($0.word))" } }
             let knob = Knob.allCases.first { $0.file == file }

@@ -117,7 +117,9 @@ private final class Search {
         guard let path = words.last else { return false }
         if path.hasSuffix("</sys/") { return true }
         guard path == "/sys/", let before = words.dropLast().last else { return false }
-        return before == "<" || ["cat", "/bin/cat", "/usr/bin/cat"].contains(before.drop { "\"'`$(".contains($0) })
+        // Behind what begins a text or a command within another.
+        let program = before.split(whereSeparator: { "\"'`(".contains($0) }).last ?? before
+        return before == "<" || ["cat", "/bin/cat", "/usr/bin/cat"].contains(program)
     }
 
     // MARK: Files

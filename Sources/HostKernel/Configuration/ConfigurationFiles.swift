@@ -230,7 +230,7 @@ package struct ConfigurationFiles: Sendable {
                 diagnostics.append(
                     Diagnostic(
                         .error, at: .file(folder, line: 1, column: 1), error.description,
-                        hint: "make it a readable folder, or remove it"))
+                        hint: error.mayPass ? "try again" : "make it a readable folder, or remove it"))
             }
         }
         if names.count > ConfigurationBounds.dropIns {

@@ -12,4 +12,12 @@ extension StateRecord {
         }
         return record
     }
+
+    /// Whether it is from before the kernel began anew, with values of its own: where `/run` outlives a boot. One without a
+    /// decision does not say.
+    package func isOfAnotherBoot(_ paths: HostPaths) -> Bool {
+        let boot = HostClock.boot(paths)
+        guard let other = report?.bootTime?.boot, other != 0, boot != 0 else { return false }
+        return other != boot
+    }
 }

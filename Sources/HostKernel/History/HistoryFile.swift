@@ -12,14 +12,23 @@ package struct HistoryWriter: ~Copyable {
     /// - Returns: Yes where that cannot be told.
     package var isInPlace: Bool { (try? file.isReplaced(at: path)) != true }
 
-    /// Begins the ring anew where somebody has emptied its file: what was written since lies behind a gap.
-    ///
-    /// - Returns: Whether that was so.
-    package func beginAgainIfEmptied() throws(KernelFileError) -> Bool {
+    /// What somebody may have made of the file that is open.
+    package enum Change: Sendable {
+        case none
+        /// It was emptied, and the ring begun anew: what was written since lies behind a gap.
+        case emptied
+        /// It was written over, and is no ring any more.
+        case overwritten
+    }
+
+    /// Looks at the file, and begins the ring anew where it was emptied.
+    package func mend() throws(KernelFileError) -> Change {
         let header = try HistoryReader.bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
-        guard header.allSatisfy({ $0 == 0 }) else { return false }
-        try FileDescriptor.writeAll(HistoryFormat.header().span, to: file.number, at: 0, path: path)
-        return true
+        if header.allSatisfy({ $0 == 0 }) {
+            try FileDescriptor.writeAll(HistoryFormat.header().span, to: file.number, at: 0, path: path)
+            return .emptied
+        }
+        return HistoryFormat.isHeader(header.span) ? .none : .overwritten
     }
 
     /// Opens the ring, or begins one.
@@ -128,6 +137,7 @@ package enum HistoryReader {
 
     private static func open(_ path: String) throws(KernelFileError) -> FileDescriptor {
         let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK, for: .read)
+        try file.requireRegular(for: .read, path)
         let header = try bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
         // What is empty was begun this moment.
         guard header.isEmpty || HistoryFormat.isHeader(header.span) else {

@@ -95,8 +95,9 @@ extension Check {
             return check.ok(text).seen("\(last.decision.policy.word): \(last.sentence)", in: source)
         }
         return check.fail(
-            "\(text), and one was due after \(Amount.duration(interval)): the daemon hangs",
-            remedy: "systemctl restart ksmtuned; journalctl -u ksmtuned shows what came before"
+            "\(text), and one was due after \(Amount.duration(interval)): the daemon hangs, cannot decide, or cannot "
+                + "write its state",
+            remedy: "see journalctl -u ksmtuned; where that says nothing, systemctl restart ksmtuned"
         ).seen("\(last.decision.policy.word): \(last.sentence)", in: source)
     }
 

@@ -20,11 +20,22 @@ extension HistoryReader {
             let what =
                 records == nil
                 ? "there is no history in \(paths.history)" : "the history in \(paths.history) has no record yet"
+            let remedy =
+                mayRun(paths)
+                ? "where it runs, it has not decided yet, or journalctl -u ksmtuned says why it could not"
+                : "start it (systemctl start ksmtuned)"
             throw Refusal(
-                "\(what): the daemon keeps one, a record for each decision; start it (systemctl start ksmtuned)"
-                    + alternative, .unavailable)
+                "\(what): the daemon keeps one, a record for each decision; \(remedy)\(alternative)", .unavailable)
         }
         return repaired(records, paths)
+    }
+
+    private static func mayRun(_ paths: HostPaths) -> Bool {
+        do throws(KernelFileError) {
+            return try DaemonLock.holder(paths) != nil
+        } catch {
+            return true
+        }
     }
 
     /// The newest records, or all, whose times are right though the clock was set; none where there is no history.

@@ -11,13 +11,13 @@ enum DecisionAge {
 }
 
 extension StateRecord.Report {
-    /// At a decision this number of intervals late the daemon hangs. It decides once an interval, and a
+    /// At a decision this number of intervals late something is wrong. It decides once an interval, and a
     /// reading of many guests by KSM_PS_METRIC=pss can take seconds.
     private static var lateIntervals: Int { 3 }
     /// For intervals so short that a busy host makes it late. A policy that looks often reports each tenth second.
     fileprivate static var leastLateness: Duration { .seconds(30) }
 
-    /// Whether the next decision is so late that the daemon hangs.
+    /// Whether the next decision is so late that the daemon hangs, cannot decide, or cannot say so.
     ///
     /// Never where decisions come on signals only: what is due in a year is not due at all.
     func isOverdue(_ now: WallTime) -> Bool {

@@ -128,7 +128,7 @@ struct DecisionReport: Encodable {
     var nextSeconds: Double?
     /// Between two looks at the host; left out where they come on signals only.
     var intervalSeconds: Double?
-    /// Whether the next one is so late that the daemon hangs.
+    /// Whether the next one is so late that the daemon hangs, cannot decide, or cannot say so.
     var isOverdue: Bool
     var guests: Int64
     var committedBytes: Int64
@@ -243,7 +243,9 @@ extension StatusReport {
                     ? "the first decision is long due, and the daemon hangs or cannot make it: see journalctl -u ksmtuned"
                     : "the daemon has not decided yet")
         } else if host.state?.report?.isOverdue(now) == true {
-            notes.append("the next decision is long due, so the daemon hangs: systemctl restart ksmtuned")
+            notes.append(
+                "the next decision is long due: the daemon hangs, cannot decide, or cannot write \(host.paths.state): see "
+                    + "journalctl -u ksmtuned")
         }
         notes += host.differences.map { difference in
             if let excuse = host.state?.report?.excuse(for: difference.file) {
