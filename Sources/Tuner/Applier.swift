@@ -220,11 +220,14 @@ struct Applier<Control: KSMControl> {
         } else {
             try write(String(run), to: .run)
         }
-        if pending == nil {
-            longestBatchUnderWay = batch
-            hasStarted = run == 1
-        }
+        if pending == nil { took(run: run) }
         foreign.run.expected = run
+    }
+
+    /// The kernel has taken a write to `run`, for which it has waited for the end of a batch.
+    private mutating func took(run: Int64?) {
+        longestBatchUnderWay = batch
+        hasStarted = run == 1
     }
 
     /// Has a child write to `run` to clear the way for a knob; where none is needed it is done at once.
@@ -237,10 +240,7 @@ struct Applier<Control: KSMControl> {
         isDecisionPending = false
         written.insert(.run)
         pending = try control.beginWriting(run: run)
-        if pending == nil {
-            longestBatchUnderWay = batch
-            hasStarted = false
-        }
+        if pending == nil { took(run: run) }
     }
 
     /// Puts back ksmd's own scheduling, before a write that waits for its batch.
@@ -256,8 +256,7 @@ struct Applier<Control: KSMControl> {
         pending = nil
         do throws(KernelFileError) {
             try write.finish()
-            longestBatchUnderWay = batch
-            hasStarted = isScanning
+            took(run: foreign.run.expected)
             if isDecisionPending, !isPaceRefused, let notice = writing.settle(nil) { observer.report(notice) }
             return nil
         } catch {

@@ -31,7 +31,7 @@ struct ForeignWrites {
     /// Compares what a file of the advisor holds with what it was given.
     mutating func look(_ file: KSMFile, _ present: Int64, _ findings: inout Findings) {
         advisor[file]?.look(present, &findings)
-        if advisor[file]?.expected != present { advisor[file]?.expected = nil }
+        advisor[file]?.expectNothing(but: present)
     }
 
     /// The advisor has taken this.

@@ -326,6 +326,14 @@ import Tuner
             HistoryRecord(decision, time: WallTime(seconds: seconds), guests: 0), of: decision, at: now, Log())
     }
 
+    /// One that has made the first record.
+    private func begunRecorder(_ host: FakeHost) throws -> Recorder {
+        var recorder = Recorder(host.paths)
+        recorder.open(at: Instant(nanoseconds: 0), Log())
+        try record(&recorder, at: 0)
+        return recorder
+    }
+
     @Test func `A history that could not be opened is opened within a minute`() throws {
         let host = FakeHost()
         host.write("", to: "var")
@@ -341,9 +349,7 @@ import Tuner
     @Test(arguments: [false, true])
     func `A history that was removed or replaced is begun again within a minute`(isReplaced: Bool) throws {
         let host = FakeHost()
-        var recorder = Recorder(host.paths)
-        recorder.open(at: Instant(nanoseconds: 0), Log())
-        try record(&recorder, at: 0)
+        var recorder = try begunRecorder(host)
         try record(&recorder, at: 1)
         #expect(try HistoryReader.read(host.paths.history)?.count == 2)
         host.remove("var/lib")
@@ -355,9 +361,7 @@ import Tuner
 
     @Test func `A history that was emptied is begun again within a minute, and what came meanwhile is kept`() throws {
         let host = FakeHost()
-        var recorder = Recorder(host.paths)
-        recorder.open(at: Instant(nanoseconds: 0), Log())
-        try record(&recorder, at: 0)
+        var recorder = try begunRecorder(host)
         host.write("", to: "var/lib/ksmtuned/history")
         try record(&recorder, at: 1)
         try record(&recorder, at: 62)
@@ -368,9 +372,7 @@ import Tuner
 
     @Test func `A history that was written over is set aside within a minute`() throws {
         let host = FakeHost()
-        var recorder = Recorder(host.paths)
-        recorder.open(at: Instant(nanoseconds: 0), Log())
-        try record(&recorder, at: 0)
+        var recorder = try begunRecorder(host)
         host.write("mine", to: "var/lib/ksmtuned/history")
         try record(&recorder, at: 62)
         #expect(try HistoryReader.read(host.paths.history)?.map { $0.time } == [WallTime(seconds: 62)])

@@ -101,16 +101,22 @@ private struct Recorder: StepObserver {
         #expect(tuner.written.contains(.pagesToScan) && !tuner.written.contains(.run))
     }
 
+    /// A decision to scan 300 pages each 10 ms.
+    private func scan(_ policy: PolicyKind, _ reason: Decision.Reason) -> Decision {
+        var decision = Decision(
+            action: .scan, reason: reason, pagesToScan: 300, sleepMilliseconds: 10,
+            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
+            previousPagesToScan: 0)
+        decision.policy = policy
+        return decision
+    }
+
     @Test func `a scan begins with smart_scan, before its pace`() throws {
         var control = RecordingControl()
         control.values[.smartScan] = 1
         var tuner = try tuner(control) { $0.policy = .adaptive }
         var recorder = Recorder()
-        var decision = Decision(
-            action: .scan, reason: .settled, pagesToScan: 300, sleepMilliseconds: 10,
-            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
-            previousPagesToScan: 0)
-        decision.policy = .adaptive
+        var decision = scan(.adaptive, .settled)
         decision.scan = ScanReport(unscanned: .zero, changed: .zero)
         decision.scan?.smartScan = false
         tuner.follow(decision, guests: 0, at: 0, &recorder)
@@ -123,11 +129,7 @@ private struct Recorder: StepObserver {
         control.advisorMode = isOn ? .scanTime : AdvisorMode.none
         var tuner = try tuner(control) { $0.policy = .advisor }
         var recorder = Recorder()
-        var decision = Decision(
-            action: .scan, reason: .shortage, pagesToScan: 300, sleepMilliseconds: 10,
-            memory: MemorySample(free: .zero, committed: .zero), total: KiB(Self.total), threshold: .zero,
-            previousPagesToScan: 0)
-        decision.policy = .advisor
+        var decision = scan(.advisor, .shortage)
         var order = AdvisorPolicy.Order(
             scanTime: .seconds(200), cpuMaximumPercent: 70, pagesMinimum: 500, pagesMaximum: 30_000)
         order.restarts = true

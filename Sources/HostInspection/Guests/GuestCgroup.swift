@@ -74,11 +74,12 @@ struct GuestCgroup {
     }
 
     private func readUnified(_ place: Place, into limits: inout GuestLimits) {
-        limits.memoryMax = place.least { $0.memory("memory.max") }
-        limits.memoryHigh = place.least { $0.memory("memory.high") }
-        limits.memoryLimits = place.limits("memory.max") + place.limits("memory.high")
+        let (most, high) = (place.limits("memory.max"), place.limits("memory.high"))
+        limits.memoryMax = most.least
+        limits.memoryHigh = high.least
+        limits.memoryLimits = most + high
         limits.swapLimits = place.limits("memory.swap.max")
-        limits.swapMax = limits.swapLimits.map { $0.amount }.min()
+        limits.swapMax = limits.swapLimits.least
         let unit = place.unit
         limits.memoryLow = unit.memory("memory.low").flatMap { $0 > .zero ? $0 : nil }
         limits.memoryMin = unit.memory("memory.min").flatMap { $0 > .zero ? $0 : nil }
@@ -87,8 +88,8 @@ struct GuestCgroup {
 
     private func readSeparate(_ place: Place, into limits: inout GuestLimits) {
         let file = "memory.limit_in_bytes"
-        limits.memoryMax = place.least { $0.memory(file) }
         limits.memoryLimits = place.limits(file)
+        limits.memoryMax = limits.memoryLimits.least
         // What libvirt's soft_limit sets, which is memory.high in version 2.
         limits.memoryHigh = place.least { $0.memory("memory.soft_limit_in_bytes") }
         limits.swapMax = place.least { group in

@@ -153,3 +153,8 @@ package struct GuestLimits: Equatable, Sendable {
         }
     }
 }
+
+extension [GuestLimits.MemoryLimit] {
+    /// The one that binds: each binds all below its group.
+    var least: Bytes? { map { $0.amount }.min() }
+}

@@ -51,8 +51,7 @@ extension GuestDetails {
 
     /// How much of ``needed`` its cgroups would give no swap for if it were alone in them.
     package var barredFromSwap: KiB {
-        let least = limits?.swapLimits.map { $0.amount }.min()
-        return least.map { (needed - KiB($0)).nonNegative } ?? .zero
+        limits?.swapLimits.least.map { (needed - KiB($0)).nonNegative } ?? .zero
     }
 
     /// What a balloon took, or the guest never used: configured, neither resident nor in swap. `nil` where that cannot

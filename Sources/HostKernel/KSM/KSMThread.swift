@@ -144,12 +144,8 @@ final class KSMThreadFinder {
     /// - Returns: `nil` where there is none, or none could be found yet.
     func find(at now: Instant) -> KSMThread? {
         guard let due, now >= due else { return thread }
-        do throws(KernelFileError) {
-            thread = try KSMThread(paths, isHeld: isHeld)
-            self.due = thread == nil ? now + Self.pause : nil
-        } catch {
-            self.due = now + Self.pause
-        }
+        thread = try? KSMThread(paths, isHeld: isHeld)
+        self.due = thread == nil ? now + Self.pause : nil
         return thread
     }
 }
