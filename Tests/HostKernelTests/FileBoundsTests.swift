@@ -19,6 +19,70 @@ import Testing
         #expect(throws: KernelFileError.self) { try file.read(limit: 5000) }
     }
 
+    @Test func `In a tree that stands for a host a file is another one when it was replaced`() throws {
+        let host = FakeHost()
+        for (file, texts) in [
+            ("sys/kernel/mm/ksm/pages_to_scan", ["100\n", "200\n"]),
+            ("proc/meminfo", ["MemTotal: 100 kB\n", "MemTotal: 200 kB\n"]),
+            ("proc/pressure/cpu", ["some avg10=0.00 total=100\n", "some avg10=0.00 total=200\n"]),
+            ("proc/vmstat", ["cow_ksm 100\n", "cow_ksm 200\n"]), ("proc/50/schedstat", ["1 100 1\n", "1 200 1\n"]),
+        ] {
+            host.write("ksmd\n", to: "proc/50/comm")
+            host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
+            host.write(texts[0], to: file)
+            let read = try Self.reader(of: file, host)
+            #expect(try read() == 100, "\(file)")
+            host.remove(file)
+            host.write(texts[1], to: file)
+            #expect(try read() == 200, "\(file)")
+        }
+    }
+
+    private static func reader(of file: String, _ host: FakeHost) throws -> () throws -> Int64? {
+        switch file {
+        case "proc/meminfo":
+            let memory = MemoryReader(host.paths)
+            return { try memory.total().count }
+        case "proc/pressure/cpu":
+            let pressure = CPUPressure(host.paths)
+            return { try pressure.waited().map { $0 / .microseconds(1) }.map { Int64($0) } }
+        case "proc/vmstat":
+            let counters = MemoryCounters(host.paths)
+            return { try counters.faults()?.brokenMerges?.count }
+        case "proc/50/schedstat":
+            let thread = try KSMThread(host.paths)
+            return { try thread?.times()?.waited.nanoseconds }
+        default:
+            let kernel = KSMDirectory(host.paths)
+            return { try kernel.read(.pagesToScan) }
+        }
+    }
+
+    /// How a text comes that is read in pieces of these sizes, into so much room.
+    private static func read(_ text: String, in pieces: [Int], room: Int = 64) -> String? {
+        let bytes = Array(text.utf8)
+        var pieces = pieces[...]
+        return unsafe withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer in
+            let got = unsafe KernelFile.readText(into: buffer) { part, offset in
+                guard let piece = pieces.popFirst() else { return -1 }
+                let next = bytes[offset...].prefix(min(piece, part.count))
+                unsafe part.copyBytes(from: next)
+                return next.count
+            }
+            return got < 0 ? nil : unsafe String(decoding: buffer[..<got], as: UTF8.self)
+        }
+    }
+
+    @Test func `A text that comes in pieces counts when its last line is whole`() {
+        #expect(Self.read("1250\n", in: [5]) == "1250\n")
+        #expect(Self.read("1250\n", in: [1, 2, 1, 1]) == "1250\n")
+        #expect(Self.read("1250", in: [2, 2, 1]) == "1250")
+        #expect(Self.read("1250\n", in: [2]) == nil)
+        #expect(Self.read("one\ntwo\n", in: [6, 2]) == "one\ntwo\n")
+        #expect(Self.read("1250\n", in: [9], room: 4) == "1250")
+        #expect(Self.read("", in: [1]) == "")
+    }
+
     struct Case: CustomTestStringConvertible, Sendable {
         var file: String
         /// The first size that is too much.

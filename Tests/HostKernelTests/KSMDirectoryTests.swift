@@ -120,6 +120,24 @@ import Testing
         }
     }
 
+    @Test(arguments: ["1e3\n", "20abc\n", "0x20\n", "1.5\n", "-5\n", "-\n"])
+    func `half of a number is none, and no setting is below 0`(text: String) {
+        let host = FakeHost()
+        host.write(text, to: "sys/kernel/mm/ksm/sleep_millisecs")
+        let file = host.path("sys/kernel/mm/ksm/sleep_millisecs")
+        #expect(throws: KernelFileError(.understand, file, errno: 0, detail: "it holds no number")) {
+            try KSMDirectory(host.paths).read(.sleepMilliseconds)
+        }
+    }
+
+    @Test func `a counter can be below 0`() throws {
+        let host = FakeHost()
+        host.write("-5\n", to: "sys/kernel/mm/ksm/general_profit")
+        host.write("-6\n", to: "sys/kernel/mm/ksm/full_scans")
+        #expect(try KSMDirectory(host.paths).read(.generalProfit) == -5)
+        #expect(try KSMDirectory(host.paths).read(.fullScans) == -6)
+    }
+
     @Test(arguments: [("0\n", 0), ("1\n", 1), ("2\n", 2), ("5\n", 1), ("4\n", 0), ("6\n", 2)])
     func `run is read without the kernel's mark of memory going offline`(text: String, value: Int64) throws {
         let host = FakeHost()

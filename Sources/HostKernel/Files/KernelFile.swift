@@ -22,8 +22,25 @@ package final class KernelFile {
     }
 
     /// A text of several records comes in pieces of a page, each ended before the record that finds no room (seq_file). Records
-    /// are lines, so a shorter piece is the last one, and most texts are one.
+    /// are lines, so a shorter piece that ends with a line is the last one, and most texts are one.
     private static let leastPart = 2048
+
+    /// Reads a text of lines from its beginning to its end, or until there is no room: half a number is another one.
+    ///
+    /// - Parameter part: Reads into the buffer what lies at an offset, as pread(2) does.
+    /// - Returns: How much there is; -1 where a part failed.
+    static func readText(
+        into buffer: UnsafeMutableRawBufferPointer, part: (UnsafeMutableRawBufferPointer, _ offset: Int) -> Int
+    ) -> Int {
+        var count = 0
+        while count < buffer.count {
+            let got = unsafe part(UnsafeMutableRawBufferPointer(rebasing: buffer[count...]), count)
+            guard got > 0 else { return got < 0 ? -1 : count }
+            count += got
+            if got < leastPart, unsafe buffer[count - 1] == UInt8(ascii: "\n") { break }
+        }
+        return count
+    }
 
     /// Reads the text as it is now.
     ///
@@ -45,14 +62,12 @@ package final class KernelFile {
         }
         var failure: Int32 = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            while count < limit {
-                let got = unsafe pread(descriptor, buffer.baseAddress! + count, limit - count, off_t(count))
-                if got < 0 { failure = errno }
-                guard got > 0 else { break }
-                count += got
-                if got < Self.leastPart { break }
+            let got = unsafe Self.readText(into: UnsafeMutableRawBufferPointer(buffer)) { part, offset in
+                unsafe pread(descriptor, part.baseAddress, part.count, off_t(offset))
             }
-            if count == limit { failure = EFBIG }
+            if got < 0 { failure = errno }
+            if got == limit { failure = EFBIG }
+            count = max(got, 0)
         }
         guard failure == 0 else {
             // Whatever it was, the next read begins afresh.

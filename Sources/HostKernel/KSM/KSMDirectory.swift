@@ -30,7 +30,8 @@ package struct KSMDirectory: KSMControl {
     /// The same with all that `run` holds, for those who show it.
     package func readAsIs(_ file: KSMFile) throws(KernelFileError) -> Int64? {
         guard let text = try readText(file) else { return nil }
-        let isNegative = text.first == UInt8(ascii: "-")
+        // A setting of that kind would be put back one day, as if it were one.
+        let isNegative = file.isCounter && text.first == UInt8(ascii: "-")
         guard let number = DecimalField(text.span, at: isNegative ? 1 : 0) else {
             throw KernelFileError(.understand, path(file), errno: 0, detail: "it holds no number")
         }

@@ -32,6 +32,9 @@ package enum KSMFile: Int, CaseIterable, Sendable {
     case stableNodeChains
     case stableNodeDuplicates
 
+    /// Whether it is read only, and tells what KSM did.
+    package var isCounter: Bool { rawValue >= Self.fullScans.rawValue }
+
     package var name: String {
         switch self {
         case .run: "run"
