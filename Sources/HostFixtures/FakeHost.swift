@@ -103,7 +103,7 @@ package final class FakeHost {
     ///   - commandLine: Its arguments.
     package func setProcess(_ pid: Int, comm: String, resident: Int64, commandLine: [String] = []) {
         write(comm + "\n", to: "proc/\(pid)/comm")
-        write("\(resident * 2) \(resident) 10 10 0 10 0\n", to: "proc/\(pid)/statm")
+        write("\(resident * 2) \(resident) 0 10 0 10 0\n", to: "proc/\(pid)/statm")
         write("Name:\t?\nTgid:\t\(pid)\nPid:\t\(pid)\n", to: "proc/\(pid)/status")
         write(commandLine.map { $0 + "\0" }.joined(), to: "proc/\(pid)/cmdline")
     }

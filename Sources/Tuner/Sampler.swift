@@ -240,10 +240,9 @@ struct Sampler: ~Copyable {
         var held: [GuestMemory] = []
         held.reserveCapacity(self.held.count)
         var resident = KiB.zero
-        let failure = guests.residents { _, identity, pages in
-            let amount = pages.kibibytes(of: Host.pageSize)
-            resident += amount
-            held.append(GuestMemory(id: identity, resident: amount))
+        let failure = guests.residents { _, identity, pages, anonymous in
+            resident += pages.kibibytes(of: Host.pageSize)
+            held.append(GuestMemory(id: identity, resident: anonymous.kibibytes(of: Host.pageSize)))
         }
         guard settleReading(failure, &observer) else { return false }
         self.held = held

@@ -76,7 +76,7 @@ import Testing
         var before: [Int64] = []
         table.activity { identity, _ in before.append(identity) }
         var residents: [Int64] = []
-        table.residents { _, identity, _ in residents.append(identity) }
+        table.residents { _, identity, _, _ in residents.append(identity) }
         #expect(before == residents)
         host.removeProcess(10)
         try table.refresh()

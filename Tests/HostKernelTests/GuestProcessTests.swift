@@ -29,9 +29,13 @@ import Testing
     @Test(arguments: [true, false]) func `What it holds is what its file says now`(isHeld: Bool) throws {
         setProcess(resident: 1000)
         try withGuest(isHeld: isHeld) { guest, folder in
-            #expect(guest.read(in: folder) == .resident(Pages(1000)))
+            #expect(guest.read(in: folder) == .resident(1000, anonymous: 1000))
             setProcess(resident: 5)
-            #expect(guest.read(in: folder) == .resident(Pages(5)))
+            #expect(guest.read(in: folder) == .resident(5, anonymous: 5))
+            host.write("2000 1000 400 1 0 1 0\n", to: "proc/10/statm")
+            #expect(guest.read(in: folder) == .resident(1000, anonymous: 600))
+            host.write("2000 1000 1001 1 0 1 0\n", to: "proc/10/statm")
+            #expect(guest.read(in: folder) == .resident(1000, anonymous: 0))
             host.write("0 0 0\n", to: "proc/10/statm")
             #expect(guest.read(in: folder) == .ended)
         }
@@ -44,13 +48,16 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "x\n", "2000\n", "2000 x\n"])
-    func `A text that does not begin with two numbers is not understood`(text: String) throws {
+    @Test(arguments: [
+        "", "x\n", "2000\n", "2000 x\n", "2000 1000", "2000 1000\n", "2000 0x3e8 1\n", "2000 1e3 1\n", "0x1 1000 1\n",
+        "2000 1000. 1\n", "2000 1000 1_0\n",
+    ])
+    func `A text that does not begin with three numbers is not understood`(text: String) throws {
         setProcess()
         host.write(text, to: "proc/10/statm")
         try withGuest(isHeld: true) { guest, folder in
             let error = KernelFileError(
-                .understand, host.path("proc/10/statm"), errno: 0, detail: "it does not begin with two numbers")
+                .understand, host.path("proc/10/statm"), errno: 0, detail: "it does not begin with three numbers")
             #expect(guest.read(in: folder) == .failed(error))
         }
     }
@@ -77,7 +84,7 @@ import Testing
             host.remove("proc/10/statm")
             #expect(guest.isSame(in: folder) == !isHeld)
             // What is held can still be read; of a process it could not.
-            #expect(guest.read(in: folder) == (isHeld ? .resident(Pages(1000)) : .ended))
+            #expect(guest.read(in: folder) == (isHeld ? .resident(1000, anonymous: 1000) : .ended))
             host.write("2000 1000 0\n", to: "proc/10/statm")
             host.write("10 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 778 777\n", to: "proc/10/stat")
             #expect(!guest.isSame(in: folder))

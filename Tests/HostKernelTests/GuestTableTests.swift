@@ -252,7 +252,7 @@ import Testing
 
     private func pids(_ table: borrowing GuestTable) -> [Int32] {
         var pids: [Int32] = []
-        table.residents { pid, _, _ in pids.append(pid) }
+        table.residents { pid, _, _, _ in pids.append(pid) }
         return pids.sorted()
     }
 
@@ -437,13 +437,13 @@ import Testing
         var told: [[Int64]] = []
         for _ in 0..<3 {
             try table.refresh()
-            table.residents { told.append([Int64($0), $1, $2.count]) }
+            table.residents { told.append([Int64($0), $1, $2.count, $3.count]) }
         }
-        #expect(told == .init(repeating: [10, told[0][1], 5], count: 3))
+        #expect(told == .init(repeating: [10, told[0][1], 5, 5], count: 3))
         host.removeProcess(10)
         host.setProcess(10, comm: "kvm", resident: 5)
         try table.refresh()
-        table.residents { told.append([Int64($0), $1, $2.count]) }
+        table.residents { told.append([Int64($0), $1, $2.count, $3.count]) }
         #expect(told.count == 4)
         #expect(told[3][1] != told[0][1])
     }

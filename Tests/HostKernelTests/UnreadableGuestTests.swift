@@ -38,8 +38,8 @@ import Testing
             sum.failure
                 == KernelFileError(
                     .read, host.path("proc/11/statm"), errno: EISDIR,
-                    detail: "it does not begin with two numbers"))
-        #expect(table.residents { _, _, _ in }?.errno == EISDIR)
+                    detail: "it does not begin with three numbers"))
+        #expect(table.residents { _, _, _, _ in }?.errno == EISDIR)
     }
 
     @Test(arguments: ["comm", "cmdline"])

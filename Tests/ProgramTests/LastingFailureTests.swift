@@ -53,7 +53,7 @@ import Tuner
         #expect(
             daemon.messages.filter { $0.contains("KSM stays") || $0.contains("guest can") } == [
                 host.filled(
-                    "cannot understand ROOT/proc/100/statm: it does not begin with two numbers, so KSM stays as it is "
+                    "cannot understand ROOT/proc/100/statm: it does not begin with three numbers, so KSM stays as it is "
                         + "until that can be read"), "every guest can be read again",
             ])
         #expect(try await daemon.end() == 0)

@@ -64,18 +64,20 @@ struct GuestProcess {
     }
 
     enum Reading: Equatable {
-        case resident(Pages)
+        /// How much memory it holds, and what of it is neither a file's nor shared: KSM merges no other.
+        case resident(Pages, anonymous: Pages)
         case ended
         case failed(KernelFileError)
     }
 
-    /// The second number of `statm`.
+    /// The second number of `statm`, and the third, which is a part of it.
     func read(in folder: Folder) -> Reading {
         guard statm >= 0 else { return readAfresh(in: folder) }
         let reading = read(statm, folder)
         // A held file that fails may be at fault itself.
-        guard case .failed = reading, case .resident(let pages) = readAfresh(in: folder) else { return reading }
-        return .resident(pages)
+        guard case .failed = reading else { return reading }
+        let afresh = readAfresh(in: folder)
+        return if case .resident = afresh { afresh } else { reading }
     }
 
     private func readAfresh(in folder: Folder) -> Reading {
@@ -87,14 +89,19 @@ struct GuestProcess {
 
     private func read(_ number: Int32, _ folder: Folder) -> Reading {
         unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
-            let got = unsafe pread(number, buffer.baseAddress!, buffer.count, 0)
+            let got = unsafe KernelFile.readText(into: buffer) { part, offset in
+                unsafe pread(number, part.baseAddress, part.count, off_t(offset))
+            }
             guard got >= 0 else { return failed(errno, folder) }
             let text = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
             guard let size = DecimalField(text, at: 0) else { return failed(0, folder) }
             // A process that ended and waits for its parent has no memory at all.
             if size.value == 0 { return .ended }
-            guard let resident = DecimalField(text, at: size.end + 1) else { return failed(0, folder) }
-            return .resident(Pages(resident.value))
+            guard let resident = DecimalField(text, at: size.end + 1),
+                let shared = DecimalField(text, at: resident.end + 1)
+            else { return failed(0, folder) }
+            let anonymous = Pages(resident.value) - Pages(shared.value)
+            return .resident(Pages(resident.value), anonymous: anonymous.nonNegative)
         }
     }
 
@@ -104,7 +111,7 @@ struct GuestProcess {
         return .failed(
             KernelFileError(
                 errno == 0 ? .understand : .read, "\(folder.path)/\(pid)/statm", errno: errno,
-                detail: "it does not begin with two numbers"))
+                detail: "it does not begin with three numbers"))
     }
 
     // MARK: What it did

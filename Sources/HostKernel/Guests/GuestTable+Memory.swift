@@ -3,18 +3,18 @@ package import KSMPolicy
 
 /// What guests hold, and what they do.
 extension GuestTable {
-    /// Reads how much memory each guest holds, merged pages included.
+    /// Reads how much memory each guest holds, merged pages included, and what of it is neither a file's nor shared.
     ///
     /// - Parameter body: Called once for each guest that has not ended, with its pid and its identity: a number that no
     ///   other guest of this table ever had, so that a pid that came back as another guest can be told.
     /// - Returns: Why these are not all.
     @discardableResult package func residents(
-        _ body: (_ pid: Int32, _ identity: Int64, _ pages: Pages) -> Void
+        _ body: (_ pid: Int32, _ identity: Int64, _ pages: Pages, _ anonymous: Pages) -> Void
     ) -> KernelFileError? {
         var failure = blindness
         for guest in guests {
             switch guest.read(in: folder) {
-            case .resident(let pages): body(guest.pid, guest.identity, pages)
+            case .resident(let pages, let anonymous): body(guest.pid, guest.identity, pages, anonymous)
             case .ended: break
             case .failed(let error): failure = failure ?? error
             }
@@ -51,7 +51,7 @@ extension GuestTable {
         for guest in guests {
             let resident: Pages
             switch guest.read(in: folder) {
-            case .resident(let pages): resident = pages
+            case .resident(let pages, _): resident = pages
             case .ended: continue
             case .failed(let error):
                 sum.failure = sum.failure ?? error

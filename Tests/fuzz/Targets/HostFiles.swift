@@ -197,7 +197,7 @@ extension FuzzTarget {
         if var table = try? GuestTable(tree.paths, matcher: try NameMatcher(configuration)) {
             try? table.refresh()
             table.activity { _, _ in }
-            table.residents { _, _, _ in }
+            table.residents { _, _, _, _ in }
         }
         guard let list = try? GuestReader.read(tree.paths, configuration) else { return }
         for guest in list.guests {

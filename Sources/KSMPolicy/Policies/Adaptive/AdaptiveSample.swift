@@ -45,7 +45,7 @@ package struct GuestActivity: Equatable, Sendable {
     }
 }
 
-/// What one guest holds.
+/// What one guest holds that KSM could merge: its resident memory, without that of files and without shared memory.
 package struct GuestMemory: Equatable, Sendable {
     /// What distinguishes the guest from every other, also from a later one with the same pid.
     package var id: Int64
