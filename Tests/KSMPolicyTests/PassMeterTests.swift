@@ -99,6 +99,32 @@ import Testing
         #expect((second.fresh, second.carried, second.hashed, second.changed) == (50, 70, 120, 0))
     }
 
+    @Test func `pages that became the zero page have not changed, though the kernel counts them so`() throws {
+        var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
+        func end(_ counters: ScanCounters) throws -> ScanPass {
+            let ended = meter.observe(counters, forgivingLosses: false)
+            return try #require(ended)
+        }
+        let first = try end(Self.counters(passes: 1, unshared: 1000, volatile: 600))
+        #expect((first.fresh, first.left, first.zeroed) == (600, 600, 0))
+        // 500 of them are zeros, and 30 have changed.
+        let second = try end(Self.counters(passes: 2, unshared: 1070, volatile: 530, zero: 500))
+        #expect((second.fresh, second.left, second.leftAtMost, second.zeroed) == (0, 30, 30, 500))
+        #expect(second.gained == 500)
+        // They are gone, and 200 new ones have come.
+        let third = try end(Self.counters(passes: 3, unshared: 1100, volatile: 200, zero: 500))
+        #expect((third.fresh, third.left, third.changed) == (200, 200, 0))
+        // Another scan goes on behind the second pass.
+        var later = PassMeter(
+            Self.counters(passes: 2, unshared: 1070, volatile: 530, zero: 500), after: second, visitedBefore: 0)
+        let ended = later.observe(
+            Self.counters(passes: 3, unshared: 1100, volatile: 200, zero: 500), forgivingLosses: false)
+        #expect(ended?.fresh == 200)
+        // Guests write to zeros again.
+        let fourth = try end(Self.counters(passes: 4, unshared: 1300, volatile: 0, zero: 400))
+        #expect((fourth.fresh, fourth.left, fourth.zeroed, fourth.gained) == (0, 0, 0, -100))
+    }
+
     @Test func `where two passes saw nothing for the first time, nothing is left to compare`() {
         var meter = PassMeter(Self.counters(unshared: 1000), after: nil, visitedBefore: 0)
         for passes in [1, 2] as [Int64] {

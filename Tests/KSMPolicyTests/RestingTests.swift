@@ -445,7 +445,7 @@ import Testing
         #expect(Resting(needsCounters: true).pause(Self.settings, ledger) == .zero)
         #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(1))
         ledger.update((0..<200).map { GuestMemory(id: $0, resident: 1024) })
-        #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(2))
+        #expect(Resting(needsCounters: false).pause(Self.settings, ledger) == .seconds(4))
     }
 
     // MARK: What is learnt

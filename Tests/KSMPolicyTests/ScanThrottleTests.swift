@@ -72,17 +72,55 @@ import Testing
         var throttle = Self.begun()
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(400), waited: .zero)
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
-        // 0.7 s of 1.5 s is 7 to 8, so the batch of 6217 grows by 8 to 7, and by 21 to 19 as before.
-        #expect(throttle.pace.pagesToScan == 7853)
+        // With the batch of 6217 the first step had taken 21 of 40, so 0.7625 s of 1.5 s is 61 to 59, and the batch changes by
+        // 59 to 61, and by 21 to 19 as before.
+        #expect(throttle.pace.pagesToScan == 6646)
         // A scan that begins knows the batch, and nothing of the steps before.
         throttle.begin(share: 0.5)
-        #expect(throttle.pace.pagesToScan == 7853)
+        #expect(throttle.pace.pagesToScan == 6646)
         throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .milliseconds(500), waited: .zero)
-        #expect(throttle.pace.pagesToScan == 8679)
+        #expect(throttle.pace.pagesToScan == 7345)
         throttle.begin(share: 0.5, most: 1000)
         #expect(throttle.pace.pagesToScan == 1000)
         throttle.begin(share: 0.5, most: 2000)
         #expect(throttle.pace.pagesToScan == 1000)
+    }
+
+    @Test func `a host that is steady is met by one change of the batch`() {
+        // At 4 microseconds a page, of which a batch takes 6250.
+        var throttle = Self.begun()
+        var pages: [Int64] = []
+        for _ in 0..<6 {
+            let busy = Double(throttle.pace.pagesToScan) * 4e-3
+            let used = busy / (busy + Double(throttle.pace.sleepMilliseconds))
+            throttle.adjust(share: 0.5, elapsed: .seconds(1), used: .microseconds(Int64(used * 1e6)), waited: .zero)
+            pages.append(throttle.pace.pagesToScan)
+        }
+        // What was taken too little before is made up for, and then it stays.
+        #expect(pages.allSatisfy { (6200...7000).contains($0) }, "\(pages)")
+    }
+
+    @Test(arguments: [(0.1, 0.95), (0.95, 0.1), (0.5, 0.05)])
+    func `another share takes the batch that this host has for it, at once`(before: Double, after: Double) {
+        var throttle = Self.begun(share: before)
+        let pages = Double(throttle.pace.pagesToScan)
+        // What was taken was the share.
+        throttle.adjust(share: before, elapsed: .seconds(1), used: .milliseconds(Int64(before * 1000)), waited: .zero)
+        #expect(abs(Double(throttle.pace.pagesToScan) - pages) <= 1)
+        throttle.begin(share: after)
+        #expect(throttle.pace == Self.begun(share: after).pace)
+        // Also in the midst of a scan, where a look becomes one by the full share.
+        var changing = Self.begun(share: before)
+        changing.adjust(share: after, elapsed: .seconds(1), used: .milliseconds(Int64(before * 1000)), waited: .zero)
+        let expected = Double(Self.begun(share: after).pace.pagesToScan)
+        let pace = Double(changing.pace.pagesToScan)
+        if after > before {
+            // A little more, for what was taken too little meanwhile.
+            #expect((expected...(expected * 3)).contains(pace))
+        } else {
+            // Less, for what was taken too much.
+            #expect((expected * 0.1...expected).contains(pace))
+        }
     }
 
     @Test(
@@ -128,7 +166,7 @@ import Testing
         var throttle = Self.begun()
         throttle.adjust(share: 0.25, elapsed: .zero, used: .seconds(1), waited: .zero)
         #expect(throttle.measured == nil)
-        #expect(throttle.pace == ScanThrottle.Pace(pagesToScan: 3750, sleepMilliseconds: 37))
+        #expect(throttle.pace == ScanThrottle.Pace(pagesToScan: 1875, sleepMilliseconds: 37))
         var first = ScanThrottle()
         first.adjust(share: 0.5, elapsed: .seconds(1), used: .seconds(1), waited: .zero)
         #expect(first.pace == Self.begun().pace)

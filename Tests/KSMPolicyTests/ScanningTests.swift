@@ -756,6 +756,30 @@ import Testing
         if isOver { #expect(run.learned.lastPassEnd == Self.moment(run.now)) }
     }
 
+    @Test func `a scan goes on to the end of the pass where more was hashed than what is new to KSM`() {
+        for (taken, isOver) in [(Int64(10_000), true), (12_000, false)] {
+            var run = Run(.burst, seen: 200_000, new: 100_000)
+            (run.counters.sharing, run.counters.unshared) = (800_000, 200_000)
+            // Given back and taken again, so that KSM knows the addresses.
+            run.learned.ledger.update([GuestMemory(id: 1, resident: KiB((200_000 - taken) * 4))])
+            run.learned.ledger.update([GuestMemory(id: 1, resident: 300_000 * 4)])
+            run.scan = Scanning(.burst, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+            run.step {
+                $0.passes = 1
+                $0.scanned += 1_000_000
+                $0.unshared -= Pages(taken)
+                $0.volatile += Pages(100_000 + taken)
+            }
+            #expect(run.goesOn && run.learned.lastPass?.hashed == Pages(100_000 + taken))
+            run.step {
+                $0.scanned += 1_000_000
+                $0.volatile -= 100_000
+                $0.sharing += 100_000
+            }
+            #expect(run.goesOn != isOver)
+        }
+    }
+
     /// A scan in whose first pass so many new pages of 4500 came, which have all merged in the second by now.
     private func merged(_ kind: Scanning.Kind, fresh: Int64) -> Run {
         var run = Run(kind, seen: 1_000_000, new: 4500, cpu: nil) { $0.yieldMinimum = 0 }
@@ -863,7 +887,7 @@ import Testing
         for second in [1001.0, 1006] { run.look(at: second) }
         #expect(run.scan.pause(run.settings, ledger) == .seconds(1))
         ledger.update((0..<200).map { GuestMemory(id: $0, resident: 1024) })
-        #expect(run.scan.pause(run.settings, ledger) == .seconds(2))
+        #expect(run.scan.pause(run.settings, ledger) == .seconds(4))
         #expect(pause(.burst) == .milliseconds(100))
     }
 
@@ -898,8 +922,8 @@ import Testing
         #expect(run.scan.wants(at: Self.moment(5.9), Self.moment(5), ledger) == .counters)
         #expect(run.scan.wants(at: Self.moment(6), Self.moment(5), ledger) == [.counters, .guests, .cpuPressure])
         ledger.update((0..<200).map { GuestMemory(id: $0, resident: 1024) })
-        #expect(run.scan.wants(at: Self.moment(6.9), Self.moment(5), ledger) == .counters)
-        #expect(run.scan.wants(at: Self.moment(7), Self.moment(5), ledger) == [.counters, .guests, .cpuPressure])
+        #expect(run.scan.wants(at: Self.moment(8.9), Self.moment(5), ledger) == .counters)
+        #expect(run.scan.wants(at: Self.moment(9), Self.moment(5), ledger) == [.counters, .guests, .cpuPressure])
         // What ended guests shared leaves the counters in one step.
         ledger.update([])
         #expect(run.scan.wants(at: Self.moment(5), Self.moment(5), ledger) == [.counters, .allCounters])
@@ -926,6 +950,42 @@ import Testing
         growing.learned.ledger.update([GuestMemory(id: 1, resident: KiB(1_000_000 * 4))])
         growing.step { $0.scanned += Pages(visited) }
         #expect(growing.scan.pause(growing.settings, growing.learned.ledger) > .milliseconds(100))
+    }
+
+    @Test func `a step ends where newcomers do, in the round that hashes them and in the one that compares them`() {
+        func pause(_ run: Run) -> Double { run.scan.pause(run.settings, run.learned.ledger) / .milliseconds(1) }
+        for kind in [Scanning.Kind.burst, .request] {
+            var run = Run(kind, seen: 1_000_000, new: 100_000)
+            (run.counters.sharing, run.counters.unshared) = (800_000, 200_000)
+            run.learned.stoppedBefore = 400_000
+            run.scan = Scanning(kind, Run.sample(at: 1000, run.counters), run.host, run.settings, &run.learned)
+            // The pass ends after 600,000 pages, and the round after a million and what is new.
+            run.step { $0.scanned += 600_000 }
+            run.step {
+                $0.scanned += 50_000
+                $0.passes = 1
+            }
+            run.step {
+                $0.scanned += 430_000
+                $0.volatile += 80_000
+            }
+            // 20,000 pages to the end of the round, and 700,000 to that of the pass.
+            #expect(abs(pause(run) - (kind == .burst ? 20_000 / 430 : 700_000 / 430 / 8)) < 1)
+            run.step {
+                $0.scanned += 20_000
+                $0.volatile += 20_000
+            }
+            #expect(pause(run) == 250)
+            run.step { $0.scanned += 590_000 }
+            run.step {
+                $0.scanned += 10_000
+                $0.passes = 2
+            }
+            // Newcomers end 500,000 pages behind the beginning of a pass, at most.
+            run.step { $0.scanned += 480_000 }
+            #expect(run.goesOn)
+            #expect(abs(pause(run) - (kind == .burst ? 20_000 / 480 : 610_000 / 480 / 8)) < 1)
+        }
     }
 
     @Test(

@@ -35,7 +35,8 @@ extension AdaptivePolicy {
             // Among the pages that it came to were such as counted as changed before. Where these are many, nothing can
             // be said before the pass ends: smart_scan counts what it passes over among them.
             let before = start.volatile.share(of: start.seen)
-            let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative
+            let zeroed = (sample.counters.zero - start.zero).nonNegative
+            let more = sample.counters.volatile - start.volatile - (seen - start.seen).nonNegative - zeroed
             let changed = max(more.share(of: visited) + before, 0)
             if outlook.ofChangedMemory(share: changed - before, of: seen) == .pays {
                 return .changes(Pages(rounding: (changed - before) * Double(seen.count)))

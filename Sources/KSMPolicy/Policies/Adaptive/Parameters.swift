@@ -124,9 +124,9 @@ extension AdaptivePolicy {
         static let leastStep = Duration.milliseconds(20)
         /// Between two looks at the guests while ksmd scans: what a pass is worth is asked at its end.
         static let guestStep = Duration.seconds(1)
-        /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and half of a thousandth of a CPU
+        /// Between two looks at the guests, for each of them: a look takes 5 microseconds, and a quarter of a thousandth of a CPU
         /// is enough for all of them.
-        static let pausePerGuest = Duration.milliseconds(10)
+        static let pausePerGuest = Duration.milliseconds(20)
         /// Between two looks at the host's memory: that it is short the kernel announces by itself.
         static let memoryStep = Duration.seconds(2)
         /// A step is this part of the time until there is more to tell.

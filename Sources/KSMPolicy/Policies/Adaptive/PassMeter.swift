@@ -8,6 +8,8 @@ package struct PassMeter: Sendable {
     private let passedOverBefore: Pages
     /// Pages that ksmd may have come to in this pass before the first counters were taken.
     private let visitedBefore: Pages
+    /// Pages of the pass before for which the kernel's zero page stands.
+    private let zeroedBefore: Pages
     /// Pages that were saved, and that KSM knew, for guests that ended.
     private var losses = Pages.zero
     private var vanished = Pages.zero
@@ -24,6 +26,7 @@ package struct PassMeter: Sendable {
     ///   - visitedBefore: Pages that ksmd may have come to already in the pass under way, at most.
     package init(_ counters: ScanCounters, after previous: ScanPass?, visitedBefore: Pages) {
         self.visitedBefore = visitedBefore
+        zeroedBefore = previous?.zeroed ?? .zero
         start = counters
         last = counters
         // No more than the present pass has come to.
@@ -39,8 +42,11 @@ package struct PassMeter: Sendable {
     /// Pages seen for the first time since the pass began.
     package var fresh: Pages { (last.seen - start.seen + vanished).nonNegative }
 
+    /// Pages that ksmd has yet to come to until all that the pass before saw for the first time has been compared.
+    package var leftToCompare: Pages { (freshEndBefore - visited).nonNegative }
+
     /// Whether all that the pass before saw for the first time has been compared.
-    package var hasComparedFresh: Bool { visited >= freshEndBefore }
+    package var hasComparedFresh: Bool { leftToCompare == .zero }
 
     /// Pages that ksmd may have come to since the pass began, at most.
     package var visitedAtMost: Pages { visited + visitedBefore }
@@ -68,18 +74,21 @@ package struct PassMeter: Sendable {
         let ended = counters.passes.subtractingSaturated(start.passes)
         guard ended > 0 else { return nil }
         let skipped = Pages((counters.skipped - start.skipped).nonNegative.count / ended)
-        let fresh = self.fresh
+        // The kernel goes on to count those as volatile until the next pass.
+        let zeroed = (counters.zero - start.zero).nonNegative
+        let fresh = (counters.seen - zeroed - start.seen + zeroedBefore + vanished).nonNegative
         var pass = ScanPass(
             cpu: Self.cpu(from: start, to: counters).map { $0 / ended },
             gained: gained,
             fresh: fresh,
             // What was passed over is counted as changed. A page too many here would cost a pass for nothing, so what
             // may belong to either pass is taken off; but none is passed over that was seen for the first time.
-            left: max(counters.volatile - skipped - passedOverBefore, min(fresh, counters.volatile)),
+            left: max(counters.volatile - skipped - passedOverBefore - zeroed, min(fresh, counters.volatile)),
             passedOverAtEnd: passedOverAtEnd,
             looked: 1 - min(skipped, counters.seen).share(of: counters.seen))
         pass.visited = visited
-        pass.leftAtMost = max(counters.volatile - skipped, pass.left)
+        pass.leftAtMost = max(counters.volatile - skipped - zeroed, pass.left)
+        pass.zeroed = zeroed
         pass.carried = min(freshBefore, (pass.left - fresh).nonNegative)
         var next = PassMeter(counters, after: pass, visitedBefore: visitedAtEnd)
         next.freshBefore = freshAtEnd

@@ -18,6 +18,8 @@ package struct ScanPass: Equatable, Sendable {
     /// ``fresh``: KSM knows the addresses of memory that was given back and taken again, and what ended guests held
     /// leaves the counters meanwhile.
     package var expected = Pages.zero
+    /// Pages for which the kernel's zero page stands now.
+    package var zeroed = Pages.zero
     /// Pages passed over in the step in which it ended, by this pass or already by the next.
     package var passedOverAtEnd: Pages
     /// Pages that it came to since it was watched.

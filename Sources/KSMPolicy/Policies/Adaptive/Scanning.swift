@@ -99,13 +99,21 @@ extension AdaptivePolicy {
             return steps.next(settings)
         }
 
-        /// Pages that ksmd has yet to come to before there is more to tell: to the end of the pass, or of what a look takes.
+        /// Pages that ksmd has yet to come to before there is more to tell: to the end of the pass, of what a look takes, or
+        /// of newcomers.
+        ///
+        /// The kernel links those right behind ksmd, so where it began to scan, one round ends with them. A step that ends
+        /// there tells where they lie in a pass, and when the next round has compared them.
         private func pagesToNextEnd(
             _ counters: ScanCounters, _ settings: Settings, _ ledger: GuestLedger
         ) -> Pages {
-            let left = Self.pagesOfPass(counters, settings, ledger) - meter.visitedAtMost
+            let ofPass = Self.pagesOfPass(counters, settings, ledger)
             let ofLook = isLook ? Parameters.pagesOfLook(of: counters.seen) - meter.visited : .zero
-            return ofLook > .zero ? min(ofLook, left) : left.nonNegative
+            let ofRound = ofPass - (fresh + meter.fresh) - (counters.visited - start.visited)
+            let ofNewcomers = kind == .burst ? [ofRound, meter.leftToCompare] : []
+            let ahead = ([ofLook] + ofNewcomers).filter { $0 > .zero }
+            // A pass that should have ended may do so at any time.
+            return ahead.reduce((ofPass - meter.visitedAtMost).nonNegative) { min($0, $1) }
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
@@ -148,7 +156,7 @@ extension AdaptivePolicy {
             } else if isLook {
                 guard look(sample, host, settings, &learned) else { return (.rest, nil) }
             } else if learned.ledger.unscanned < Parameters.leastGrowth {
-                if hasMergedNewMemory(settings) {
+                if hasMergedNewMemory(settings, learned) {
                     learned.endWithinPass(at: sample.now)
                     return (.rest, nil)
                 }
@@ -221,7 +229,7 @@ extension AdaptivePolicy {
             if !isWhole, let before = learned.lastPass { pass.complete(before, start: start, end: sample.counters) }
             learned.learn(from: pass, isWhole: isWhole, isFull: isFull, sample, settings)
             if !isWhole, isFull {
-                let changed = (sample.counters.volatile - start.volatile - pass.fresh).nonNegative
+                let changed = (sample.counters.volatile - start.volatile - pass.fresh - pass.zeroed).nonNegative
                 learned.learnDrift(changed: changed, of: pass.visited, sample)
             }
             account(for: pass, isWhole: isWhole, settings, &learned.ledger)
@@ -297,11 +305,12 @@ extension AdaptivePolicy {
         /// Whether ksmd has compared all new memory, and it merged with what was shared before as well as memory here
         /// does: then the rest of the pass has nothing to compare. If it did not, pages like these may be among those
         /// that were alone until now, which come later in the pass.
-        private func hasMergedNewMemory(_ settings: Settings) -> Bool {
+        private func hasMergedNewMemory(_ settings: Settings, _ learned: Learned) -> Bool {
             guard kind == .burst, passes >= (needsSecondPass ? Parameters.passesToMerge : 1),
                 meter.hasComparedFresh,
                 settings.kibibytes(meter.fresh) < Parameters.leastGrowth,
-                settings.kibibytes(fresh) >= Parameters.leastGrowth
+                settings.kibibytes(fresh) >= Parameters.leastGrowth,
+                fresh.count >= (learned.lastPass?.hashed.count ?? 0) / 10 * Parameters.leastSeenTenths
             else { return false }
             let usual = start.saved.share(of: start.seen)
             return usual >= Parameters.leastUsualShare
