@@ -206,6 +206,9 @@ int linux_move_to(int processor) {
 }
 
 void linux_move_back(void) {
+    if (sched_setaffinity(0, sizeof processors, &processors) == 0) return;
+    /* They can all have been taken away meanwhile: then any that may be had. */
+    memset(&processors, 0xff, sizeof processors);
     sched_setaffinity(0, sizeof processors, &processors);
 }
 
