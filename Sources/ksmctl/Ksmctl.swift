@@ -100,5 +100,11 @@ struct HostOptions: ParsableArguments {
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var ignored: [String] = []
 
+    /// An option that is not known may be one that was meant to keep this from the real host, as a `--root` misspelt.
+    func validate() throws {
+        guard let option = ignored.first(where: { $0.hasPrefix("-") }) else { return }
+        throw ValidationError("Unknown option '\(option)'")
+    }
+
     var paths: HostPaths { host.paths }
 }
