@@ -55,9 +55,24 @@ struct Ksmctl: ParsableCommand {
         }
     }
 
+    /// Of an option that is given twice ArgumentParser takes the last value, and the one that it drops may be the root that
+    /// keeps a command from the real host.
+    private static func refuseContradiction(_ arguments: [String]) throws {
+        for name in ["--root", "--config"] {
+            let options = arguments.prefix { $0 != "--" }
+            let values = options.indices.compactMap { index -> String? in
+                if options[index] == name { return index + 1 < options.endIndex ? options[index + 1] : nil }
+                return options[index].hasPrefix(name + "=") ? String(options[index].dropFirst(name.count + 1)) : nil
+            }
+            guard let first = values.first, let other = values.first(where: { $0 != first }) else { continue }
+            throw ValidationError("\(name) is given twice, with \(first) and \(other): leave one out")
+        }
+    }
+
     /// As ArgumentParser's own, but help and versions that cannot be written are an error too.
     private static func run(_ arguments: [String]) -> Never {
         do {
+            try refuseContradiction(arguments)
             var command = try parseAsRoot(arguments)
             try command.run()
         } catch {

@@ -10,7 +10,8 @@ struct Options: Equatable {
     }
 
     var task = Task.run
-    var root = "/"
+    var root: String { givenRoot ?? "/" }
+    private var givenRoot: String?
     /// `nil` is the host's own, under the root.
     var configuration: String?
     var isDryRun = false
@@ -37,25 +38,41 @@ struct Options: Equatable {
                 attached = String(argument[argument.index(after: equals)...])
             }
             switch name {
-            case "--config": configuration = try Self.value(name, attached, &rest)
-            case "--root": root = try Self.value(name, attached, &rest)
+            case "--config": try Self.set(&configuration, name, Self.value(name, attached, &rest))
+            case "--root": try Self.set(&givenRoot, name, Self.value(name, attached, &rest))
             case "--check-config":
-                task = .checkConfiguration
-                if let file = attached ?? (rest.first?.hasPrefix("-") == false ? rest.popFirst() : nil) {
-                    configuration = file
+                try set(.checkConfiguration)
+                if attached != nil || rest.first?.hasPrefix("-") == false {
+                    try Self.set(&configuration, name, Self.value(name, attached, &rest))
                 }
             case _ where attached != nil && Self.isSwitch(name):
                 throw Refusal(message: "\(name) takes no value")
             case "--dry-run": isDryRun = true
             case "--once": isOnce = true
             case "--debug": isDebugging = true
-            case "--version": task = .showVersion
-            case "--help", "-h": task = .showHelp
+            case "--version": try set(.showVersion)
+            case "--help", "-h": try set(.showHelp)
             default:
                 let kind = argument.hasPrefix("-") ? "option" : "argument"
                 throw Refusal(message: "unknown \(kind) '\(argument.printable)'")
             }
         }
+    }
+
+    /// One of two values would be lost, and it may be the one that keeps this from the real host.
+    private static func set(_ option: inout String?, _ name: String, _ value: String) throws(Refusal) {
+        if let earlier = option, earlier != value {
+            let both = "\(name) names \(value.printable), and an option before it \(earlier.printable)"
+            throw Refusal(message: both + ": leave one out")
+        }
+        option = value
+    }
+
+    private mutating func set(_ task: Task) throws(Refusal) {
+        guard self.task == .run || self.task == task else {
+            throw Refusal(message: "--check-config, --version and --help exclude each other: leave all but one out")
+        }
+        self.task = task
     }
 
     private static func isSwitch(_ name: String) -> Bool {

@@ -16,6 +16,8 @@ import Testing
         }
     }
 
+    private static let oneTask = "--check-config, --version and --help exclude each other: leave all but one out"
+
     @Test(arguments: [
         Case(arguments: ["--version"], status: 0, output: "ksmtuned \(SourceTree.version)\n"),
         Case(arguments: ["--once", "--version"], status: 0, output: "ksmtuned \(SourceTree.version)\n"),
@@ -35,6 +37,22 @@ import Testing
         .refused(["--root="], "--root needs a value"),
         .refused(["--config"], "--config needs a value"),
         .refused(["--config="], "--config needs a value"),
+        .refused(["--check-config="], "--check-config needs a value"),
+        .refused(["--check-config", ""], "--check-config needs a value"),
+        .refused(["--root", "/a", "--root", "/b"], "--root names /b, and an option before it /a: leave one out"),
+        .refused(["--root=/a", "--root=/\u{1B}"], "--root names /?, and an option before it /a: leave one out"),
+        .refused(["--config=/a", "--config", "/b"], "--config names /b, and an option before it /a: leave one out"),
+        .refused(
+            ["--config=/a", "--check-config", "/b"],
+            "--check-config names /b, and an option before it /a: leave one out"),
+        .refused(
+            ["--check-config=/a", "--config=/b"], "--config names /b, and an option before it /a: leave one out"),
+        .refused(["--version", "--check-config"], oneTask),
+        .refused(["--check-config", "--help"], oneTask),
+        .refused(["-h", "--version"], oneTask),
+        Case(
+            arguments: ["--root=/a", "--version", "--root", "/a", "--version"], status: 0,
+            output: "ksmtuned \(SourceTree.version)\n"),
         .refused(["--once=1"], "--once takes no value"),
         .refused(["--dry-run=yes"], "--dry-run takes no value"),
         .refused(["--debug="], "--debug takes no value"),
@@ -83,7 +101,8 @@ import Testing
 
     @Test(arguments: ["--help", "--version"])
     func `An answer that cannot be written is 71 and a word on standard error`(_ option: String) async throws {
-        let outcome = try await Program.ksmtuned.run([option], output: "/dev/full")
+        let host = FakeHost()
+        let outcome = try await Program.ksmtuned.run([option, host.rootOption], output: "/dev/full")
         #expect(outcome.status == 71)
         #expect(outcome.error == "ksmtuned: cannot write standard output: No space left on device\n")
     }

@@ -65,6 +65,30 @@ import Testing
         #expect(host.knob("run") == "0")
     }
 
+    @Test(arguments: [
+        ["stop", "--root", "ROOT", "--root", "ROOT/other"], ["status", "--root=ROOT/other", "--root", "ROOT"],
+        ["start", "--root", "ROOT", "it", "--root=ROOT/other"],
+    ])
+    func `Two roots are refused, and nothing is written below either`(_ words: [String]) async throws {
+        let (host, other) = (FakeHost(), FakeHost())
+        try FileManager.default.moveItem(atPath: other.root.path, toPath: host.path("other"))
+        for place in ["", "other/"] { host.write("7\n", to: "\(place)sys/kernel/mm/ksm/run") }
+        let outcome = try await Program.ksmctl.run(words.map { host.filled($0) })
+        #expect(outcome.status == 64)
+        #expect(outcome.error.hasPrefix("Error: --root is given twice, with "))
+        for place in ["", "other/"] { #expect(host.read("\(place)sys/kernel/mm/ksm/run") == "7\n") }
+    }
+
+    @Test func `Two configurations to simulate are refused, and one that is named twice is not`() async throws {
+        let host = FakeHost()
+        let both = ["--config", host.path("a"), "--config=\(host.path("b"))"]
+        let outcome = try await Program.ksmctl.run(["simulate", host.rootOption] + both)
+        #expect(outcome.status == 64)
+        #expect(outcome.error.hasPrefix("Error: --config is given twice, with "))
+        let same = try await Program.ksmctl.run(["stop", host.rootOption, host.rootOption])
+        #expect(same.status == 0)
+    }
+
     @Test(arguments: [[], [""], ["state"], ["START"], ["restart", "start"], ["starts"]])
     func `Anything else is answered with the usage and status 1`(_ arguments: [String]) async throws {
         let outcome = try await Program.ksmctl.run(arguments)
