@@ -10,7 +10,9 @@ struct Log {
         isJournal = Journal.isStandardError()
     }
 
+    /// - Parameter message: A line. What a file, a process or an argument had in it that would be acted on is shown as `?`.
     func write(_ priority: Priority, _ id: MessageID, _ message: String, _ decision: Journal.DecisionFields? = nil) {
+        let message = message.printable
         guard isJournal else {
             return Self.writePlain(message)
         }

@@ -133,6 +133,6 @@ struct Publisher: ~Copyable {
         }
         guard text.bytes != status else { return }
         status = text.bytes
-        Notifier.notify(text.string)
+        Notifier.notify(text.string.printable)
     }
 }

@@ -44,7 +44,7 @@ struct Start {
             return .success
         } catch {
             log.write(.error, .refusedToStart, error.message)
-            Notifier.notify("ERRNO=\(error.errno)\nSTATUS=\(error.message)")
+            Notifier.notify("ERRNO=\(error.errno)\nSTATUS=\(error.message.printable)")
             return error.status
         }
     }

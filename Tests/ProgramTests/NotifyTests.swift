@@ -43,6 +43,39 @@ import Testing
         #expect(manager.messages.first?.hasPrefix("ERRNO=2\nSTATUS=cannot write ") ?? false)
     }
 
+    /// What it does about a line that says which process is the daemon is the manager's business.
+    @Test func `No text from outside is a line of its own to the manager, or acted on by a terminal`() async throws {
+        let manager = try NotifySocket()
+        let outcome = try await Program.ksmtuned.run(
+            ["--root", "/nonexistent/\u{1B}[31m\u{202E}\nMAINPID=1"], environment: ["NOTIFY_SOCKET": manager.path])
+        #expect(outcome.status == 69)
+        let message =
+            "cannot read /nonexistent/?[31m??MAINPID=1/proc/meminfo: No such file or directory, so there is nothing to "
+            + "decide by"
+        #expect(manager.messages == ["ERRNO=2\nSTATUS=\(message)"])
+        #expect(outcome.error == "ksmtuned: \(message)\n")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root may put a socket in the journal's place"))
+    func `No text from outside is acted on where the journal is shown`() async throws {
+        let host = FakeHost()
+        let journal = try NotifySocket()
+        let place = """
+            /bin/mount -t tmpfs none /run && /bin/mkdir -p /run/systemd/journal \
+                && /bin/ln -s "$1" /run/systemd/journal/socket && JOURNAL_STREAM=$(/usr/bin/stat -L -c %d:%i /dev/fd/2) \
+                exec "$0" --root "$2"
+            """
+        let outcome = try await Program(path: "/usr/bin/unshare").run([
+            "--mount", "/bin/sh", "-c", place, Program.ksmtuned.url.path, journal.path,
+            host.path("\u{1B}[31m\u{202E}\u{9B}2J"),
+        ])
+        #expect(outcome.status == 69)
+        #expect(outcome.error == "")
+        let entries = journal.messages
+        let message = host.filled("MESSAGE=cannot read ROOT/?[31m??2J/proc/meminfo: No such file or directory, ")
+        #expect(entries.count == 1 && entries[0].hasPrefix(message), "\(entries)")
+    }
+
     @Test func `Signs of life come at half of the watchdog's time`() async throws {
         let host = FakeHost()
         let manager = try NotifySocket()
