@@ -5,16 +5,24 @@ import Systemd
 /// Where messages go: to the journal with fields if standard error is connected to it, else to standard error.
 struct Log {
     private let isJournal: Bool
+    private let losses = Losses()
 
     init() {
         isJournal = Journal.isStandardError()
     }
 
+    private final class Losses {
+        var isAny = false
+    }
+
+    /// Whether a message could be written nowhere.
+    var hasLost: Bool { losses.isAny }
+
     /// - Parameter message: A line. What a file, a process or an argument had in it that would be acted on is shown as `?`.
     func write(_ priority: Priority, _ id: MessageID, _ message: String, _ decision: Journal.DecisionFields? = nil) {
         let message = message.printable
         guard isJournal else {
-            return Self.writePlain(message)
+            return writePlain(message)
         }
         var fields = [
             Journal.Field("MESSAGE", message),
@@ -23,7 +31,7 @@ struct Log {
             Journal.Field("MESSAGE_ID", id.rawValue),
         ]
         if let decision { fields += decision.fields }
-        if !Journal.send(fields) { Self.writePlain(message) }
+        if !Journal.send(fields) { writePlain(message) }
     }
 
     func write(_ diagnostic: Diagnostic) {
@@ -32,8 +40,12 @@ struct Log {
 
     /// A line on standard error. One that cannot be written is lost: there is no other place for it, and a reader that has
     /// stopped reading must not stop the daemon.
-    static func writePlain(_ message: String) {
-        try? StandardStream.error.writeAtOnce("ksmtuned: \(message.printable)")
+    private func writePlain(_ message: String) {
+        do throws(KernelFileError) {
+            try StandardStream.error.writeAtOnce("ksmtuned: \(message)")
+        } catch {
+            losses.isAny = true
+        }
     }
 }
 

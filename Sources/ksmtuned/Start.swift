@@ -53,8 +53,7 @@ struct Start {
     func checkConfiguration() -> ExitStatus {
         let loaded = files.load(total: try? MemoryReader(paths).total())
         for diagnostic in loaded.diagnostics { try? StandardStream.error.write("\(diagnostic)\n") }
-        if loaded.isUsable { try? StandardStream.output.write("the configuration can be used\n") }
-        return loaded.isUsable ? .success : .configuration
+        return loaded.isUsable ? show("the configuration can be used\n") : .configuration
     }
 
     private func live() throws(Refusal) {
@@ -124,6 +123,10 @@ struct Start {
             // The step itself has said why.
             throw Refusal(
                 status: .systemError, message: "KSM does not follow a decision now, so --once has not done its work")
+        }
+        // All that a dry run does is to say what would be done.
+        guard !(options.isOnce && options.isDryRun && log.hasLost) else {
+            throw Refusal(status: .systemError, message: "not all that a dry run says could be written")
         }
     }
 

@@ -99,12 +99,38 @@ import Testing
         #expect(outcome.error == "\(name): argument 2 is not UTF-8; see \(name) --help\n")
     }
 
-    @Test(arguments: ["--help", "--version"])
+    @Test(arguments: ["--help", "--version", "--check-config"])
     func `An answer that cannot be written is 71 and a word on standard error`(_ option: String) async throws {
         let host = FakeHost()
         let outcome = try await Program.ksmtuned.run([option, host.rootOption], output: "/dev/full")
         #expect(outcome.status == 71)
         #expect(outcome.error == "ksmtuned: cannot write standard output: No space left on device\n")
+    }
+
+    @Test(arguments: [
+        ("--check-config", ">&-"), ("--once --dry-run", "2>/dev/full"), ("--once --dry-run", "2>&-"),
+    ])
+    func `What nobody can hear is no success`(_ options: String, _ redirection: String) async throws {
+        let host = FakeHost()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "exec \"$0\" \"$1\" \(options) \(redirection)", Program.ksmtuned.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == 71)
+        // In the other cases standard error is what is lost.
+        if redirection.hasPrefix(">") {
+            #expect(outcome.error == "ksmtuned: cannot write standard output: Bad file descriptor\n")
+        }
+    }
+
+    @Test(arguments: ["2>/dev/full", "2>&-"])
+    func `A decision that was made is a success, whoever hears of it`(_ redirection: String) async throws {
+        let host = FakeHost()
+        host.runShort()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "exec \"$0\" \"$1\" --once \(redirection)", Program.ksmtuned.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == 0)
+        #expect(host.knob("run") == "1")
     }
 
     @Test(arguments: ["--help", "-h"])

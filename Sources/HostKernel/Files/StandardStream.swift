@@ -20,16 +20,17 @@ package enum StandardStream: Int32, Sendable {
     /// A pipe that takes anything takes this much at once (`PIPE_BUF`); see pipe(7).
     private static var mostAtOnce: Int { 4096 }
 
-    /// Writes a line if nobody has to be waited for. One that may not fit is cut, and ends in `...`; where nothing fits, it
-    /// is lost.
+    /// Writes a line if nobody has to be waited for. One that may not fit is cut, and ends in `...`; where nothing fits, that
+    /// is an error.
     package func writeAtOnce(_ line: String) throws(KernelFileError) {
         var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
-        guard unsafe poll(&entry, 1, 0) != 0 else { return }
+        guard unsafe poll(&entry, 1, 0) != 0 else { throw KernelFileError(.write, name, errno: EAGAIN) }
         try write(line.cut(toBytes: Self.mostAtOnce - 1) + "\n")
     }
 
     package func write(_ text: String) throws(KernelFileError) {
-        try FileDescriptor.writeAll(
-            text.utf8.span, to: rawValue, path: self == .output ? "standard output" : "standard error")
+        try FileDescriptor.writeAll(text.utf8.span, to: rawValue, path: name)
     }
+
+    private var name: String { self == .output ? "standard output" : "standard error" }
 }
