@@ -140,6 +140,27 @@ import Testing
         #expect(host.read("etc/shadow") == "precious\n")
     }
 
+    @Test func `a file with another name, or of another user, is no lock of the daemon's, and keeps its mode`() throws {
+        let host = FakeHost()
+        host.write("precious\n", to: "etc/passwd")
+        unsafe chmod(host.path("etc/passwd"), 0o644)
+        try FileManager.default.linkItem(atPath: host.path("etc/passwd"), toPath: host.path("run/ksmtuned/lock"))
+        func refusal() throws -> String {
+            let error = #expect(throws: DaemonLock.Refusal.self) { _ = try DaemonLock(host.paths) }
+            guard case .failed(let failure) = error else { return "none" }
+            return failure.description
+        }
+        #expect(
+            try refusal()
+                == "cannot lock \(host.paths.lock): the file has another name, too (a hard link): remove it")
+        #expect(try host.mode("etc/passwd") == 0o644)
+        guard geteuid() == 0 else { return }
+        host.remove("etc/passwd")
+        unsafe chown(host.paths.lock, 12345, 12345)
+        #expect(try refusal() == "cannot lock \(host.paths.lock): it belongs to user 12345: remove it")
+        #expect(try host.mode("run/ksmtuned/lock") == 0o644)
+    }
+
     @Test func `a lock in the place of which is something else now is left to whoever put it there`() throws {
         let host = FakeHost()
         let lock = try DaemonLock(host.paths)
@@ -202,6 +223,21 @@ extension DaemonLockTests {
         #expect(lines.first == "before")
         #expect(
             lines.last?.wholeMatch(of: /[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d \S+ \d{4}: total 5/) != nil)
+    }
+
+    @Test func `a file with another name is not appended to, and one of another user is`() throws {
+        let host = FakeHost()
+        host.write("precious\n", to: "etc/passwd")
+        try FileManager.default.linkItem(atPath: host.path("etc/passwd"), toPath: host.path("log"))
+        let error = #expect(throws: KernelFileError.self) { _ = try LogFile(host.path("log")) }
+        #expect(
+            error?.description
+                == "cannot open \(host.path("log")): the file has another name, too (a hard link): name another one by "
+                + "LOGFILE=, or remove it")
+        #expect(host.read("etc/passwd") == "precious\n")
+        host.remove("etc/passwd")
+        if geteuid() == 0 { unsafe chown(host.path("log"), 12345, 12345) }
+        _ = try LogFile(host.path("log"))
     }
 
     @Test func `a full device fails at the line, a folder and a pipe without a reader at once`() throws {

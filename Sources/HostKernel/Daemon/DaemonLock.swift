@@ -43,12 +43,16 @@ package final class DaemonLock {
         throw .taken(by: holder)
     }
 
+    private static let advice = "remove it"
+
     /// - Parameter holder: Who has it; `nil` where the kernel does not name it.
     /// - Returns: The locked file, or `nil` where somebody has it.
     private static func take(_ path: String, _ holder: inout Int32?) throws(KernelFileError) -> FileDescriptor? {
         let file = try FileDescriptor(
             opening: path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600, for: .lock)
         try file.requireRegular(for: .lock, path)
+        try file.requireSoleName(for: .lock, path, advice: advice)
+        try file.requireOwn(for: .lock, path, advice: advice)
         // One that somebody else may open could be kept from the daemon.
         guard fchmod(file.number, 0o600) == 0 else { throw KernelFileError(.lock, path, errno: errno) }
         guard linux_lock_take(file.number) != 0 else {

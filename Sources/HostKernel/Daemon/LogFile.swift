@@ -8,9 +8,12 @@ package struct LogFile: ~Copyable {
     /// - Throws: ``KernelFileError`` where it cannot be opened, or is a link. A pipe that nobody reads is not waited for.
     package init(_ path: String) throws(KernelFileError) {
         self.path = path
-        file = try FileDescriptor(
+        let file = try FileDescriptor(
             openingNoLink: path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, mode: 0o644, for: .open,
             advice: "name the file itself by LOGFILE=")
+        // It may be another user's: logrotate(8) makes one by its `create`.
+        try file.requireSoleName(for: .open, path, advice: "name another one by LOGFILE=, or remove it")
+        self.file = consume file
     }
 
     /// Appends a line behind the time, in the form of date(1) in the C locale.

@@ -39,6 +39,34 @@ extension FileDescriptor {
     }
 }
 
+extension FileDescriptor {
+    /// - Throws: ``KernelFileError`` where this file has a name elsewhere, too (a hard link): it may be somebody's, and what
+    ///   is done to it is done to that one.
+    borrowing func requireSoleName(
+        for operation: KernelFileError.Operation, _ path: String, advice: String
+    ) throws(KernelFileError) {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw KernelFileError(operation, path, errno: errno) }
+        // None is that of a file which was removed since.
+        guard status.st_mode & S_IFMT != S_IFREG || status.st_nlink <= 1 else {
+            throw KernelFileError(
+                operation, path, errno: 0, detail: "the file has another name, too (a hard link): \(advice)")
+        }
+    }
+
+    /// - Throws: ``KernelFileError`` where this file is not the process's own.
+    borrowing func requireOwn(
+        for operation: KernelFileError.Operation, _ path: String, advice: String
+    ) throws(KernelFileError) {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw KernelFileError(operation, path, errno: errno) }
+        guard status.st_uid == geteuid() else {
+            throw KernelFileError(
+                operation, path, errno: 0, detail: "it belongs to user \(status.st_uid): \(advice)")
+        }
+    }
+}
+
 /// The device that a file lies on.
 package enum DeviceNumber {
     /// Its number as names in `/sys/dev/block` are, `MAJOR:MINOR`; `nil` where there is no such file. Some file systems
