@@ -75,6 +75,21 @@ package final class FakeHost {
         unsafe mkfifo(path(relative), 0o600)
     }
 
+    /// A socket that nobody listens at.
+    package func makeSocket(_ relative: String) {
+        let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(number) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path(relative).utf8)) }
+        let result = unsafe withUnsafePointer(to: &address) { address in
+            unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe bind(number, address, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        precondition(number >= 0 && result == 0)
+    }
+
     // MARK: Memory
 
     /// - Parameters: In KiB; `free` is what MemFree, Buffers and Cached sum up to.

@@ -254,6 +254,8 @@ struct Start {
             return try PIDFile(path, paths)
         } catch {
             switch error {
+            case .failed(let error) where error.isBeyondLimit:
+                throw Refusal(error, .notPermitted, ": see LimitFSIZE= in systemd.exec(5), or ulimit -f")
             case .failed(let error):
                 throw Refusal(
                     error, error.isDenied || error.isReadOnly ? .notPermitted : .configuration,

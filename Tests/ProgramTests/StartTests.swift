@@ -86,9 +86,20 @@ import Testing
             }),
         Case(
             rule: "a link in the place of the lock", status: 69,
-            error: "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: Too many levels of symbolic links, so a second "
-                + "daemon could not be kept away\n",
+            error:
+                "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: it is a link: remove it, so a second daemon could not be "
+                + "kept away\n",
             differ: { $0.link("run/ksmtuned/lock", to: $0.path("etc")) }),
+        Case(
+            rule: "a socket in the place of the lock", status: 69,
+            error: "ksmtuned: cannot lock ROOT/run/ksmtuned/lock: it is a socket, so a second daemon could not be kept "
+                + "away\n",
+            differ: { $0.makeSocket("run/ksmtuned/lock") }),
+        Case(
+            rule: "a folder in the place of the file that the pid is written to first", status: 78,
+            error: "ksmtuned: cannot create ROOT/var/run/.ksmtune.pid.new: Is a directory: see PIDFILE= in "
+                + "ksmtuned.conf(5)\n",
+            differ: { $0.createFolder("var/run/.ksmtune.pid.new") }),
         Case(
             rule: "a folder in the place of the pid file", status: 78,
             error: "ksmtuned: cannot create ROOT/var/run/ksmtune.pid: something else is in its place, which is no file "
@@ -143,6 +154,32 @@ import Testing
                     "ksmtuned: cannot write ROOT/sys/kernel/mm/ksm/run: Permission denied: run it as root, or with "
                         + "--dry-run\n"))
         #expect(outcome.status == 77)
+    }
+
+    @Test func `A limit of the size of files is not the configuration's fault`() async throws {
+        let host = FakeHost()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "(ulimit -f 0; exec \"$0\" \"$1\" --once) 2>&1 | /bin/cat; exit ${PIPESTATUS[0]}",
+            Program.ksmtuned.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == 77)
+        #expect(
+            outcome.output
+                == host.filled(
+                    "ksmtuned: cannot write ROOT/var/run/ksmtune.pid: File too large: see LimitFSIZE= in systemd.exec(5), or "
+                        + "ulimit -f\n"))
+    }
+
+    @Test func `A socket in the place of state, history and log is called one`() async throws {
+        let host = FakeHost()
+        host.createFolder("var/lib/ksmtuned")
+        for file in ["run/ksmtuned/state", "var/lib/ksmtuned/history", "log"] { host.makeSocket(file) }
+        host.configure("DEBUG=1\nLOGFILE=/log\n")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once"])
+        #expect(outcome.status == 0)
+        for file in ["read ROOT/run/ksmtuned/state", "create ROOT/var/lib/ksmtuned/history", "open ROOT/log"] {
+            #expect(outcome.error.contains(host.filled("ksmtuned: cannot \(file): it is a socket, ")), "\(file)")
+        }
     }
 
     // MARK: One decision

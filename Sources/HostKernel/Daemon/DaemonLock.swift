@@ -49,7 +49,7 @@ package final class DaemonLock {
     /// - Returns: The locked file, or `nil` where somebody has it.
     private static func take(_ path: String, _ holder: inout Int32?) throws(KernelFileError) -> FileDescriptor? {
         let file = try FileDescriptor(
-            opening: path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600, for: .lock)
+            openingNoLink: path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o600, for: .lock, advice: advice)
         try file.requireRegular(for: .lock, path)
         try file.requireSoleName(for: .lock, path, advice: advice)
         try file.requireOwn(for: .lock, path, advice: advice)
@@ -72,7 +72,8 @@ package final class DaemonLock {
     package static func holder(_ paths: HostPaths) throws(KernelFileError) -> Int32? {
         let path = paths.lock
         do throws(KernelFileError) {
-            let file = try FileDescriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, for: .lock)
+            let file = try FileDescriptor(
+                openingNoLink: path, O_RDONLY | O_NONBLOCK, mode: 0, for: .lock, advice: advice)
             try file.requireRegular(for: .lock, path)
             return try holder(of: file, path)
         } catch {

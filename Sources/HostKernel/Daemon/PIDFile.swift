@@ -39,7 +39,7 @@ package struct PIDFile: ~Copyable {
     private static func create(_ path: String) throws(KernelFileError) -> FileDescriptor {
         let aside = aside(path)
         // A daemon that was killed between the two steps has left it.
-        _ = unsafe unlink(aside)
+        if unsafe unlink(aside) != 0, errno == EISDIR { throw KernelFileError(.create, aside, errno: EISDIR) }
         let descriptor: Int32 = unsafe open(aside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw KernelFileError(.create, path, errno: errno) }
         let file = FileDescriptor(adopting: descriptor)

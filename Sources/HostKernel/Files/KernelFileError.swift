@@ -34,6 +34,9 @@ package struct KernelFileError: Error, Equatable, Sendable {
     /// Whether what is there now is in the way.
     package var isBusy: Bool { errno == EBUSY }
 
+    /// Whether a write was beyond the limit of the size of files: `RLIMIT_FSIZE`, see getrlimit(2).
+    package var isBeyondLimit: Bool { operation == .write && errno == EFBIG }
+
     package var isReadOnly: Bool { errno == EROFS }
 
     /// Whether the kernel has this switched off, as pressure stall information with `psi=0`.
