@@ -9,6 +9,11 @@ struct DebugLog: ~Copyable {
     /// Where the file should be; `nil` where the lines go to the log.
     private var place: String?
     private var failures = FailureNews()
+    private let paths: HostPaths
+
+    init(_ paths: HostPaths) {
+        self.paths = paths
+    }
 
     /// Opens the file anew, for logrotate(8).
     mutating func begin(_ place: String?, _ log: Log) {
@@ -23,6 +28,7 @@ struct DebugLog: ~Copyable {
     mutating func open(_ log: Log) {
         guard let place, file == nil else { return }
         do throws(KernelFileError) {
+            try paths.requireInside(place, for: .open)
             file = try LogFile(place)
         } catch {
             report(error, log)

@@ -7,7 +7,7 @@ import Tuner
 struct Reporter: StepObserver, ~Copyable {
     let log: Log
     private var isDebugging = false
-    private var debugLog = DebugLog()
+    private var debugLog: DebugLog
     /// What was logged last, since a change is logged and a cycle is not.
     private var logged = DecisionNews()
     /// Whether it was told that a write lasts: it is met at each decision.
@@ -17,8 +17,9 @@ struct Reporter: StepObserver, ~Copyable {
     /// Whether the daemon ends, so that there is no next decision.
     var isEnding = false
 
-    init(log: Log) {
+    init(_ paths: HostPaths, log: Log) {
         self.log = log
+        debugLog = DebugLog(paths)
     }
 
     // MARK: Steps

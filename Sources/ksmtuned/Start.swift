@@ -71,6 +71,7 @@ struct Start {
             let control = DryRun(paths) { log.write(.notice, .debugLine, $0) }
             try live(control, waiter, configuration, total, lock: nil)
         } else {
+            try requireInside(configuration)
             try checkKSM()
             let lock = try takeLock()
             do throws(Refusal) {
@@ -113,7 +114,7 @@ struct Start {
         let isHeir = inherited.map { !$0.isEnded || $0.found.run != nil } ?? false
         let tuner = try makeTuner(control, configuration, policy, state, isHeir: isHeir)
         var daemon = Daemon(
-            paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(log: log),
+            paths, files, options, configuration, lock: lock, tuner: tuner, reporter: Reporter(paths, log: log),
             state: state, found: found, inherited: inherited)
         daemon.start()
         var loop = Loop(waiter)
@@ -156,6 +157,18 @@ struct Start {
             .notice, .failed,
             "\(paths.state) is of an earlier boot, and the kernel has begun anew since: nothing of it is put back")
         return true
+    }
+
+    /// Nothing but what stands for the host may be written to: whoever named a root did so to keep off the host.
+    private func requireInside(_ configuration: Configuration) throws(Refusal) {
+        do throws(KernelFileError) {
+            let own = [paths.lock, paths.state, paths.history, paths.place(configuration.pidFile)]
+            for path in own { try paths.requireInside(path, for: .create) }
+            if let log = configuration.logFile { try paths.requireInside(paths.place(log), for: .open) }
+            for file in KSMFile.allCases { try paths.requireInside(KSMDirectory(paths).path(file), for: .write) }
+        } catch {
+            throw Refusal(error, error.isOutside ? .usage : error.isDenied ? .notPermitted : .unavailable, "")
+        }
     }
 
     private func makeWaiter() throws(Refusal) -> Waiter {

@@ -111,7 +111,7 @@ import Testing
                 + "ksmtuned.conf(5)\n",
             differ: {
                 $0.configure("PIDFILE=/srv/x.pid\n")
-                $0.link("srv", to: "/nonexistent/folder")
+                $0.link("srv", to: "nonexistent/folder")
             }),
         Case(
             rule: "a pid file under a file", status: 78,
@@ -180,6 +180,128 @@ import Testing
         for file in ["read ROOT/run/ksmtuned/state", "create ROOT/var/lib/ksmtuned/history", "open ROOT/log"] {
             #expect(outcome.error.contains(host.filled("ksmtuned: cannot \(file): it is a socket, ")), "\(file)")
         }
+    }
+
+    // MARK: Links out of the tree
+
+    struct Way: CustomTestStringConvertible, Sendable {
+        var rule: String
+        /// What is named, below the root.
+        var path: String
+        var configuration = ""
+        /// How the tree comes to lead to another one, `outside`.
+        var lead: @Sendable (FakeHost, FakeHost) throws -> Void = { _, _ in }
+
+        var testDescription: String { rule }
+    }
+
+    @Test(arguments: [
+        Way(rule: "the pid file's folder is a link, as in Debian", path: "var/run/ksmtune.pid") {
+            $0.createFolder("var")
+            $0.link("var/run", to: $1.path("run"))
+        },
+        Way(rule: "a link to what is not there yet", path: "var/run/ksmtune.pid") {
+            $0.createFolder("var")
+            $0.link("var/run", to: $1.path("none/yet"))
+        },
+        Way(rule: "a link by way of a link in the tree", path: "var/run/ksmtune.pid") {
+            $0.createFolder("var")
+            $0.link("var/run", to: "../away/run")
+            $0.link("away", to: $1.root.path)
+        },
+        Way(rule: "PIDFILE= goes up", path: "../OUTSIDE/run/x.pid", configuration: "PIDFILE=/../OUTSIDE/run/x.pid\n"),
+        Way(
+            rule: "PIDFILE= goes up through a folder that is not there",
+            path: "none/../../OUTSIDE/run/x.pid", configuration: "PIDFILE=/none/../../OUTSIDE/run/x.pid\n"),
+        Way(rule: "LOGFILE= goes up", path: "../OUTSIDE/log", configuration: "LOGFILE=/../OUTSIDE/log\n"),
+        Way(rule: "LOGFILE= is a link", path: "log", configuration: "LOGFILE=/log\n") {
+            $1.write("", to: "log")
+            $0.link("log", to: $1.path("log"))
+        },
+        Way(rule: "/run is a link", path: "run/ksmtuned/lock") { $0.link("run", to: $1.path("run")) },
+        Way(rule: "the history's folder is a link", path: "var/lib/ksmtuned/history") {
+            $0.createFolder("var")
+            $0.link("var/lib", to: $1.path("run"))
+        },
+        Way(rule: "KSM's folder is a link", path: "sys/kernel/mm/ksm/run") {
+            $0.link("sys/kernel/mm/ksm", to: $1.path("sys/kernel/mm/ksm"))
+        },
+        Way(rule: "a file of KSM's is a link", path: "sys/kernel/mm/ksm/sleep_millisecs") {
+            $0.link("sys/kernel/mm/ksm/sleep_millisecs", to: $1.path("sys/kernel/mm/ksm/sleep_millisecs"))
+        },
+    ])
+    func `Nothing is written outside of the tree that stands for a host`(_ way: Way) async throws {
+        let (host, outside) = (FakeHost(), FakeHost())
+        func named(_ text: String) -> String { text.replacing("OUTSIDE", with: outside.root.lastPathComponent) }
+        host.runShort()
+        host.configure(named(way.configuration))
+        try way.lead(host, outside)
+        outside.write("123456789\n", to: "run/ksmtune.pid")
+        outside.write("123456789\n", to: "run/x.pid")
+        let before = outside.everything
+
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once", "--debug"])
+
+        #expect(outcome.status == 64)
+        let word = "\(host.root.path)/\(named(way.path)): it leads out of the tree of --root, to \(outside.root.path)/"
+        #expect(outcome.error.contains(word), "\(outcome.error)")
+        #expect(outside.everything == before)
+    }
+
+    /// Reading there is no harm, nor is a device.
+    @Test func `Links to what is only read, and to devices, are followed`() async throws {
+        let (host, outside) = (FakeHost(), FakeHost())
+        outside.runShort()
+        host.remove("proc")
+        host.link("proc", to: outside.path("proc"))
+        host.createFolder("var/lib/elsewhere")
+        host.link("var/lib/ksmtuned", to: host.path("var/lib/elsewhere"))
+        host.link("dev", to: "/dev")
+        host.configure("LOGFILE=/dev/null\n")
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once", "--debug"])
+        #expect(outcome.status == 0)
+        #expect(host.knob("run") == "1")
+        #expect(!outcome.error.contains("/dev/null"))
+        #expect(host.exists("var/lib/elsewhere/history"))
+    }
+
+    /// It writes nothing.
+    @Test func `A dry run may see the host's own KSM by a link`() async throws {
+        let (host, outside) = (FakeHost(), FakeHost())
+        host.link("sys", to: outside.path("sys"))
+        let before = outside.everything
+        let outcome = try await Program.ksmtuned.run([host.rootOption, "--once", "--dry-run"])
+        #expect(outcome.status == 0)
+        #expect(outside.everything == before)
+    }
+
+    @Test func `A log that a reload would place outside of the tree is a message, and the lines go to standard error`()
+        async throws
+    {
+        let (host, outside) = (FakeHost(), FakeHost())
+        let daemon = try await RunningDaemon(host)
+        host.configure("LOGFILE=/../\(outside.root.lastPathComponent)/log\n")
+        try await daemon.reload()
+        #expect(daemon.messages(with: "it leads out of the tree of --root").count == 1)
+        #expect(!outside.exists("log"))
+        #expect(try await daemon.end() == 0)
+    }
+
+    @Test(arguments: ["start", "stop", "unmerge", "retune", "reload"])
+    func `ksmctl acts on nothing outside of the tree`(_ command: String) async throws {
+        let (host, outside) = (FakeHost(), FakeHost())
+        let daemon = outside.startDaemon(pid: 1)
+        host.setKSM(["pages_sharing": 0])
+        for folder in ["run", "sys"] {
+            host.remove(folder)
+            host.link(folder, to: outside.path(folder))
+        }
+        outside.write("7\n", to: "sys/kernel/mm/ksm/run")
+        let outcome = try await Program.ksmctl.run([command, host.rootOption])
+        #expect(outcome.status == 64)
+        #expect(outcome.error.contains(": it leads out of the tree of --root, to \(outside.root.path)/"))
+        #expect(outside.knob("run") == "7")
+        withExtendedLifetime(daemon) {}
     }
 
     // MARK: One decision

@@ -113,6 +113,9 @@ package struct HostPaths: Sendable {
     /// Whether this is a tree that stands for a host.
     package var isStandIn: Bool { !prefix.isEmpty }
 
+    /// The folder that all lies under.
+    var root: String { prefix.isEmpty ? "/" : prefix }
+
     /// The place of an absolute path that a setting names.
     package func place(_ path: String) -> String { prefix + path }
 

@@ -39,6 +39,7 @@ enum DaemonSignal {
     static func send(_ signal: Int32, _ paths: HostPaths) throws {
         // A configuration with errors still names the pid file of a daemon that runs by an earlier one.
         let pidFile = LoadedConfiguration.read(nil, paths).configuration.pidFile
+        try paths.requireInside([paths.lock, paths.place(pidFile)])
         guard case .running(let pid) = try RunningDaemon.find(paths, pidFile: pidFile) else {
             throw Refusal(
                 "no ksmtuned runs, as nobody holds \(paths.lock): start it with systemctl start ksmtuned",

@@ -11,6 +11,7 @@ struct StartCommand: ParsableCommand {
 
     func run() throws {
         let kernel = KSMDirectory(host.paths)
+        try host.paths.requireInside([.maxKernelPages, .run].map { kernel.path($0) })
         limitKernelPages(kernel)
         try RunKnob.write(1, kernel)
     }
@@ -31,7 +32,9 @@ struct StopCommand: ParsableCommand {
     @OptionGroup var host: HostOptions
 
     func run() throws {
-        try RunKnob.write(0, KSMDirectory(host.paths))
+        let kernel = KSMDirectory(host.paths)
+        try host.paths.requireInside([kernel.path(.run)])
+        try RunKnob.write(0, kernel)
     }
 }
 

@@ -28,6 +28,7 @@ struct UnmergeCommand: HostCommand {
         let view = try HostView(host.paths, needsMemory: false)
         let kernel = KSMDirectory(host.paths)
         guard view.ksm.isPresent else { throw Refusal("this kernel has no KSM at \(host.paths.ksm)", .unavailable) }
+        try host.paths.requireInside([kernel.path(.run)])
         try kernel.check()
         guard let saved = view.ksm.savedPages.map({ $0.kibibytes(of: Host.pageSize) }) else {
             throw Refusal("what is merged cannot be read in \(host.paths.ksm)", .unavailable)

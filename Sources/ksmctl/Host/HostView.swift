@@ -14,6 +14,20 @@ struct RootOptions: ParsableArguments {
     var paths: HostPaths { HostPaths(root: root) }
 }
 
+extension HostPaths {
+    /// Whoever named a root did so to keep off the host.
+    ///
+    /// - Throws: `ExitCode` 64 where a file that is to be acted on does not lie below it, after saying so.
+    func requireInside(_ files: [String]) throws {
+        do throws(KernelFileError) {
+            for file in files { try requireInside(file, for: .open) }
+        } catch {
+            Output.warn("\(error)")
+            throw ExitCode((error.isOutside ? Refusal.Status.usage : .failed).rawValue)
+        }
+    }
+}
+
 /// What several commands look at first: memory, configuration, KSM, and whether the daemon runs.
 ///
 /// Without the daemon everything comes from the live kernel.
