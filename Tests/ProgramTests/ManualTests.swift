@@ -109,6 +109,16 @@ import Testing
                 "\nRestartPreventExitStatus=\(statuses.joined(separator: " "))\n"))
     }
 
+    /// To systemd an end by HUP is an orderly one, but for a service that says itself when it is ready, and has not yet.
+    @Test func `A request to reload that comes too early for the daemon to hear it has it restarted`() throws {
+        let unit = try SourceTree.text("systemd/ksmtuned.service")
+        for line in ["Type=notify", "NotifyAccess=main", "Restart=on-failure"] {
+            #expect(unit.contains("\n\(line)\n"), "\(line)")
+        }
+        let section = try SourceTree.text("man/ksmtuned.8").split(separator: ".Sh EXIT STATUS")[1]
+        #expect(section.prefix(400).contains("\nIt does after a\n.Dv HUP\nor\n.Dv USR1 ,\n"))
+    }
+
     @Test func `Every MESSAGE_ID is in ksmtuned(8), and none else`() throws {
         let known = Set(MessageID.allCases.map { $0.rawValue })
         #expect(known.allSatisfy { $0.wholeMatch(of: /[0-9a-f]{32}/) != nil })
