@@ -60,7 +60,7 @@ struct Start {
         // Before anything else, so that a signal during the start is kept for the loop.
         let waiter = try makeWaiter()
         let total = try readTotal()
-        DescriptorLimit.raise()
+        raiseDescriptorLimit()
         ProcessMemory.prepare()
         let configuration = try loadConfiguration(total)
         if options.isDryRun {
@@ -169,6 +169,16 @@ struct Start {
         } catch {
             throw Refusal(error, error.isOutside ? .usage : error.isDenied ? .notPermitted : .unavailable, "")
         }
+    }
+
+    private func raiseDescriptorLimit() {
+        DescriptorLimit.raise()
+        let limit = DescriptorLimit.present
+        guard limit < DescriptorLimit.least else { return }
+        log.write(
+            .warning, .failed,
+            "this process may have no more than \(limit) files open, too few to hold those that it reads, so each decision "
+                + "opens and closes them: see LimitNOFILE= in systemd.exec(5), or ulimit -n")
     }
 
     private func makeWaiter() throws(Refusal) -> Waiter {

@@ -170,6 +170,20 @@ import Testing
                         + "ulimit -f\n"))
     }
 
+    @Test(arguments: [(10, true), (47, true), (48, false)])
+    func `Too few descriptors to hold are said once`(_ limit: Int, _ isTooFew: Bool) async throws {
+        let host = FakeHost()
+        let outcome = try await Program(path: "/bin/bash").run([
+            "-c", "ulimit -n \(limit) && exec \"$0\" \"$1\" --once --debug", Program.ksmtuned.url.path, host.rootOption,
+        ])
+        #expect(outcome.status == 0)
+        let said = outcome.error.split(separator: "\n").filter { $0.contains("files open") }
+        let word: Substring =
+            "ksmtuned: this process may have no more than \(limit) files open, too few to hold those that it reads, so "
+            + "each decision opens and closes them: see LimitNOFILE= in systemd.exec(5), or ulimit -n"
+        #expect(said == (isTooFew ? [word] : []))
+    }
+
     @Test func `A socket in the place of state, history and log is called one`() async throws {
         let host = FakeHost()
         host.createFolder("var/lib/ksmtuned")
