@@ -82,6 +82,49 @@ import Testing
         #expect(outcome.output == version)
     }
 
+    /// The runtime looks for the arguments by the place of the environment, which a library that is there before it may have
+    /// moved by a variable of its own: one for another allocator, say, since memory is asked for by the first constructors.
+    @Test(
+        .enabled(if: geteuid() == 0, "only root may hide KSM"),
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/cc"), "there is no C compiler"),
+        arguments: [
+            (Program.ksmtuned, "ksmtuned \(SourceTree.version)\n"), (Program.ksmctl, "\(SourceTree.version)\n"),
+        ])
+    func `No option is lost where a library changes the environment first`(
+        _ program: Program, _ version: String
+    ) async throws {
+        let host = FakeHost()
+        host.write(
+            """
+            #include <stdlib.h>
+            extern char **environ;
+            extern void *__libc_malloc(size_t);
+            static void begin(void) {
+                static int begun;
+                if (begun || !environ) return;
+                begun = 1;
+                for (int i = 0; i < 100; i++) {
+                    char name[] = {'V', '0' + i / 10, '0' + i % 10, 0};
+                    setenv(name, "x", 1);
+                }
+            }
+            void *malloc(size_t size) { begin(); return __libc_malloc(size); }
+            __attribute__((constructor)) static void constructed(void) { begin(); }
+
+            """, to: "preloaded.c")
+        let library = host.path("preloaded.so")
+        let compiled = try await Program(path: "/usr/bin/cc").run(
+            ["-shared", "-fPIC", "-o", library, host.path("preloaded.c")], environment: ["PATH": "/usr/bin:/bin"])
+        #expect(compiled.status == 0, "\(compiled.error)")
+        let hidden =
+            "/bin/mount -t tmpfs none /sys/kernel/mm/ksm 2> /dev/null; LD_PRELOAD=$1 exec \"$0\" --version"
+        let outcome = try await Program(path: "/usr/bin/unshare")
+            .run(["--mount", "/bin/sh", "-c", hidden, program.url.path, library])
+        #expect(outcome.status == 0)
+        #expect(outcome.output == version)
+        #expect(outcome.error == "")
+    }
+
     @Test(arguments: [(Program.ksmtuned, "ksmtuned: "), (Program.ksmctl, "ksmctl: ")])
     func `Where not even the program's name is there, nothing is done`(_ program: Program, _ name: String) async throws
     {
