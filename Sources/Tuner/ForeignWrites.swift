@@ -11,8 +11,6 @@ struct ForeignWrites {
 
     /// What one look at the knobs found.
     struct Findings {
-        /// A knob holds another value than it should.
-        fileprivate(set) var isAny = false
         /// One was written since the last look.
         fileprivate(set) var isNew = false
         /// What to report, a notice per knob.
@@ -72,7 +70,6 @@ struct ForeignWrites {
                 findings.notices.append(notice)
             }
             guard let expected, let present, expected != present else { return }
-            findings.isAny = true
             if counted != present { findings.isNew = true }
             counted = present
         }

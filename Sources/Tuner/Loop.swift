@@ -120,7 +120,9 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
     package mutating func writeLast(
         run: Int64, _ host: inout some LoopHost & ~Copyable
     ) throws(KernelFileError) -> Bool {
-        for attempt in 1... {
+        var attempt = 0
+        while true {
+            attempt += 1
             var hasBegun = false
             do throws(KernelFileError) {
                 guard let write = try host.beginLastWrite(run: run) else { return true }
@@ -136,7 +138,6 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
                 return true
             }
         }
-        return false
     }
 
     /// Waits a moment before something is tried again.
