@@ -237,6 +237,28 @@ private struct Notices: StepObserver {
         #expect(busy.leave(found: KnobValues(), &notices).run == 0)
     }
 
+    @Test func `keep ends a burst that a child has yet to stop for a knob`() throws {
+        var notices = Notices()
+        startGuest()
+        var tuner = try tuner()
+        for step: Int64 in 0..<2 { _ = tuner.step(at: Instant(nanoseconds: step * Self.second), &notices) }
+        #expect(tuner.control.values[.run] == 1)
+        var configuration = Configuration()
+        configuration.policy = .adaptive
+        configuration.mergeAcrossNodes = .no
+        configuration.allowsUnmerge = true
+        try tuner.adopt(configuration, ClassicPolicy(configuration, total: KiB(Self.total)))
+        tuner.control.values[.mergeAcrossNodes] = 1
+        // A batch that a change of the knob would wait for.
+        tuner.control.values[.pagesToScan] = 5_000_000
+        host.write("", to: "run/child")
+        tuner.control.childFile = host.path("run/child")
+        tuner.applyKnobs(&notices)
+        #expect(tuner.control.begun == [0] && tuner.pending != nil)
+        #expect(tuner.leave(found: KnobValues(), &notices).run == 0)
+        try tuner.pending?.finish()
+    }
+
     @Test func `keep ends the burst of a daemon that was killed, also before the first decision`() throws {
         var notices = Notices()
         for (isHeir, run, last) in [(true, 1, 0), (true, 2, nil), (false, 1, nil)] as [(Bool, Int64, Int64?)] {

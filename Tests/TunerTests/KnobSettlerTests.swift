@@ -185,6 +185,22 @@ import Testing
         #expect(!settler.mayClearAgain)
     }
 
+    @Test func `At the end it is told anew that everything is unmerged`() {
+        var settler = settler()
+        settler.begin(view(isMerged: true), mayClear: true)
+        let told = KnobSettler.Action.report(.unmergingFor(.mergeAcrossNodes, KiB(7)))
+        #expect(actions(&settler).contains(told))
+        _ = settler.childEnded()
+        settler.begin(view(), mayClear: false)
+        _ = actions(&settler)
+        settler.settle()
+        settler.leave()
+        var merged = view(isMerged: true)
+        merged.present = [.mergeAcrossNodes: .success(0), .useZeroPages: .success(1)]
+        settler.begin(merged, mayClear: true)
+        #expect(actions(&settler).suffix(2) == [told, .clear(run: 2)])
+    }
+
     struct Obstacle: CustomTestStringConvertible, Sendable {
         var testDescription: String
         var obstacle: KnobObstacle

@@ -262,6 +262,16 @@ private struct Listener: StepObserver {
         #expect(scheduled(tuner) == Self.idle)
     }
 
+    @Test func `After a reload it is tried at once, and a refusal told again`() throws {
+        var tuner = try tuner { $0.schedulingRefusal = 1 }
+        var listener = Listener()
+        decide(&tuner, &listener, at: 0)
+        try adopt(&tuner, .idle)
+        decide(&tuner, &listener, at: 1)
+        let error = KernelFileError(.schedule, "ksmd (pid 45)", errno: 1)
+        #expect(listener.notices == [.ksmdNotScheduled(.idle, error), .ksmdNotScheduled(.idle, error)])
+    }
+
     @Test func `After a refusal it is tried again once a minute, not at each look`() throws {
         var tuner = try tuner { $0.schedulingRefusal = 1 }
         var listener = Listener()
@@ -280,6 +290,7 @@ private struct Listener: StepObserver {
         let theirs = Scheduling(.other, nice: -5)
         tuner.control.ksmd?.scheduling = theirs
         for second in stride(from: 60.0, through: 300, by: 60) { decide(&tuner, &listener, at: second) }
+        #expect(scheduled(tuner) == theirs)
         _ = tuner.leave(found: KnobValues(), &listener)
         #expect(scheduled(tuner) == theirs)
         #expect(tuner.ksmdChange == nil)
@@ -301,6 +312,12 @@ private struct Listener: StepObserver {
         tuner.applyKnobs(&listener)
         #expect(listener.notices.isEmpty)
         #expect(tuner.ksmdChange == nil)
+        // Nor is what goes on as ever after that.
+        decide(&tuner, &listener, at: 1)
+        #expect(scheduled(tuner) == Self.idle)
+        _ = tuner.leave(found: KnobValues(), &listener)
+        #expect(scheduled(tuner) == Self.own)
+        #expect(listener.notices.isEmpty)
     }
 
     @Test func `Only what is to be changed is to be remembered`() {
@@ -373,22 +390,23 @@ private struct Listener: StepObserver {
         var tuner = try tuner()
         var listener = Listener()
         decide(&tuner, &listener, at: 0)
-        func live(until second: Double, _ tuner: inout Tuner<RecordingControl>) {
+        func live(until second: Double, _ tuner: inout Tuner<RecordingControl>) -> Bool {
             tuner.control.ksmd?.isReady = true
             tuner.control.ksmd?.waited += .seconds(isStarved ? 55 : 20)
             tuner.control.ksmd?.cpu += .seconds(isStarved ? 0 : 40)
-            decide(&tuner, &listener, at: second)
+            return decide(&tuner, &listener, at: second)
         }
-        live(until: 60, &tuner)
+        // Where it has its own there is nothing for the state file.
+        #expect(live(until: 60, &tuner) == !isStarved)
         #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
         #expect(listener.notices.count == (isStarved ? 1 : 0))
         // A request between two decisions does not end the pause.
         tuner.control.ksmd?.isReady = isStarved
         decide(&tuner, &listener, at: 90)
         #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
-        live(until: 120, &tuner)
+        #expect(live(until: 120, &tuner))
         #expect(scheduled(tuner) == Self.idle)
-        live(until: 180, &tuner)
+        #expect(live(until: 180, &tuner) == !isStarved)
         #expect(scheduled(tuner) == (isStarved ? Self.own : Self.idle))
         #expect(listener.notices.count == (isStarved ? 1 : 0))
     }

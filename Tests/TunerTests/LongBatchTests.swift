@@ -133,6 +133,25 @@ private struct Ignorer: StepObserver {
         while tuner.pending != nil { tuner.finishPending(&observer) }
     }
 
+    @Test func `The end of a decision's write is no reason to change the knobs`() throws {
+        var tuner = try scanningHard()
+        var observer = Ignorer()
+        var configuration = Configuration()
+        configuration.useZeroPages = .yes
+        try tuner.adopt(configuration, policy(configuration))
+        tuner.control.values[.useZeroPages] = 0
+        host.write("", to: "run/child")
+        tuner.control.childFile = host.path("run/child")
+        host.setMemory(total: Self.total, free: Self.total / 2)
+        _ = tuner.step(at: 0, &observer)
+        #expect(tuner.pending != nil)
+        while tuner.pending != nil { tuner.finishPending(&observer) }
+        #expect(tuner.control.values[.useZeroPages] == 0)
+        // A start and a reload ask for them.
+        tuner.applyKnobs(&observer)
+        #expect(tuner.control.values[.useZeroPages] == 1)
+    }
+
     @Test func `A knob waits for a long batch under way, whatever the next one is to be`() throws {
         var tuner = try scanningHard()
         var observer = Ignorer()

@@ -379,7 +379,7 @@ private struct RecordingHost: LoopHost {
         let waits: Script = [([], nil), ([], nil), ([], nil)]
         #expect(events(waits, watchdog: 25) { $0.watchdogPeriods = [5, 5, 25] } == ["alive", "alive", "alive"])
         #expect(
-            events([(.reload, 1), ([], nil), ([], nil)], watchdog: 50) {
+            events([(.reload, 1), ([], 5), ([], nil)], watchdog: 50) {
                 $0.reloads = [{ $0.watchdogPeriod = .nanoseconds(5) }]
                 $0.watchdogPeriods = [100]
             } == ["reload", "decide", "alive", "decide"])

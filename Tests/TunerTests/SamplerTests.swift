@@ -1,3 +1,4 @@
+import Glibc
 import HostFixtures
 import HostKernel
 import KSMPolicy
@@ -199,6 +200,43 @@ private struct Notices: StepObserver {
             #expect(sample.activity?.busiest == busiest)
             #expect(sample.cpuPressure == pressure)
         }
+    }
+
+    // MARK: Which guests
+
+    /// On the host itself: no tree has the kernel's numbers.
+    @Test(arguments: [Policy.Needs.memory, .adaptive(.guests)])
+    func `a guest that was started since is counted, and nothing of it is held once it has ended`(_ needs: Policy.Needs)
+        throws
+    {
+        var configuration = Configuration()
+        configuration.guestPattern = "^a-brief-guest$"
+        var sampler = try Sampler(HostPaths(), configuration)
+        var notices = Notices()
+        func guests(at seconds: Double, _ sampler: inout Sampler) -> Int? {
+            sampler.take(needs, total: KiB(Self.total), at: Self.moment(seconds), settled(), &notices)?.guests
+        }
+        let before = try #require(guests(at: 0, &sampler))
+        let guest = try NamedProcess("a-brief-guest", host)
+        for second in [1.0, 2] { #expect(guests(at: second, &sampler) == before + 1) }
+        #expect(guest.heldFiles == 1)
+        try guest.end()
+        #expect(guests(at: 60, &sampler) == before)
+        #expect(guest.heldFiles == 0)
+        #expect(notices.all.isEmpty)
+    }
+
+    @Test func `where the processes cannot be listed there is no sample`() throws {
+        var sampler = try Sampler(host.paths, Configuration())
+        host.remove("proc")
+        var notices = Notices()
+        for second in [0.0, 1] {
+            let sample = sampler.take(
+                .adaptive(.guests), total: KiB(Self.total), at: Self.moment(second), RecordingControl(), &notices)
+            #expect(sample == nil)
+        }
+        let error = KernelFileError(.list, host.path("proc"), errno: ENOENT)
+        #expect(notices.all == [.failed(.guests, error)])
     }
 
     // MARK: KSM

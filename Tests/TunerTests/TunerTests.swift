@@ -218,6 +218,21 @@ private struct Recorder: StepObserver {
         #expect(recorder.notices == [.displacedAdvisor])
     }
 
+    @Test func `who switches the advisor on after it has stayed off is told of again`() throws {
+        var tuner = try tuner()
+        var recorder = Recorder()
+        runShort()
+        for isOn in [true, true, false, true] {
+            // It is on, and has its own pages; or nobody came since.
+            if isOn {
+                tuner.control.advisorMode = .scanTime
+                tuner.control.values[.pagesToScan] = 4000
+            }
+            _ = tuner.step(at: 0, &recorder)
+        }
+        #expect(recorder.notices.count { $0 == .displacedAdvisor } == 2)
+    }
+
     @Test func `a stop leaves the advisor alone`() throws {
         var control = RecordingControl()
         control.advisorMode = .scanTime
