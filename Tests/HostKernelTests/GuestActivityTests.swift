@@ -216,6 +216,18 @@ import Testing
         #expect(next.passes == 2 && next.shared == 102 && next.sharing == 103 && next.zero == 106)
     }
 
+    @Test func `the pages of a pass that ends while the counters are read are not taken for the next one's`() throws {
+        let reader = CounterReader(host.paths)
+        for end in 0...20 {
+            let control = EndingPass(after: end)
+            let known = try reader.read(control)
+            var counters = known
+            // Each look reads less than all, so the pass has ended by the last of these.
+            for _ in 0..<20 { counters = try reader.read(since: counters, control) }
+            #expect(counters.passes == 1 && counters.unshared == 2000, "after \(end) reads")
+        }
+    }
+
     @Test func `a counter below zero counts as zero`() throws {
         var control = RecordingControl()
         for file in [KSMFile.fullScans, .pagesShared, .pagesScanned] { control.values[file] = -5 }
@@ -226,4 +238,35 @@ import Testing
 
 private final class Clock {
     var now = Instant(nanoseconds: 0)
+}
+
+/// A KSM whose first pass ends after so many reads.
+private struct EndingPass: KSMControl {
+    private final class Reads {
+        var count = 0
+    }
+
+    private let reads = Reads()
+    let end: Int
+    /// At each moment.
+    private var (before, after) = (RecordingControl(), RecordingControl())
+
+    init(after end: Int) {
+        self.end = end
+        (before.values[.fullScans], before.values[.pagesUnshared]) = (0, 1000)
+        (after.values[.fullScans], after.values[.pagesUnshared]) = (1, 2000)
+    }
+
+    let takesEffect = true
+
+    func read(_ file: KSMFile) throws(KernelFileError) -> Int64? {
+        defer { reads.count += 1 }
+        return try (reads.count < end ? before : after).read(file)
+    }
+
+    func readAdvisorMode() -> AdvisorMode? { nil }
+    func write(_ text: String, to file: KSMFile) {}
+    func beginWriting(run value: Int64) -> ChildWrite? { nil }
+    func readKsmd() -> KsmdState? { nil }
+    func schedule(ksmd wanted: Scheduling) {}
 }

@@ -35,6 +35,18 @@ import Testing
         #expect(pids(table) == [])
     }
 
+    @Test func `a process that ends while its command line is read is no guest`() throws {
+        let host = FakeHost()
+        let ended = EndedProcess()
+        #expect(throws: KernelFileError(.read, ended.file, errno: ESRCH)) { try HostFile.read(ended.file) }
+        host.setProcess(10, comm: "wrapper", resident: 1)
+        host.link("proc/10/cmdline", to: ended.file)
+        var table = try table(host)
+        try table.refresh()
+        #expect(pids(table) == [])
+        #expect(table.measure(by: .rsz).failure == nil)
+    }
+
     @Test func `a guest that grows is seen without opening anything anew`() throws {
         let host = FakeHost()
         host.setProcess(10, comm: "kvm", resident: 1000)
@@ -62,27 +74,25 @@ import Testing
         throws
     {
         let host = FakeHost()
-        host.link("a-test-guest", to: "/bin/cat")
         var table = try GuestTable(
             HostPaths(), matcher: NameMatcher(profile: .union, pattern: "^a-test-guest$"))
         try table.refresh()
         let before = table.measure(by: .rsz).guests
-        let (guest, input) = (Process(), Pipe())
-        guest.executableURL = URL(fileURLWithPath: host.path("a-test-guest"))
-        guest.standardInput = input
-        guest.standardOutput = FileHandle.nullDevice
-        try guest.run()
-        // Between fork and exec it has this program's name; the second look is as late as a listing.
-        try table.refresh(onlyNew: true)
-        try table.refresh(onlyNew: true)
-        #expect(table.measure(by: .rsz).guests == before + 1)
-        try input.fileHandleForWriting.close()
-        guest.waitUntilExit()
+        let guest = try NamedProcess("a-test-guest", host)
+        // What is new is looked at twice.
+        for _ in 0..<2 {
+            try table.refresh(onlyNew: true)
+            #expect(table.measure(by: .rsz).guests == before + 1)
+        }
+        try guest.end()
         try table.refresh(onlyNew: true)
         let after = table.measure(by: .rsz)
         #expect(after.guests == before && after.failure == nil)
+        // A whole listing forgets it.
+        #expect(guest.heldFiles == 1)
         try table.refresh()
         #expect(table.measure(by: .rsz).guests == before)
+        #expect(guest.heldFiles == 0)
     }
 
     @Test func `a process seen between fork and exec is looked at once more`() throws {
@@ -155,6 +165,10 @@ import Testing
         let unmerged = table.measure(by: .unmerged)
         #expect(unmerged.committed == KiB(1600 * Self.page))
         #expect(unmerged.fallback?.path.hasSuffix("/proc/11/ksm_merging_pages") == true)
+        let path = host.path("proc/11/ksm_merging_pages")
+        host.write("x\n", to: "proc/11/ksm_merging_pages")
+        #expect(
+            table.measure(by: .unmerged).fallback?.description == "cannot understand \(path): it holds no number")
     }
 
     @Test func `more merged pages than resident ones count as nothing, not as less`() throws {
@@ -345,9 +359,12 @@ import Testing
         var table = try table(host)
         try table.refresh()
         table.announce(created(10))
+        // One of a process that is no guest is nobody's.
+        table.announce(destroyed(12))
+        #expect(pids(table) == [10, 11])
         host.write("0 0 0 0 0 0 0\n", to: "proc/10/statm")
         host.write("0 0 0 0 0 0 0\n", to: "proc/11/statm")
-        table.announce(destroyed(10, 11, 12))
+        table.announce(destroyed(10, 11))
         host.write("1 1 0 0 0 0 0\n", to: "proc/10/statm")
         host.write("1 1 0 0 0 0 0\n", to: "proc/11/statm")
         #expect(pids(table) == [])

@@ -1,8 +1,9 @@
 import Foundation
 import HostFixtures
-import HostKernel
 import KSMPolicy
 import Testing
+
+@testable import HostKernel
 
 @Suite struct HistoryFileTests {
     private static let place = "var/lib/ksmtuned/history"
@@ -68,6 +69,8 @@ import Testing
         #expect(try HistoryReader.read(host.paths.history) == [])
         host.writeHistory(Self.records(1...1))
         #expect(try HistoryReader.read(host.paths.history) == Self.records(1...1))
+        // Their numbers begin with 1, also in one that a daemon began and left empty.
+        #expect(Self.bytes(host) == Self.ring([(1, Self.records(1...1)[0])]))
     }
 
     @Test func `a reader sees what the daemon has written so far`() throws {
@@ -99,6 +102,15 @@ import Testing
         #expect(try HistoryReader.last(.max, host.paths.history) == Self.records(2...2))
     }
 
+    /// The kernel gives a text of its own in pieces of a page at most.
+    @Test func `as many bytes are read as are asked for, however many come at once`() throws {
+        let path = "/proc/self/smaps"
+        let file = try FileDescriptor(opening: path, O_RDONLY)
+        for count in [5000, 9999, 20_001] {
+            #expect(try HistoryReader.bytes(file, path, offset: 0, count: count).count == count)
+        }
+    }
+
     // MARK: In place
 
     @Test func `a ring is in place until its path names another file or none`() throws {
@@ -122,6 +134,23 @@ import Testing
         host.remove("var/lib/ksmtuned")
         host.link("var/lib/ksmtuned", to: "ksmtuned")
         #expect(isInPlace())
+    }
+
+    @Test func `a ring that was emptied is begun anew, and one that was written over is not`() throws {
+        let host = FakeHost()
+        var writer = try HistoryWriter(host.paths.history) { _ in }
+        try writer.append(Self.records(1...1)[0])
+        func change() throws -> HistoryWriter.Change { try writer.mend() }
+        #expect(try change() == .none)
+        #expect(unsafe truncate(host.paths.history, 0) == 0)
+        #expect(try change() == .emptied)
+        #expect(Self.bytes(host) == HistoryFormat.header())
+        try writer.append(Self.records(2...2)[0])
+        #expect(try HistoryReader.read(host.paths.history) == Self.records(2...2))
+        let file = try FileDescriptor(opening: host.paths.history, O_WRONLY)
+        try file.writeAll("nonsense".utf8.span, path: host.paths.history)
+        #expect(try change() == .overwritten)
+        #expect(Self.bytes(host).starts(with: Array("nonsense".utf8)))
     }
 
     // MARK: The ring

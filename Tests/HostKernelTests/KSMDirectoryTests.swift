@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HostFixtures
 import HostKernel
 import KSMPolicy
@@ -60,6 +61,27 @@ import Testing
         try thread.schedule(Scheduling(.idle, nice: 19), over: Scheduling(.other, nice: 0))
         host.write(try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), to: "proc/\(pid)/stat")
         #expect(try thread.scheduling()?.scheduling == Scheduling(.idle, nice: 19))
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may give every nice value: needs another user"))
+    func `A thread that cannot have a nice value keeps its policy, too`() throws {
+        let host = FakeHost()
+        let child = Process()
+        child.executableURL = URL(fileURLWithPath: "/bin/sleep")
+        child.arguments = ["60"]
+        try child.run()
+        let pid = child.processIdentifier
+        defer {
+            kill(pid, SIGKILL)
+            child.waitUntilExit()
+        }
+        host.setProcess(Int(pid), comm: "ksmd", resident: 0)
+        let thread = try #require(try KSMThread(host.paths))
+        #expect(throws: KernelFileError(.schedule, "ksmd (pid \(pid))", errno: EACCES)) {
+            try thread.schedule(Scheduling(.batch, nice: -20), over: Scheduling(.other, nice: 0))
+        }
+        host.write(try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), to: "proc/\(pid)/stat")
+        #expect(try thread.scheduling()?.scheduling.policy == .other)
     }
 
     @Test func `A thread that is not there takes neither, and what is as it should be needs no call`() throws {
@@ -187,7 +209,7 @@ import Testing
         let host = FakeHost()
         var said: [String] = []
         let dryRun = DryRun(host.paths) { said.append($0) }
-        #expect(!dryRun.takesEffect)
+        #expect(!dryRun.takesEffect && KSMDirectory(host.paths).takesEffect)
         dryRun.write("300", to: .pagesToScan)
         #expect(said == ["would write 300 to \(host.path("sys/kernel/mm/ksm/pages_to_scan"))"])
         #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "100\n")
@@ -209,6 +231,35 @@ import Testing
         #expect(host.read("sys/kernel/mm/ksm/run") == "2\n")
         let error = #expect(throws: KernelFileError.self) { try ChildWrite("2\n", to: "/dev/full").finish() }
         #expect(error?.errno == ENOSPC)
+    }
+
+    /// A process other than this that has a file open.
+    private func user(of path: String) -> pid_t? {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let pid = pid_t(name), pid != getpid() else { continue }
+            for entry in (try? files.contentsOfDirectory(atPath: "/proc/\(pid)/fd")) ?? [] {
+                let file = try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(entry)")
+                if file == path { return pid }
+            }
+        }
+        return nil
+    }
+
+    @Test(.timeLimit(.minutes(10))) func `a child that is ended says by which signal`() throws {
+        let host = FakeHost()
+        host.makePipe("full")
+        let path = host.path("full")
+        // So that it waits.
+        let pipe = try FileDescriptor(opening: path, O_RDWR | O_NONBLOCK, for: .write)
+        let piece = [UInt8](repeating: 0, count: 4096)
+        while unsafe Glibc.write(pipe.number, piece, piece.count) > 0 {}
+        let child = try ChildWrite("2\n", to: path)
+        var pid: pid_t?
+        while pid == nil { pid = user(of: path) }
+        kill(try #require(pid), SIGKILL)
+        let error = #expect(throws: KernelFileError.self) { try child.finish() }
+        #expect(error?.description == "cannot write \(path): the process that wrote was ended by signal 9")
     }
 
     @Test(.timeLimit(.minutes(10))) func `a child does not wait for the reader of a pipe`() throws {

@@ -141,7 +141,10 @@ import Testing
     @Test func `a file without a total is refused`() {
         let host = FakeHost()
         host.write("MemTotal: 0 kB\n", to: "proc/meminfo")
-        #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
+        let refusal = #expect(throws: KernelFileError.self) { _ = try MemoryReader(host.paths).total() }
+        #expect(
+            refusal?.description
+                == "cannot understand \(host.path("proc/meminfo")): it has no MemTotal line with a number above 0")
         host.write("MemTotal: 1 kB\n", to: "proc/meminfo")
         #expect(throws: Never.self) { _ = try MemoryReader(host.paths).total() }
         host.remove("proc/meminfo")

@@ -1,4 +1,5 @@
 import HostKernel
+import KSMPolicy
 import Testing
 
 @Suite struct PatternTests {
@@ -34,6 +35,13 @@ import Testing
             #expect(Self.refusal(text)?.reason == reason)
             #expect(Self.refusal(text)?.isTooCostly == false)
         }
+    }
+
+    @Test func `The setting is named with what is wrong with it`() {
+        var configuration = Configuration()
+        configuration.guestPattern = "(kvm"
+        let error = #expect(throws: KernelFileError.self) { _ = try NameMatcher(configuration) }
+        #expect(error?.description == "cannot understand KSM_GUEST_PATTERN: Unmatched ( or \\(")
     }
 
     /// Each has 2000 characters with its repeats written out, as a group and each of its branches count one, or a few less.

@@ -33,6 +33,17 @@ import Testing
         for pids in [[10], [10], []] as [[Int32]] { #expect(try look(&listing) == pids) }
     }
 
+    @Test func `Whether there are new ones is asked of a file that stays open`() throws {
+        var listing = try ProcessListing(HostPaths())
+        _ = try look(&listing)
+        let folder = "/proc/self/fd"
+        let open = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { name in
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
+        }
+        #expect(open.contains("/proc/loadavg"))
+        #expect(listing.tellsNew == true)
+    }
+
     @Test func `A file in the place of the processes' folder cannot be opened as one`() throws {
         let host = FakeHost()
         host.remove("proc")
