@@ -120,6 +120,14 @@ import Testing
         #expect(swaps.allSatisfy { $0.isFile && !$0.isInMemory })
     }
 
+    @Test func `A file by the name of a zram device is none`() throws {
+        let host = FakeHost()
+        host.addZram("zram0", held: 8 << 20, taken: 2 << 20)
+        host.setSwaps(["/zram0 file 1024 0 -2"])
+        let swaps = try #require(try SwapDevice.all(host.paths))
+        #expect(swaps.map { $0.zram } == [nil])
+    }
+
     /// The temporary folder may lie on a device of number 0 among its kind; of these two one at most does.
     @Test(arguments: ["/proc/version", "/dev/null"])
     func `The disk of a file is looked for by both of its numbers`(_ target: String) throws {
@@ -231,6 +239,21 @@ import Testing
         #expect(survey.writers == [ProcessSurvey.Process(pid: 20, parent: 7, comm: "tuned", hasMachine: false)])
         #expect(survey.machines.isEmpty)
         #expect(survey.hidden == 0)
+    }
+
+    /// Not even root may read it: the kernel's own word is EACCES.
+    private static let secret = "/proc/sys/vm/compact_memory"
+
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: secret), "this kernel has no \(secret)"))
+    func `Processes whose names are hidden are counted, and are no failures`() throws {
+        let host = FakeHost()
+        for pid in [10, 11] {
+            host.setProcess(pid, comm: "x", resident: 1)
+            host.link("proc/\(pid)/comm", to: Self.secret)
+        }
+        let survey = try survey(host)
+        #expect(survey.hidden == 2)
+        #expect(survey.failures == [])
     }
 
     @Test(.enabled(if: geteuid() != 0, "root sees every process: needs another user"))

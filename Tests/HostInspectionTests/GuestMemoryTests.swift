@@ -1,3 +1,4 @@
+import Glibc
 import HostFixtures
 import HostInspection
 import HostKernel
@@ -43,6 +44,9 @@ import Testing
             try guest(Self.qemu + "-m 4096 -device virtio-balloon-pci", resident: 3, status: status).ballooned == .zero)
         #expect(try guest(Self.qemu + "-m 4096", resident: 1).ballooned == nil)
         #expect(try guest("firecracker", comm: "firecracker", resident: 1).ballooned == nil)
+        // What lies in huge pages no balloon takes.
+        let huge = Self.qemu + "-m 4096 -mem-path /dev/hugepages -device virtio-balloon-pci"
+        #expect(try guest(huge, resident: 0.1).ballooned == nil)
     }
 
     // MARK: Grown
@@ -119,8 +123,12 @@ import Testing
         #expect(unknown.neededInHugePages == Self.gib(32))
         #expect(unknown.needed == .zero)
         #expect(unknown.unswappable == .zero)
-        let known = try guest(line, resident: 0.3, status: "HugetlbPages:\t33554432 kB\n")
-        #expect(known.neededInHugePages == Self.gib(32))
+        // Its monitor holds half a GiB at most.
+        for resident in [0.3, 0.5] {
+            let known = try guest(line, resident: resident, status: "HugetlbPages:\t33554432 kB\n")
+            #expect(known.neededInHugePages == Self.gib(32))
+            #expect(known.needed == .zero)
+        }
         // Plugged in since, in ordinary pages.
         let grown = try guest(line, resident: 9, status: "HugetlbPages:\t33554432 kB\n")
         #expect(grown.needed == Self.gib(9))
@@ -130,15 +138,18 @@ import Testing
             Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: 3, status: "HugetlbPages: 0 kB\n")
         #expect(fallen.neededInHugePages == .zero)
         #expect(fallen.needed == Self.gib(4))
-        // One that has just been started has touched neither.
-        let new = try guest(
-            Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: 0.1, status: "HugetlbPages: 0 kB\n")
-        #expect(new.neededInHugePages == Self.gib(4))
+        // One that has just been started has touched neither; its monitor holds half a GiB at most.
+        for resident in [0.1, 0.5] {
+            let new = try guest(
+                Self.qemu + "-m 4G -mem-path /dev/hugepages", resident: resident, status: "HugetlbPages: 0 kB\n")
+            #expect(new.neededInHugePages == Self.gib(4))
+        }
     }
 
     @Test func `a guest of which no line tells needs what it holds`() throws {
         let guest = try guest("firecracker", comm: "firecracker", resident: 0.125)
         #expect(guest.needed == Self.gib(0.125))
+        #expect(!guest.hasGrown)
         #expect(!guest.isLocked)
     }
 
@@ -256,6 +267,12 @@ import Testing
         let plugged = try self.guest(Self.qemu + "-m 4G", resident: 4, status: locked, on: host)
         #expect(plugged.isPinned)
         #expect(plugged.isMergeable == false)
+        // Where its descriptors cannot be listed, that is told, and nothing is taken for granted.
+        host.remove("proc/10/fd")
+        host.write("", to: "proc/10/fd")
+        let unseen = try self.guest(Self.qemu + "-m 4G", resident: 4, status: locked, on: host)
+        #expect(!unseen.isPinned)
+        #expect(unseen.failures == [KernelFileError(.list, host.path("proc/10/fd"), errno: ENOTDIR)])
         let pinned = try self.guest(Self.qemu + "-m 4G", resident: 4, status: "VmPin: 4194304 kB\n")
         #expect(pinned.isPinned)
         #expect(pinned.obstacles == [.pinned])

@@ -119,6 +119,16 @@ import Testing
         #expect(try failures(host) == [KernelFileError(.read, host.path("proc/10/attr/current"), errno: EISDIR)])
     }
 
+    @Test func `A hint of a guest that ends meanwhile is no failure`() throws {
+        let host = FakeHost()
+        host.setGuest(10, "qemu-system-x86_64")
+        let ended = EndedProcess()
+        host.createFolder("proc/10/attr")
+        host.link("proc/10/attr/current", to: ended.file)
+        #expect(throws: KernelFileError(.read, ended.file, errno: ESRCH)) { try HostFile.read(ended.file, limit: 9) }
+        #expect(try failures(host) == [])
+    }
+
     @Test func `What the kernel says without a security module is no failure`() throws {
         let host = FakeHost()
         host.setGuest(10, "qemu-system-x86_64")

@@ -105,6 +105,17 @@ import Testing
         }
     }
 
+    @Test func `where the batch cannot be read it is of one page`() throws {
+        // 40,000 pages with 20 ms behind each: 800.12 s for a pass.
+        for (age, isMergeable) in [(2399, nil), (2402, false)] as [(Int64, Bool?)] {
+            let host = host()
+            host.setKSM(["pages_unshared": 40_000, "sleep_millisecs": 20])
+            host.remove("sys/kernel/mm/ksm/pages_to_scan")
+            setAge(age, host)
+            #expect(try guest(Self.unknown, items: 4, on: host).isMergeable == isMergeable, "\(age) s")
+        }
+    }
+
     /// Kernels before 6.1 do not say what they keep track of.
     @Test(arguments: [(gibibyte / 8, true), (gibibyte / 8 - page, nil), (0, nil)] as [(Int64, Bool?)])
     func `where an eighth is merged, it was offered`(merged: Int64, isMergeable: Bool?) throws {

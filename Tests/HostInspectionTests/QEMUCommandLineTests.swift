@@ -120,7 +120,8 @@ import Testing
         ("-device virtio-balloon-pci,deflate-on-oom=off", .manual),
         (#"-device {"driver":"virtio-balloon-pci","deflate-on-oom":true,"id":"b"}"#, .autodeflate),
         (#"-device {"driver":"virtio-balloon-pci","deflate-on-oom":false}"#, .manual),
-        ("-balloon virtio", .manual), ("-balloon none", .none), ("-device virtio-net-pci", .none), ("", .none),
+        ("-balloon virtio", .manual), ("-balloon none", .none), ("-balloon", .none), ("-device virtio-net-pci", .none),
+        ("", .none),
         (#"-device {"driver":"virtio-balloon-pci""#, .none),
     ])
     func `the balloon`(_ text: String, balloon: GuestDetails.Balloon) {

@@ -96,13 +96,13 @@ extension DoctorFacts {
     }
 
     static func disk(_ path: String = "/dev/nvme0n1p3", isRotational: Bool? = false) -> SwapDevice {
-        var swap = SwapDevice(path: path, size: KiB(8 * gibibyte))
+        var swap = SwapDevice(path: path, isFile: false, size: KiB(8 * gibibyte))
         swap.isRotational = isRotational
         return swap
     }
 
     static var zram: SwapDevice {
-        var swap = SwapDevice(path: "/dev/zram0", size: KiB(8 * gibibyte), used: KiB(gibibyte))
+        var swap = SwapDevice(path: "/dev/zram0", isFile: false, size: KiB(8 * gibibyte), used: KiB(gibibyte))
         swap.isRotational = false
         swap.backing = .zram
         swap.zram = CompressedMemory(original: Bytes(KiB(gibibyte)), taken: Bytes(KiB(gibibyte / 4)))

@@ -38,7 +38,7 @@ package struct SwapDevice: Equatable, Sendable {
         }
     }
 
-    package init(path: String, isFile: Bool = false, size: KiB, used: KiB = .zero) {
+    package init(path: String, isFile: Bool, size: KiB, used: KiB = .zero) {
         self.path = path
         self.isFile = isFile
         self.size = size
