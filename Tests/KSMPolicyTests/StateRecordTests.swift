@@ -220,6 +220,29 @@ import Testing
         #expect(try #require(StateRecord(parsing: Array(text.utf8))).report == nil)
     }
 
+    @Test(arguments: ["PREVIOUS_PAGES_TO_SCAN", "PAGES_TO_SCAN", "SLEEP_MILLISECS", "GUESTS", "PASS"])
+    func `A number that is missing beside the decision is 0`(name: String) throws {
+        func state(_ number: Int64) -> StateRecord {
+            var decision = decision
+            (decision.previousPagesToScan, decision.pagesToScan, decision.sleepMilliseconds) = (number, number, number)
+            decision.scan = ScanReport(unscanned: KiB(1), changed: KiB(2))
+            decision.scan?.pass = Int(number)
+            var state = StateRecord(pid: 1)
+            state.report = report(decision)
+            state.report?.guests = number
+            state.report?.sentence = "scanning"
+            return state
+        }
+        func text(_ state: StateRecord) -> String {
+            lines(state).filter { !$0.hasPrefix("\(name)=") }.map { "\($0)\n" }.joined()
+        }
+        let full = state(7)
+        #expect(text(full).split(separator: "\n").count == lines(full).count - 1)
+        let read = try #require(StateRecord(parsing: Array(text(full).utf8)))
+        #expect(lines(read).contains("\(name)=0"))
+        #expect(text(read) == text(full))
+    }
+
     @Test func `A number below 0 beside the decision is left out`() throws {
         var state = StateRecord(pid: 1)
         state.report = report(decision)
