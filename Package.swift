@@ -90,7 +90,8 @@ let package = Package(
             ],
             path: "Benchmarks/Scale", swiftSettings: strict),
         .testTarget(name: "KSMPolicyTests", dependencies: ["KSMPolicy", "HostFixtures"], swiftSettings: strict),
-        .testTarget(name: "HostKernelTests", dependencies: ["HostKernel", "HostFixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "HostKernelTests", dependencies: ["CLinux", "HostKernel", "HostFixtures"], swiftSettings: strict),
         .testTarget(
             name: "TunerTests", dependencies: ["Tuner", "HostFixtures", "KSMSimulator"], swiftSettings: strict),
         .testTarget(

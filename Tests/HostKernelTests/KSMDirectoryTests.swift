@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import HostFixtures
@@ -122,6 +123,22 @@ import Testing
         try kernel.write("64", to: .pagesToScan)
         #expect(host.read("sys/kernel/mm/ksm/pages_to_scan") == "64\n")
         #expect(try kernel.read(.pagesToScan) == 64)
+    }
+
+    @Test func `where ksmd cannot be seen a write to run leaves the processors that the writer may use`() throws {
+        let host = FakeHost()
+        func processors() throws -> String {
+            let lines = try String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8).split(separator: "\n")
+            let name = "Cpus_allowed_list:\t"
+            return String(try #require(lines.first { $0.hasPrefix(name) }).dropFirst(name.count))
+        }
+        let first = try processors().prefix { $0.isNumber }
+        #expect(linux_move_to(try #require(Int32(first))) == 0)
+        defer { linux_move_back() }
+        for text in ["0", "1", "2"] {
+            try KSMDirectory(host.paths).write(text, to: .run)
+            #expect(try processors() == first)
+        }
     }
 
     @Test func `a file that this kernel does not have reads as nil`() throws {
