@@ -30,7 +30,7 @@ import Testing
     func `Every reader takes nothing, zeros, line breaks and one long line`(_ target: FuzzTarget) throws {
         let read = target.make()
         for byte in [0, UInt8(ascii: "\n"), UInt8(ascii: "A"), UInt8(ascii: "9"), 0xff] {
-            for count in [0, 1, target.longest] {
+            for count in [0, 1, min(target.longest, 1 << 16)] {
                 #expect(throws: Never.self, "\(count) times \(byte)") {
                     try read([UInt8](repeating: byte, count: count))
                 }

@@ -345,6 +345,47 @@ import Testing
         #expect(guest.balloon == .autodeflate)
         #expect(guest.configured == KiB(3 * Self.gibibyte))
     }
+
+    /// A letter with 8192 marks behind it. Wherever Swift compares texts it sorts them by their classes, in a time that
+    /// grows with the square of their number: the lines below would take minutes.
+    private static let marked = "a" + String(repeating: "\u{301}\u{316}", count: 1 << 12)
+
+    @Test(arguments: [
+        ["-MARKED"], ["-name", "guest=vm1", "-MARKED"], ["--MARKED", "MARKED"], ["-m", "MARKED"], ["-smp", "MARKED=1"],
+        ["-smp", "cpus=MARKED,MARKED=2,MARKED"], ["-object", "memory-backend-ram,id=MARKED"],
+        ["-device", "MARKED,id=MARKED", "-set", "device.MARKED.MARKED=MARKED"], ["-global", "MARKED.MARKED=MARKED"],
+        ["-global", "driver=MARKED,property=MARKED,value=MARKED"], ["-mem-path", "/MARKED/MARKED"],
+        ["-device", "vfio-pci,sysfsdev=/MARKED/MARKED"], ["-device", "virtio-MARKED"],
+        ["-object", #"{"MARKED":"MARKED","id":"MARKED","qom-type":"memory-backend-ram"}"#],
+        ["-object", "{MARKED:1,id:'MARKED'}"], ["-machine", "MARKED,memory-backend=MARKED"], ["-balloon", "MARKED"],
+        ["-id", "MARKED", "-machine", "pc+pve0"], ["--memory", "MARKED"], ["--cpus=MARKED"], ["--id", "MARKED"],
+    ])
+    func `Thousands of marks behind a letter are read at once`(_ arguments: [String]) {
+        let line = arguments.map { $0.replacing("MARKED", with: Self.marked) }
+        for program in ["qemu-kvm", "cloud-hypervisor", "firecracker", "crosvm", Self.marked] {
+            _ = GuestCommandLine([program] + line)
+        }
+        // Escapes of JSON become the same marks.
+        let escaped = "a" + String(repeating: #"\u0301\u0316"#, count: 1 << 12)
+        _ = GuestCommandLine(["qemu-kvm"] + arguments.map { $0.replacing("MARKED", with: escaped) })
+    }
+
+    @Test func `The longest line of one argument is read at once`() {
+        let marks = String(repeating: "\u{301}\u{316}", count: CommandLineMatcher.longest / 4 - 100)
+        let text = Array("qemu-kvm\0-name\0guest=vm1\0-a\(marks)\0".utf8)
+        #expect(GuestCommandLine(GuestCommandLine.arguments(text)).name == "vm1")
+    }
+
+    @Test func `What is beyond ASCII is shown as it was, and tells one object from another`() {
+        #expect(line("-name guest=Zoë,debug-threads=on").name == "Zoë")
+        let penguin = "e\u{301}\u{316}🐧"
+        #expect(line("-name guest=\(penguin)").name?.unicodeScalars.elementsEqual(penguin.unicodeScalars) == true)
+        #expect(GuestCommandLine(["firecracker", "--id", "\u{fffd}é"]).name == "\u{fffd}é")
+        let objects = "-object memory-backend-ram,id=é,size=1G -object memory-backend-ram,id=è,size=2G"
+        #expect(line("\(objects) -machine memory-backend=é").configured == KiB(Self.gibibyte))
+        #expect(line(#"-device {"driver":"virtio-balloon-pci","id":"\u00e9\\u0301\/"}"#).balloon == .manual)
+        #expect(line(#"-device {"driver":"virtio\u002dballoon-pci"}"#).balloon == .manual)
+    }
 }
 
 /// SplitMix64: the same numbers for the same seed, on every machine.

@@ -38,6 +38,7 @@ package struct GuestCommandLine: Equatable, Sendable {
 
     /// - Parameter arguments: With the program's name first, as in `/proc/PID/cmdline`.
     package init(_ arguments: [String]) {
+        let arguments = arguments.map { $0.apart }
         guard let program = arguments.first.map(Self.lastComponent) else { return }
         let options = Array(arguments.dropFirst())
         if program.hasPrefix("cloud-hypervisor") {
@@ -49,6 +50,7 @@ package struct GuestCommandLine: Equatable, Sendable {
         } else if Self.isQEMU(program) || options.contains(where: Self.isTypicalOfQEMU) {
             self = QEMUCommandLine(options).guest
         }
+        name = name.map { $0.together }
     }
 
     /// For each part of the memory, what keeps KSM from merging it.
@@ -88,5 +90,23 @@ package struct GuestCommandLine: Equatable, Sendable {
         }
         if start < text.count { arguments.append(String(decoding: text[start...], as: UTF8.self)) }
         return arguments
+    }
+}
+
+// To Swift two texts are the same if they are canonically equivalent, so to compare or hash one it sorts the marks behind
+// each letter: of half a million marks, which an argument may have, for hours.
+extension String {
+    /// The text with a character of its own for each byte beyond ASCII: none of them is a mark. What is asked of an
+    /// argument is in ASCII, and is the same of it.
+    var apart: String {
+        if utf8.allSatisfy({ $0 < 0x80 }) { return self }
+        var characters = String.UnicodeScalarView()
+        for byte in utf8 { characters.append(Unicode.Scalar(byte)) }
+        return String(characters)
+    }
+
+    /// What was taken ``apart``, as it was: to be shown.
+    fileprivate var together: String {
+        String(decoding: unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }, as: UTF8.self)
     }
 }

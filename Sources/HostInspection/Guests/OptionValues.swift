@@ -55,8 +55,46 @@ struct OptionValues {
         // QEMU takes strings in single quotes too.
         decoder.allowsJSON5 = true
         // What is no object says nothing.
-        let members = (try? decoder.decode([String: JSONMember].self, from: Data(text.utf8))) ?? [:]
+        let members = (try? decoder.decode([String: JSONMember].self, from: Data(Self.withEscapesApart(text)))) ?? [:]
         values = members.compactMapValues { $0.text }
+    }
+
+    /// A JSON text with what its escapes of characters beyond ASCII stand for, taken ``Swift/String/apart`` as the rest of it
+    /// is.
+    private static func withEscapesApart(_ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        var plain: [UInt8] = []
+        plain.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            guard bytes[index] == UInt8(ascii: "\\") else {
+                plain.append(bytes[index])
+                index += 1
+                continue
+            }
+            var unit = codeUnit(bytes, at: index)
+            var end = index + 6
+            if let high = unit, 0xD800..<0xDC00 ~= high, let low = codeUnit(bytes, at: end), 0xDC00..<0xE000 ~= low {
+                unit = 0x10000 + (high - 0xD800) << 10 + (low - 0xDC00)
+                end += 6
+            }
+            if let scalar = unit.flatMap({ Unicode.Scalar($0) }), scalar.value >= 0x80 {
+                plain += String(scalar).apart.utf8
+            } else {
+                // Behind a backslash that stands for itself begins no escape.
+                end = min(index + 2, bytes.count)
+                plain += bytes[index..<end]
+            }
+            index = end
+        }
+        return plain
+    }
+
+    /// What `\uXXXX` says; `nil` where there is no such escape.
+    private static func codeUnit(_ bytes: [UInt8], at index: Int) -> UInt32? {
+        guard index + 6 <= bytes.count, bytes[index...].starts(with: "\\u".utf8), bytes[index + 2] != UInt8(ascii: "+")
+        else { return nil }
+        return UInt32(String(decoding: bytes[(index + 2)..<(index + 6)], as: UTF8.self), radix: 16)
     }
 
     /// The value that counts.

@@ -6,14 +6,16 @@ extension FuzzTarget {
     /// What stands in `/proc/PID/cmdline`, with a zero byte behind each argument.
     static var commandLines: [FuzzTarget] {
         var targets: [FuzzTarget] = []
+        // As much as is read of one.
+        let longest = CommandLineMatcher.longest - 1
         for program in ["qemu-system-x86_64", "cloud-hypervisor", "firecracker", "crosvm"] {
             targets.append(
-                FuzzTarget("cmdline-\(program == "qemu-system-x86_64" ? "qemu" : program)", longest: 65536) {
+                FuzzTarget("cmdline-\(program == "qemu-system-x86_64" ? "qemu" : program)", longest: longest) {
                     { input in try readCommandLine(Array((program + "\0").utf8) + input) }
                 })
         }
         // Of a program with a name of its own.
-        targets.append(FuzzTarget("cmdline", longest: 4096) { { try readCommandLine($0) } })
+        targets.append(FuzzTarget("cmdline", longest: longest) { { try readCommandLine($0) } })
         targets.append(FuzzTarget("command-line-matcher", longest: 1024) { { try match($0) } })
         return targets
     }

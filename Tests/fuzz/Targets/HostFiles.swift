@@ -8,8 +8,9 @@ extension FuzzTarget {
         var targets: [FuzzTarget] = []
         // One file of one guest, as both programs read it.
         for file in ["statm", "stat", "comm", "cmdline", "status", "cgroup", "ksm_stat", "smaps_rollup"] {
+            let longest = file == "cmdline" ? CommandLineMatcher.longest - 1 : 2048
             targets.append(
-                FuzzTarget("process-\(file.replacing("_", with: "-"))", longest: file == "cmdline" ? 65536 : 2048) {
+                FuzzTarget("process-\(file.replacing("_", with: "-"))", longest: longest) {
                     let tree = Tree(guest)
                     return { input in
                         tree.write(input[...], to: "proc/100/\(file)")
