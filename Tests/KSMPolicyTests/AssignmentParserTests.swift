@@ -425,6 +425,18 @@ import Testing
         #expect(parser.assignments.map { "\($0.name)=\($0.value)" } == test.assignments)
     }
 
+    /// Swift sorts the marks behind a letter to compare two texts: half a million of them, the longest line, take it an hour.
+    @Test(arguments: [
+        "MARKED", "A MARKED", "if x MARKED", "B=1 MARKED", "export MARKED", "A+MARKED", "A[MARKED", "A=MARKED",
+    ])
+    func `A line of a megabyte of marks is refused in a time that grows with it`(_ line: String) {
+        let marked = "é" + String(repeating: "\u{301}\u{316}", count: ConfigurationBounds.text / 4 - 10)
+        var parser = AssignmentParser()
+        parser.read(Array(line.replacing("MARKED", with: marked).utf8), from: "f")
+        #expect(parser.diagnostics.count == 1)
+        #expect(parser.diagnostics.allSatisfy { $0.description.utf8.count < 1024 })
+    }
+
     // MARK: Properties
 
     /// Parses, and checks that every position lies within the text.

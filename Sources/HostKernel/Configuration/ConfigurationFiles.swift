@@ -251,9 +251,11 @@ package struct ConfigurationFiles: Sendable {
         while let text = unsafe entry.pointee {
             unsafe entry += 1
             let whole = unsafe String(cString: text)
-            guard let equals = whole.firstIndex(of: "=") else { continue }
+            guard let equals = whole.utf8.firstIndex(of: UInt8(ascii: "=")) else { continue }
             let name = String(whole[..<equals])
-            let value = String(whole[whole.index(after: equals)...])
+            let value = String(whole[whole.utf8.index(after: equals)...])
+            // No file can name it, and to look it up takes a time that grows with the square of the marks in it.
+            guard name.utf8.allSatisfy({ $0 < 0x80 }) else { continue }
             if Setting(rawValue: name) != nil, value.utf8.count > ConfigurationBounds.value {
                 diagnostics.append(
                     Diagnostic(

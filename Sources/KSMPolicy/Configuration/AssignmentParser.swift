@@ -173,9 +173,10 @@ package struct AssignmentParser {
     private mutating func diagnose(
         _ name: String, from origin: Origin, behind pending: [Assignment], _ scanner: inout ShellScanner
     ) {
-        let word = name + scanner.takeRestOfWord()
+        let rest = scanner.takeRestOfWord()
+        let word = name + rest
         scanner.skipBlanks()
-        if !name.isEmpty, word == name, pending.isEmpty, scanner.peek == UInt8(ascii: "=") {
+        if !name.isEmpty, rest.isEmpty, pending.isEmpty, scanner.peek == UInt8(ascii: "=") {
             let name = name.quotable
             report(.warning, at: origin) {
                 (

@@ -100,11 +100,16 @@ struct ShellScanner {
         return String(decoding: bytes[start..<offset], as: UTF8.self)
     }
 
+    /// More than a message quotes, and than any word of the shell has.
+    private static var longestWord: Int { 256 }
+
+    /// - Returns: The word up to ``longestWord``. It may be a megabyte of marks, which Swift sorts to compare one text with
+    ///   another, in a time that grows with the square of their number.
     mutating func takeRestOfWord() -> String {
         let start = offset
         while !isAtWordEnd {
             advance()
         }
-        return String(decoding: bytes[start..<offset], as: UTF8.self)
+        return String(decoding: bytes[start..<offset].prefix(Self.longestWord), as: UTF8.self)
     }
 }

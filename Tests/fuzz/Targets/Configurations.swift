@@ -5,7 +5,7 @@ import KSMPolicy
 extension FuzzTarget {
     static var configurations: [FuzzTarget] {
         var targets: [FuzzTarget] = []
-        targets.append(FuzzTarget("configuration", longest: 8192) { { try readConfiguration($0) } })
+        targets.append(FuzzTarget("configuration", longest: 65536) { { try readConfiguration($0) } })
         targets.append(
             FuzzTarget("configuration-files", longest: 8192) {
                 let tree = Tree([
