@@ -214,6 +214,21 @@ private func errors(_ text: String, total: Int64? = 16_777_216) -> [String] {
         }
     }
 
+    /// Swift sorts the marks behind a letter to compare two texts, in a time that grows with the square of their number.
+    @Test func `Fields of as many marks as a line has room for are no names and no words`() {
+        let marked = "a" + String(repeating: "\u{301}\u{316}", count: 16_000)
+        #expect(errors(marked).count == 1)
+        let names = "time_seconds,free_kib,committed_kib,policy,action,reason\n"
+        for (column, what) in [(0, "policy"), (1, "action"), (2, "reason")] {
+            var words = ["classic", "stop", "plenty"]
+            words[column] = marked
+            let rows = (0..<20).map { "\($0),1,1,\(words.joined(separator: ","))\n" }.joined()
+            let errors = errors(names + rows)
+            #expect(errors.count == 20)
+            #expect(errors.allSatisfy { $0.contains("is no \(what)") })
+        }
+    }
+
     @Test func `Semicolons are reported as such`() {
         #expect(errors("time_seconds;free_kib;committed_kib\n0;1;2\n")[0].hasSuffix("; separate the columns by commas"))
     }

@@ -50,10 +50,12 @@ private struct TraceParser {
         var bytes: ArraySlice<UInt8>
         var place: Int
 
-        var text: String { String(decoding: bytes, as: UTF8.self) }
-
         /// For a message: not longer than a line bears.
-        var shown: String { text.cut(toBytes: 40) }
+        var shown: String { String(decoding: bytes, as: UTF8.self).cut(toBytes: 40) }
+
+        /// Whether it is a word, byte by byte: to compare texts, Swift sorts the marks behind a letter, and a line has room
+        /// for tens of thousands.
+        func isEqual(to word: String) -> Bool { bytes.elementsEqual(word.utf8) }
     }
 
     // MARK: Lines
@@ -138,7 +140,7 @@ private struct TraceParser {
 
     private mutating func readNames(_ fields: [Field]) {
         for field in fields {
-            let column = Column(rawValue: field.text)
+            let column = Column.allCases.first { field.isEqual(to: $0.rawValue) }
             if let column, columns.contains(column) {
                 fail(field, "the column \(column.rawValue) stands here a second time", "name it once")
             }
@@ -203,17 +205,17 @@ private struct TraceParser {
         switch column {
         case .time: readTime(field, into: &record)
         case .policy:
-            guard let policy = PolicyKind.allCases.first(where: { $0.word == field.text }) else {
+            guard let policy = PolicyKind.allCases.first(where: { field.isEqual(to: $0.word) }) else {
                 return fail(field, "\(field.shown) is no policy", "write classic, adaptive or advisor")
             }
             record.policy = policy
         case .action:
-            guard let action = Decision.Action(word: field.text) else {
+            guard let action = Decision.Action.allCases.first(where: { field.isEqual(to: $0.word) }) else {
                 return fail(field, "\(field.shown) is no action", "write stop or scan")
             }
             record.action = action
         case .reason:
-            guard let reason = Decision.Reason(word: field.text) else {
+            guard let reason = Decision.Reason.allCases.first(where: { field.isEqual(to: $0.word) }) else {
                 return fail(
                     field, "\(field.shown) is no reason", "write \(list(Decision.Reason.allCases.map { $0.word }))")
             }

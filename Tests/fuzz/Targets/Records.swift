@@ -55,7 +55,7 @@ extension FuzzTarget {
                 }
             })
         targets.append(
-            FuzzTarget("trace", longest: 16384) {
+            FuzzTarget("trace", longest: TraceFile.longestLine) {
                 { input in
                     let trace: Trace
                     do throws(BadTrace) {
