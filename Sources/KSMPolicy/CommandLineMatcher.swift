@@ -22,6 +22,13 @@ package struct CommandLineMatcher: Sendable {
 
     package init() {}
 
+    /// Whether a whole line is a guest's.
+    package static func matches(_ line: [UInt8]) -> Bool {
+        var matcher = CommandLineMatcher()
+        matcher.feed(line.span)
+        return matcher.verdict == .matches
+    }
+
     /// Takes the next piece.
     package mutating func feed(_ bytes: Span<UInt8>) {
         for index in bytes.indices {

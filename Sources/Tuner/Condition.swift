@@ -14,7 +14,7 @@ struct Condition {
     mutating func settle(_ outcome: KernelFileError?) -> Notice? {
         guard let outcome else { return news.end() ? .recovered(area) : nil }
         // Of many guests that refuse alike, one stands for all, whichever it is this time.
-        let isOfAny = [.metric, .guestReadings, .guestActivity].contains(area)
+        let isOfAny = [.metric, .guestReadings, .guestActivity, .commandLines].contains(area)
         return news.isNews(outcome) { isOfAny ? $0.isAlike($1) : $0 == $1 } ? .failed(area, outcome) : nil
     }
 }

@@ -10,6 +10,8 @@ package enum Notice: Equatable, Sendable {
         case guestReadings
         /// What a guest does.
         case guestActivity
+        /// The command line of a process that gives no answer.
+        case commandLines
         /// What KSM's files hold; and to write them.
         case knobValues, knobs
     }
@@ -89,11 +91,15 @@ extension Notice: CustomStringConvertible {
             "\(error), so KSM stays as it is until that can be read"
         case .failed(.metric, let error):
             "\(error), counting the resident size of such guests instead"
+        case .failed(.commandLines, let error):
+            "\(error): such a process counts as no guest unless its name or its virtual machine says that it is one, asking it "
+                + "again later"
         case .failed(.knobs, let error):
             "\(error), trying again at the next decision"
         case .recovered(.memory): "the host's memory can be read again"
         case .recovered(.guests): "the processes can be listed again"
         case .recovered(.guestReadings): "every guest can be read again"
+        case .recovered(.commandLines): "every command line can be read again"
         case .recovered(.guestActivity): "the CPU time of every guest can be read again"
         case .failed(.knobValues, let error):
             "\(error), so what something else writes there goes unnoticed until that can be read"

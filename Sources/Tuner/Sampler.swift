@@ -14,6 +14,7 @@ struct Sampler: ~Copyable {
     private var guestsCondition = Condition(.guests)
     private var readingCondition = Condition(.guestReadings)
     private var activityCondition = Condition(.guestActivity)
+    private var lineCondition = Condition(.commandLines)
     private var metricCondition = Condition(.metric)
     private var countersCondition = Condition(.counters)
 
@@ -187,6 +188,7 @@ struct Sampler: ~Copyable {
             failure = error
         }
         if let notice = guestsCondition.settle(failure) { observer.report(notice) }
+        if failure == nil, let notice = lineCondition.settle(guests.silence) { observer.report(notice) }
         return failure == nil
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import HostFixtures
 import HostKernel
 import KSMPolicy
@@ -64,6 +65,39 @@ private struct Notices: StepObserver {
         for _ in 0..<3 { #expect(step() != nil) }
         #expect(notices.all.count == 2)
         #expect(notices.all.last == .recovered(.guestReadings))
+    }
+
+    @Test(arguments: PolicyKind.allCases)
+    func `A process that gives no answer keeps nobody from a decision, and is told of once`(kind: PolicyKind) throws {
+        host.setMemory(total: Self.total, free: 1000)
+        host.setProcess(100, comm: "qemu-kvm", resident: 1 << 20)
+        host.setProcess(101, comm: "vm", resident: 1 << 20)
+        host.remove("proc/101/cmdline")
+        host.makePipe("proc/101/cmdline")
+        let pipe = unsafe open(host.path("proc/101/cmdline"), O_RDWR)
+        defer { close(pipe) }
+        var tuner = try tuner(control()) { $0.policy = kind }
+        var notices = Notices()
+        var now: Int64 = 0
+        func step() -> Decision? {
+            now += 20_000_000_000
+            return tuner.step(at: Instant(nanoseconds: now), &notices)?.decision
+        }
+        func told() -> [Notice] {
+            notices.all.filter { notice in
+                if case .failed(.commandLines, _) = notice { true } else { notice == .recovered(.commandLines) }
+            }
+        }
+        for _ in 0..<4 { #expect(step() != nil) }
+        #expect(
+            told().map(\.description) == [
+                "cannot read \(host.path("proc/101/cmdline")): its process holds the lock of its memory and gives no answer: "
+                    + "such a process counts as no guest unless its name or its virtual machine says that it is one, "
+                    + "asking it again later"
+            ])
+        host.removeProcess(101)
+        for _ in 0..<3 { #expect(step() != nil) }
+        #expect(told().count == 2 && told().last == .recovered(.commandLines))
     }
 
     // MARK: A pace that is refused

@@ -31,6 +31,16 @@ ssize_t linux_uevent_take(int socket, void *buffer, size_t size);
  * the child has ended, or -1; `*child` receives its pid. */
 int linux_write_in_child(const char *path, const char *text, pid_t *child);
 
+/* Starts a child that reads the beginning of the file `name` of one process after the other, by a descriptor of /proc, and
+ * ends. It puts what it read at `bytes`, `size` for each, and then the length, or minus an errno, at `lengths`; both are
+ * memory that it shares (MAP_SHARED). Returns a descriptor that becomes readable when the child has ended, or -1; `*child`
+ * receives its pid. */
+int linux_read_in_child(int folder, const int32_t *processes, unsigned count, const char *name, int32_t *lengths,
+                        void *bytes, size_t size, pid_t *child);
+
+/* Takes what a child has put into shared memory. */
+int32_t linux_shared(const int32_t *number);
+
 /* Takes the child's result: 0, the errno of its failure, or minus the signal that ended it. */
 int linux_child_result(pid_t child);
 

@@ -6,13 +6,71 @@ internal import KSMPolicy
 ///
 /// Only a process that has ended, or a file that this kernel does not have, gives nothing; every other failure is
 /// thrown, so that no process is left out in silence.
+///
+/// For some of them the kernel takes the lock of the process's memory, which that can keep for ever. They are read in a child,
+/// and ahead where there are many; a process that gives no answer is a failure like any other. See ``ChildRead``.
 struct ProcessFiles {
     let folder: String
     private let isStandIn: Bool
+    /// What was read ahead, by the names of the files.
+    private var ahead: [String: [Int32: Ahead]] = [:]
+
+    private enum Ahead {
+        case answer(ChildRead.Answer)
+        case failed(KernelFileError)
+    }
 
     init(_ paths: HostPaths) {
         folder = paths.proc
         isStandIn = paths.isStandIn
+    }
+
+    /// Files that take the lock of the process's memory.
+    private static let locked = ["cmdline", "ksm_stat"]
+    /// In bytes: longer than nearly every command line.
+    private static let longestAhead = 16384
+    /// So many may give no answer until no more are asked: some seconds.
+    private static let mostSilent = 8
+
+    /// Reads one of those files of many processes.
+    mutating func readAhead(_ name: String, of pids: [Int32]) {
+        ahead[name] = ask(pids, for: name, upTo: Self.longestAhead)
+    }
+
+    private func ask(_ pids: [Int32], for name: String, upTo size: Int) -> [Int32: Ahead] {
+        var known: [Int32: Ahead] = [:]
+        do throws(KernelFileError) {
+            let directory = try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY, for: .list)
+            let place = ChildRead.Folder(directory.number, isStandIn: isStandIn)
+            let round = ChildRead.ask(pids, for: name, upTo: size, in: place, mostSilent: Self.mostSilent)
+            for (pid, answer) in round.answers { known[pid] = .answer(answer) }
+            func fail(_ pid: Int32, errno: Int32 = 0, _ detail: String = "") {
+                known[pid] = .failed(KernelFileError(.read, path(pid, name), errno: errno, detail: detail))
+            }
+            for pid in round.silent { fail(pid, ChildRead.silence) }
+            for pid in round.unasked { fail(pid, errno: round.failure ?? 0, "too many processes give no answer") }
+        } catch {
+            for pid in pids { known[pid] = .failed(error) }
+        }
+        return known
+    }
+
+    /// The beginning of one of those files.
+    ///
+    /// - Parameter size: No more bytes are read.
+    /// - Returns: `nil` where the process has ended, or has no such file.
+    private func beginning(_ pid: Int32, _ name: String, upTo size: Int) throws(KernelFileError) -> [UInt8]? {
+        var known = ahead[name]?[pid]
+        if case .answer(.bytes(let bytes)) = known, bytes.count >= Self.longestAhead, size > bytes.count { known = nil }
+        switch known ?? ask([pid], for: name, upTo: size)[pid] {
+        case .answer(.bytes(let bytes)): return bytes
+        case .answer(.failed(let errno)):
+            let error = KernelFileError(.read, path(pid, name), errno: errno)
+            if error.isVanished { return nil }
+            throw error
+        case .failed(let error): throw error
+        case nil: return nil
+        }
     }
 
     func path(_ pid: Int32, _ name: String) -> String { "\(folder)/\(pid)/\(name)" }
@@ -33,6 +91,11 @@ struct ProcessFiles {
 
     /// - Parameter limit: A file of as many bytes or more is an error.
     func read(_ pid: Int32, _ name: String, limit: Int) throws(KernelFileError) -> [UInt8]? {
+        if Self.locked.contains(name) {
+            let text = try beginning(pid, name, upTo: limit)
+            if let text, text.count >= limit { throw KernelFileError(.read, path(pid, name), errno: EFBIG) }
+            return text
+        }
         do throws(KernelFileError) {
             return try HostFile.read(path(pid, name), limit: limit)
         } catch {
@@ -63,35 +126,18 @@ struct ProcessFiles {
     ///
     /// - Returns: `nil` for the kernel's own threads, which have no command line.
     func program(_ pid: Int32) throws(KernelFileError) -> [UInt8]? {
-        let path = path(pid, "cmdline")
-        do throws(KernelFileError) {
-            let file = try HostFile.openRegular(path)
-            // No path of a file is longer.
-            var piece = [UInt8](repeating: 0, count: 4096)
-            let got = unsafe Glibc.read(file.number, &piece, piece.count)
-            guard got >= 0 else { throw KernelFileError(.read, path, errno: errno) }
-            guard got > 0 else { return nil }
-            let word = piece.prefix(got).prefix { $0 != 0 }
-            return Array(word[((word.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...])
-        } catch {
-            if error.isVanished { return nil }
-            throw error
-        }
+        // No path of a file is longer.
+        guard let line = try beginning(pid, "cmdline", upTo: 4096), !line.isEmpty else { return nil }
+        let word = line.prefix { $0 != 0 }
+        return Array(word[((word.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...])
     }
 
     /// Whether a process has a guest's name, by its `comm` or by its command line.
     func isNamed(_ pid: Int32, comm: [UInt8], _ matcher: borrowing NameMatcher) throws(KernelFileError) -> Bool {
         if matcher.matches(comm: comm.span) { return true }
-        return matcher.needsCommandLine ? try hasGuestCommandLine(pid) : false
-    }
-
-    private func hasGuestCommandLine(_ pid: Int32) throws(KernelFileError) -> Bool {
-        let path = path(pid, "cmdline")
-        do throws(KernelFileError) {
-            return try CommandLineMatcher.matches(HostFile.openRegular(path), path: path)
-        } catch {
-            if error.isVanished { return false }
-            throw error
-        }
+        guard matcher.needsCommandLine,
+            let line = try beginning(pid, "cmdline", upTo: CommandLineMatcher.longest)
+        else { return false }
+        return CommandLineMatcher.matches(line)
     }
 }

@@ -14,13 +14,13 @@ package enum GuestReader {
     package static func read(
         _ paths: HostPaths, _ configuration: Configuration
     ) throws(KernelFileError) -> GuestList {
-        let files = ProcessFiles(paths)
+        var files = ProcessFiles(paths)
         var list = GuestList()
         list.isBlind = ProcessListing.isPartial(paths)
         let merging = MergingEvidence(paths)
         let ownership = GuestOwnerReader(paths)
         list.failures += merging.failures + [ownership.failure].compactMap { $0 }
-        for (pid, comm) in try find(paths, configuration, files, &list) {
+        for (pid, comm) in try find(paths, configuration, &files, &list) {
             let name = String(decoding: comm, as: UTF8.self)
             do throws(KernelFileError) {
                 guard let resident = try resident(pid, files) else { continue }
@@ -45,12 +45,14 @@ package enum GuestReader {
 
     /// - Returns: Their pids in ascending order, with their `comm`.
     private static func find(
-        _ paths: HostPaths, _ configuration: Configuration, _ files: ProcessFiles, _ list: inout GuestList
+        _ paths: HostPaths, _ configuration: Configuration, _ files: inout ProcessFiles, _ list: inout GuestList
     ) throws(KernelFileError) -> [(pid: Int32, comm: [UInt8])] {
         var listing = try ProcessListing(paths)
         let matcher = try NameMatcher(configuration)
         var pids: [Int32] = []
         try listing.refresh { pids.append($0) }
+        files.readAhead("cmdline", of: pids)
+        files.readAhead("ksm_stat", of: pids)
         let owners = matcher.countsAnnounced ? machineOwners(paths, files, &list) : []
         var found: [(pid: Int32, comm: [UInt8])] = []
         for pid in pids {

@@ -45,11 +45,12 @@ package struct ProcessSurvey: Equatable, Sendable {
     package init(
         _ paths: HostPaths, _ configuration: Configuration, writerNames: [String]
     ) throws(KernelFileError) {
-        let files = ProcessFiles(paths)
+        var files = ProcessFiles(paths)
         var listing = try ProcessListing(paths)
         let matcher = try NameMatcher(configuration)
         var pids: [Int32] = []
         try listing.refresh { pids.append($0) }
+        files.readAhead("cmdline", of: pids)
         for pid in pids {
             do throws(KernelFileError) {
                 try look(at: pid, files, matcher, writerNames)

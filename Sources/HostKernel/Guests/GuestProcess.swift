@@ -130,7 +130,7 @@ struct GuestProcess {
     }
 
     /// When the process started, the 22nd field of `stat`; `nil` where that cannot be told.
-    private static func start(_ pid: Int32, in folder: Folder) -> Int64? {
+    static func start(_ pid: Int32, in folder: Folder) -> Int64? {
         guard let stat = (try? ProcessFile.readIfThere(folder, pid, "stat", limit: 2048)) ?? nil else { return nil }
         return ProcessStat(stat)[22]
     }

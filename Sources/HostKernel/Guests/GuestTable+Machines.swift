@@ -28,7 +28,7 @@ extension GuestTable {
                 index = nil
             }
             if index == nil {
-                let isNamed = try Self.isNamed(pid, folder, matcher)
+                let isNamed = try isNamed(pid)
                 guard isNamed || matcher.countsAnnounced else { return }
                 let count = guests.count
                 add(pid, isNamed: isNamed)

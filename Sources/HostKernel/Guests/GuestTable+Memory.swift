@@ -48,9 +48,11 @@ extension GuestTable {
         var sum = Measurement()
         sum.failure = blindness
         sum.unreadable = unknown.count + unknownCreators.count
-        for guest in guests {
+        let readings = guests.map { $0.read(in: folder) }
+        let shares = metric == .pss ? readShares(readings) : [:]
+        for (guest, reading) in zip(guests, readings) {
             let resident: Pages
-            switch guest.read(in: folder) {
+            switch reading {
             case .resident(let pages, _): resident = pages
             case .ended: continue
             case .failed(let error):
@@ -62,7 +64,7 @@ extension GuestTable {
             do throws(KernelFileError) {
                 switch metric {
                 case .rsz: break
-                case .pss: held = try number("Pss", in: "smaps_rollup", limit: 4096, of: guest)
+                case .pss: held = try share(of: guest, in: shares)
                 case .unmerged: held = try unmerged(guest, resident: resident)
                 case .residentAndSwap:
                     held += try number("VmSwap", in: "status", limit: ProcessFile.longestStatus, of: guest)
@@ -79,17 +81,52 @@ extension GuestTable {
 
     /// A line of one of the guest's files, in KiB.
     ///
-    /// `Pss` of `smaps_rollup`: the kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows
-    /// it only to who may trace the guest. `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
+    /// `VmSwap` of `status` costs as little as `statm`, and is there for everybody.
     private func number(
         _ line: StaticString, in file: String, limit: Int, of guest: GuestProcess
     ) throws(KernelFileError) -> KiB {
-        let path = "\(folder.path)/\(guest.pid)/\(file)"
-        let text = try read(file, of: guest, limit: limit)
+        try number(line, in: try read(file, of: guest, limit: limit), "\(folder.path)/\(guest.pid)/\(file)")
+    }
+
+    private func number(_ line: StaticString, in text: [UInt8], _ path: String) throws(KernelFileError) -> KiB {
         guard let number = NamedNumber.find(line: line, in: text.span) else {
             throw KernelFileError(.understand, path, errno: 0, detail: "it has no \(line) line")
         }
         return KiB(number)
+    }
+
+    // MARK: Proportional shares
+
+    private static var longestShares: Int { 4096 }
+
+    /// What each guest's `smaps_rollup` says, which its process can keep from being read; see ``ChildRead``.
+    ///
+    /// The kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows it only to who may trace the
+    /// guest.
+    private func readShares(_ readings: [GuestProcess.Reading]) -> [Int32: ChildRead.Answer] {
+        var pids: [Int32] = []
+        var largest = KiB.zero
+        for (guest, reading) in zip(guests, readings) {
+            guard case .resident(let pages) = reading else { continue }
+            pids.append(guest.pid)
+            largest = max(largest, pages.kibibytes(of: Host.pageSize))
+        }
+        let place = ChildRead.Folder(folder.number, isStandIn: isStandIn)
+        // Four times what it takes on an idle host.
+        let patience = ChildRead.patience + .milliseconds(50) * (largest.count >> 20)
+        let round = ChildRead.ask(
+            pids, for: "smaps_rollup", upTo: Self.longestShares, in: place, mostSilent: 2, patience: patience)
+        return Dictionary(round.answers.map { ($0.pid, $0.answer) }) { $1 }
+    }
+
+    private func share(of guest: GuestProcess, in shares: [Int32: ChildRead.Answer]) throws(KernelFileError) -> KiB {
+        let path = "\(folder.path)/\(guest.pid)/smaps_rollup"
+        switch shares[guest.pid] {
+        case .bytes(let text) where text.count < Self.longestShares: return try number("Pss", in: text, path)
+        case .bytes: throw KernelFileError(.read, path, errno: EFBIG)
+        case .failed(let errno): throw KernelFileError(.read, path, errno: errno)
+        case nil: throw KernelFileError(.read, path, errno: 0, detail: ChildRead.silence)
+        }
     }
 
     /// Resident less `ksm_merging_pages`, which the kernel shows to the guest's owner only.

@@ -40,15 +40,23 @@ package struct GuestTable: ~Copyable {
     /// Why the first of these is not known, or that there are too many guests, or that guests may be hidden.
     var blindness: KernelFileError?
     private var isFull = false
+    var lines: CommandLines
+    var isStandIn: Bool { paths.isStandIn }
 
+    /// Why processes count that may be guests by their command lines as none, until they give an answer.
+    package var silence: KernelFileError? { lines.failure }
+
+    /// - Parameter firstPause: As ``CommandLines`` has it.
     package init(
-        _ paths: HostPaths, matcher: consuming NameMatcher, mostGuests: Int = Self.mostGuests
+        _ paths: HostPaths, matcher: consuming NameMatcher, mostGuests: Int = Self.mostGuests,
+        firstPause: Duration = .seconds(10)
     ) throws(KernelFileError) {
         listing = try ProcessListing(paths)
         self.paths = paths
         self.matcher = matcher
         self.mostGuests = mostGuests
         folder = GuestProcess.Folder(number: listing.folderNumber, path: paths.proc)
+        lines = CommandLines(folder, isStandIn: paths.isStandIn, firstPause: firstPause)
     }
 
     deinit {
@@ -67,6 +75,7 @@ package struct GuestTable: ~Copyable {
     package mutating func adopt(_ matcher: consuming NameMatcher) {
         self.matcher = matcher
         listing.forget()
+        lines.forget()
     }
 
     /// Finds guests that came and forgets guests that went, by one listing of `/proc`.
@@ -80,18 +89,29 @@ package struct GuestTable: ~Copyable {
         // Both in the order of their pids, so that none is looked for among all.
         var looked: [(pid: Int32, isNamed: Bool)] = []
         let known = guests.map { $0.pid }.sorted()
-        var again = unknown.isEmpty ? [] : unknown.sorted()
+        let now = Waiter.now
+        var again = (unknown + lines.due(at: now)).sorted()
         var unnamed: [Int32] = []
+        var asked: [Int32] = []
         var failure: KernelFileError?
         let folder = folder
+        func answered(_ pid: Int32, _ isNamed: Bool) {
+            // Nearly every process is no guest and never was: nothing of it is kept.
+            if isNamed || known.hasSorted(pid) { looked.append((pid, isNamed)) }
+        }
+        func failed(_ pid: Int32, _ error: KernelFileError) {
+            unnamed.append(pid)
+            failure = failure ?? error
+        }
         func look(_ pid: Int32, _ matcher: borrowing NameMatcher) {
             do throws(KernelFileError) {
-                let isNamed = try Self.isNamed(pid, folder, matcher)
-                // Nearly every process is no guest and never was: nothing of it is kept.
-                if isNamed || known.hasSorted(pid) { looked.append((pid, isNamed)) }
+                switch try Self.name(pid, folder, matcher) {
+                case .guest: answered(pid, true)
+                case .other: answered(pid, false)
+                case .unsettled: asked.append(pid)
+                }
             } catch {
-                unnamed.append(pid)
-                failure = failure ?? error
+                failed(pid, error)
             }
         }
         func lookOnce(_ pid: Int32, _ matcher: borrowing NameMatcher) {
@@ -101,6 +121,15 @@ package struct GuestTable: ~Copyable {
         let isPart = onlyNew ? try listing.refreshNew { lookOnce($0, matcher) } : false
         if !isPart { try listing.refresh { lookOnce($0, matcher) } }
         for pid in again where listing.contains(pid) { look(pid, matcher) }
+        lines.begin { listing.contains($0) }
+        lines.ask(asked, at: now) { pid, answer in
+            switch answer {
+            case .matches: answered(pid, true)
+            case .differs: answered(pid, false)
+            case .failed(let error): failed(pid, error)
+            }
+        }
+        for (pid, _) in looked { lines.settle(pid) }
         looked.sort { $0.pid < $1.pid }
         unknown = unnamed
         blindness = failure ?? hiding
@@ -158,20 +187,32 @@ package struct GuestTable: ~Copyable {
     /// No name of a process is longer; the kernel's own threads have the longest.
     private static var longestName: Int { 128 }
 
-    static func isNamed(
+    /// What a process's name says.
+    enum Name {
+        case guest, other
+        /// Its command line may be a guest's.
+        case unsettled
+    }
+
+    static func name(
         _ pid: Int32, _ folder: GuestProcess.Folder, _ matcher: borrowing NameMatcher
-    ) throws(KernelFileError) -> Bool {
-        guard let comm = try ProcessFile.readIfThere(folder, pid, "comm", limit: longestName) else { return false }
-        if matcher.matches(comm: ProcessFile.name(comm).span) { return true }
-        guard matcher.needsCommandLine else { return false }
-        do throws(KernelFileError) {
-            // One that has ended meanwhile is none.
-            guard let file = try ProcessFile.openIfThere(folder, pid, "cmdline") else { return false }
-            return try CommandLineMatcher.matches(file, path: "\(folder.path)/\(pid)/cmdline")
-        } catch {
-            if error.isVanished { return false }
-            throw error
+    ) throws(KernelFileError) -> Name {
+        guard let comm = try ProcessFile.readIfThere(folder, pid, "comm", limit: longestName) else { return .other }
+        if matcher.matches(comm: ProcessFile.name(comm).span) { return .guest }
+        return matcher.needsCommandLine ? .unsettled : .other
+    }
+
+    /// Whether one process has a guest's name.
+    mutating func isNamed(_ pid: Int32) throws(KernelFileError) -> Bool {
+        switch try Self.name(pid, folder, matcher) {
+        case .guest: return true
+        case .other: return false
+        case .unsettled: break
         }
+        var given = CommandLines.Answer.differs
+        lines.ask([pid], at: Waiter.now) { given = $1 }
+        if case .failed(let error) = given { throw error }
+        return given == .matches
     }
 }
 

@@ -1,5 +1,5 @@
 internal import Glibc
-package import KSMPolicy
+internal import KSMPolicy
 
 /// The files of one process, by a descriptor of `/proc`.
 package enum ProcessFile {
@@ -25,41 +25,12 @@ package enum ProcessFile {
         _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String, limit: Int
     ) throws(KernelFileError) -> [UInt8]? {
         do throws(KernelFileError) {
-            return try openIfThere(folder, pid, name)?.readToEnd(limit: limit, path: "\(folder.path)/\(pid)/\(name)")
+            let (number, path) = (open(folder.number, pid, name), "\(folder.path)/\(pid)/\(name)")
+            guard number >= 0 else { throw KernelFileError(.read, path, errno: errno) }
+            return try FileDescriptor(adopting: number).readToEnd(limit: limit, path: path)
         } catch {
             if error.isVanished { return nil }
             throw error
         }
-    }
-
-    /// - Returns: `nil` where the process has ended, or has no such file.
-    static func openIfThere(
-        _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String
-    ) throws(KernelFileError) -> FileDescriptor? {
-        let number = open(folder.number, pid, name)
-        if number >= 0 { return FileDescriptor(adopting: number) }
-        let error = KernelFileError(.read, "\(folder.path)/\(pid)/\(name)", errno: errno)
-        if error.isVanished { return nil }
-        throw error
-    }
-}
-
-extension CommandLineMatcher {
-    /// Whether an open `cmdline` is a guest's.
-    ///
-    /// - Parameter path: For the error.
-    package static func matches(
-        _ file: borrowing FileDescriptor, path: String
-    ) throws(KernelFileError) -> Bool {
-        var matcher = CommandLineMatcher()
-        // The first piece is enough for nearly every process, and a line may be megabytes long.
-        var piece = [UInt8](repeating: 0, count: 256)
-        while matcher.verdict == .undecided {
-            let got = unsafe read(file.number, &piece, piece.count)
-            guard got >= 0 else { throw KernelFileError(.read, path, errno: errno) }
-            if got == 0 { return false }
-            matcher.feed(piece.span.extracting(first: got))
-        }
-        return matcher.verdict == .matches
     }
 }
