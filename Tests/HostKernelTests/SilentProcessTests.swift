@@ -111,6 +111,17 @@ import Testing
         #expect(guests(table) == [11])
     }
 
+    @Test func `Whoever is announced is asked with the next listing`() throws {
+        var table = try table()
+        try table.refresh()
+        setGuest(11)
+        table.announce(MachineEvents([MachineEvent(.create, by: 11)]))
+        #expect(guests(table) == [11])
+        try table.refresh()
+        table.announce(MachineEvents([MachineEvent(.destroy, by: 11)]))
+        #expect(guests(table) == [11])
+    }
+
     @Test func `One that counted by its command line stays a guest`() throws {
         setGuest(11)
         var table = try table()

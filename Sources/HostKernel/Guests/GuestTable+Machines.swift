@@ -28,7 +28,9 @@ extension GuestTable {
                 index = nil
             }
             if index == nil {
-                let isNamed = try isNamed(pid)
+                // Where its machine counts, its command line has time until the next listing.
+                let isNamed =
+                    try matcher.countsAnnounced ? Self.name(pid, folder, matcher) == .guest : isNamed(pid)
                 guard isNamed || matcher.countsAnnounced else { return }
                 let count = guests.count
                 add(pid, isNamed: isNamed)
