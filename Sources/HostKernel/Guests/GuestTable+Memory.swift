@@ -107,7 +107,7 @@ extension GuestTable {
         var pids: [Int32] = []
         var largest = KiB.zero
         for (guest, reading) in zip(guests, readings) {
-            guard case .resident(let pages) = reading else { continue }
+            guard case .resident(let pages, _) = reading else { continue }
             pids.append(guest.pid)
             largest = max(largest, pages.kibibytes(of: Host.pageSize))
         }
