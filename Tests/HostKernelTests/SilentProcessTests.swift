@@ -33,7 +33,7 @@ import Testing
 
     private func guests(_ table: borrowing GuestTable) -> [Int32] {
         var pids: [Int32] = []
-        #expect(table.residents { pid, _, _ in pids.append(pid) } == nil)
+        #expect(table.residents { pid, _, _, _ in pids.append(pid) } == nil)
         return pids.sorted()
     }
 

@@ -101,9 +101,11 @@ struct CommandLines {
             }
         }
         for pid in round.silent { keepSilent(pid, at: now) }
-        postponed += round.unasked
-        if let errno = round.failure, let pid = round.unasked.first {
-            failure = KernelFileError(.read, path(pid), errno: errno)
+        if let errno = round.failure {
+            // That is no process's doing: whoever is not asked may be a guest.
+            for pid in round.unasked { take(pid, .failed(KernelFileError(.read, path(pid), errno: errno))) }
+        } else {
+            postponed += round.unasked
         }
         return undecided
     }
