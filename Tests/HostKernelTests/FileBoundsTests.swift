@@ -25,7 +25,8 @@ import Testing
             ("sys/kernel/mm/ksm/pages_to_scan", ["100\n", "200\n"]),
             ("proc/meminfo", ["MemTotal: 100 kB\n", "MemTotal: 200 kB\n"]),
             ("proc/pressure/cpu", ["some avg10=0.00 total=100\n", "some avg10=0.00 total=200\n"]),
-            ("proc/vmstat", ["a 1\ncow_ksm 100\n", "a 1\ncow_ksm 200\n"]), ("proc/50/schedstat", ["1 100 1\n", "1 200 1\n"]),
+            ("proc/vmstat", ["a 1\ncow_ksm 100\n", "a 1\ncow_ksm 200\n"]),
+            ("proc/50/schedstat", ["1 100 1\n", "1 200 1\n"]),
         ] {
             host.write("ksmd\n", to: "proc/50/comm")
             host.write("0 0 0 0 0 0 0\n", to: "proc/50/statm")
