@@ -96,27 +96,30 @@ ssize_t linux_uevent_take(int socket, void *buffer, size_t size) {
     return length == sizeof sender && sender.nl_family == AF_NETLINK && sender.nl_pid == 0 ? got : 0;
 }
 
-int linux_write_in_child(const char *path, const char *text, pid_t *child) {
+/* Starts a child. Returns a descriptor that becomes readable when it has ended, or -1; in the child, where `*child` is 0, the
+ * one that it has to keep open. */
+static int start_child(pid_t *child) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
     *child = fork();
-    if (*child < 0) {
-        int error = errno;
-        close(ends[0]);
-        close(ends[1]);
-        errno = error;
-        return -1;
-    }
-    if (*child > 0) {
-        close(ends[1]);
-        return ends[0];
-    }
+    if (*child == 0) return ends[1];
+    int error = errno;
+    close(ends[1]);
+    if (*child > 0) return ends[0];
+    close(ends[0]);
+    errno = error;
+    return -1;
+}
+
+int linux_write_in_child(const char *path, const char *text, pid_t *child) {
+    int end = start_child(child);
+    if (end < 0 || *child > 0) return end;
     /* The child may outlive the daemon: it must not have the daemon's name, nor its files. */
     prctl(PR_SET_NAME, "ksmtuned-write");
     /* The daemon's signals stay blocked: one that is sent to the whole unit must not undo a write under way. */
-    if (dup2(ends[1], 3) < 0) _exit(errno);
+    if (dup2(end, 3) < 0) _exit(errno);
     if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
-        for (long i = 4, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
+        for (long i = 4, most = sysconf(_SC_OPEN_MAX); i < most; i++) close((int)i);
     /* In a tree that stands for a host it may be a pipe, for whose reader the open would wait. The write may take long:
      * to wait for it is what the child is for. */
     int file = open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC);
@@ -145,24 +148,12 @@ static int32_t read_beginning(const char *path, unsigned char *bytes, size_t siz
 
 int linux_read_in_child(int folder, const int32_t *processes, unsigned count, const char *name, int32_t *lengths,
                         void *bytes, size_t size, pid_t *child) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    *child = fork();
-    if (*child < 0) {
-        int error = errno;
-        close(ends[0]);
-        close(ends[1]);
-        errno = error;
-        return -1;
-    }
-    if (*child > 0) {
-        close(ends[1]);
-        return ends[0];
-    }
+    int end = start_child(child);
+    if (end < 0 || *child > 0) return end;
     prctl(PR_SET_NAME, "ksmtuned-read");
     /* Whoever reads is nobody's without the one that asked, and nothing of that one's is its own. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int own_end = fcntl(ends[1], F_DUPFD, 5);
+    int own_end = fcntl(end, F_DUPFD, 5);
     if (own_end < 0 || dup2(folder, 4) < 0 || dup2(own_end, 3) < 0) _exit(errno);
     syscall(SYS_close_range, 5u, ~0u, 0u);
     for (unsigned i = 0; i < count; i++) {

@@ -94,6 +94,8 @@ static void stand_still(void)
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
     struct timespec now = { 0, 0 }, child = { 1, 0 };
+    if (count == 1)                             /* for a child that reads for it, in real time */
+        return (int)syscall(SYS_ppoll, fds, count, timeout, mask, sizeof(uint64_t));
     if (control >= 0 && ++since >= every)
         stand_still();
     /* The second entry is a child that writes to the kernel: it takes real time. */
