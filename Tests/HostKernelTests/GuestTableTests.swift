@@ -74,11 +74,12 @@ import Testing
         throws
     {
         let host = FakeHost()
-        var table = try GuestTable(
-            HostPaths(), matcher: NameMatcher(profile: .union, pattern: "^a-test-guest$"))
+        // The same may run at the same time, on the same host.
+        let name = "guest\(getpid())"
+        var table = try GuestTable(HostPaths(), matcher: NameMatcher(profile: .union, pattern: "^\(name)$"))
         try table.refresh()
         let before = table.measure(by: .rsz).guests
-        let guest = try NamedProcess("a-test-guest", host)
+        let guest = try NamedProcess(name, host)
         // What is new is looked at twice.
         for _ in 0..<2 {
             try table.refresh(onlyNew: true)

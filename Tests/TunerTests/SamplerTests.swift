@@ -210,14 +210,16 @@ private struct Notices: StepObserver {
         throws
     {
         var configuration = Configuration()
-        configuration.guestPattern = "^a-brief-guest$"
+        // Others run at the same time, on the same host.
+        let name = if case .memory = needs { "brief\(getpid())m" } else { "brief\(getpid())a" }
+        configuration.guestPattern = "^\(name)$"
         var sampler = try Sampler(HostPaths(), configuration)
         var notices = Notices()
         func guests(at seconds: Double, _ sampler: inout Sampler) -> Int? {
             sampler.take(needs, total: KiB(Self.total), at: Self.moment(seconds), settled(), &notices)?.guests
         }
         let before = try #require(guests(at: 0, &sampler))
-        let guest = try NamedProcess("a-brief-guest", host)
+        let guest = try NamedProcess(name, host)
         for second in [1.0, 2] { #expect(guests(at: second, &sampler) == before + 1) }
         #expect(guest.heldFiles == 1)
         try guest.end()
