@@ -75,6 +75,14 @@ package final class FakeHost {
         unsafe mkfifo(path(relative), 0o600)
     }
 
+    /// A pipe in the place of a file, to which somebody may still write: whoever reads it would be kept waiting, until what is
+    /// returned is gone.
+    package func keepSilent(_ relative: String) -> FileHandle {
+        try? FileManager.default.removeItem(atPath: path(relative))
+        makePipe(relative)
+        return FileHandle(forUpdatingAtPath: path(relative))!
+    }
+
     /// A socket that nobody listens at.
     package func makeSocket(_ relative: String) {
         let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)

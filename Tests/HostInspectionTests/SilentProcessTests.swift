@@ -10,12 +10,6 @@ import Testing
 @Suite struct SilentProcessTests {
     private let host = FakeHost()
 
-    private func keepSilent(_ file: String) throws -> FileHandle {
-        try? FileManager.default.removeItem(atPath: host.path(file))
-        host.makePipe(file)
-        return try #require(FileHandle(forUpdatingAtPath: host.path(file)))
-    }
-
     private func silence(_ file: String) -> KernelFileError {
         KernelFileError(.read, host.path(file), errno: 0, detail: ChildRead.silence)
     }
@@ -23,7 +17,7 @@ import Testing
     @Test func `A process that gives no answer is named, and the others are shown`() throws {
         host.setGuest(10, comm: "kvm", "kvm -name web -m 1G")
         host.setProcess(11, comm: "vm", resident: 100)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         let list = try GuestReader.read(host.paths, Configuration())
         let survey = try ProcessSurvey(host.paths, Configuration(), writerNames: [])
         withExtendedLifetime(pipe) {}
@@ -35,7 +29,7 @@ import Testing
 
     @Test func `A guest that gives no answer is shown with what else is known of it`() throws {
         host.setGuest(10, comm: "kvm", "kvm -name web -m 1G")
-        let pipes = try ["cmdline", "ksm_stat"].map { try keepSilent("proc/10/\($0)") }
+        let pipes = ["cmdline", "ksm_stat"].map { host.keepSilent("proc/10/\($0)") }
         let list = try GuestReader.read(host.paths, Configuration())
         withExtendedLifetime(pipes) {}
         #expect(list.guests.map { $0.name } == ["kvm"])
@@ -44,7 +38,7 @@ import Testing
 
     @Test func `What one offers to KSM is not known where it gives no answer`() throws {
         host.setProcess(11, comm: "java", resident: 100)
-        let pipe = try keepSilent("proc/11/ksm_stat")
+        let pipe = host.keepSilent("proc/11/ksm_stat")
         let list = try GuestReader.read(host.paths, Configuration())
         withExtendedLifetime(pipe) {}
         #expect(list.unreadable == [])
@@ -56,7 +50,7 @@ import Testing
         var pipes: [FileHandle] = []
         for pid in 11...25 {
             host.setProcess(pid, comm: "vm", resident: 100)
-            pipes.append(try keepSilent("proc/\(pid)/cmdline"))
+            pipes.append(host.keepSilent("proc/\(pid)/cmdline"))
         }
         let list = try GuestReader.read(host.paths, Configuration())
         withExtendedLifetime(pipes) {}

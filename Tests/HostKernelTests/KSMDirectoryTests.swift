@@ -48,15 +48,9 @@ import Testing
 
     @Test func `A thread takes another policy and nice value`() throws {
         let host = FakeHost()
-        let child = Process()
-        child.executableURL = URL(fileURLWithPath: "/bin/sleep")
-        child.arguments = ["60"]
-        try child.run()
-        let pid = child.processIdentifier
-        defer {
-            kill(pid, SIGKILL)
-            child.waitUntilExit()
-        }
+        let child = try NamedProcess("a-test-thread", host)
+        defer { try? child.end() }
+        let pid = child.pid
         host.setProcess(Int(pid), comm: "ksmd", resident: 0)
         let thread = try #require(try KSMThread(host.paths))
         try thread.schedule(Scheduling(.idle, nice: 19), over: Scheduling(.other, nice: 0))
@@ -67,15 +61,9 @@ import Testing
     @Test(.enabled(if: geteuid() != 0, "root may give every nice value: needs another user"))
     func `A thread that cannot have a nice value keeps its policy, too`() throws {
         let host = FakeHost()
-        let child = Process()
-        child.executableURL = URL(fileURLWithPath: "/bin/sleep")
-        child.arguments = ["60"]
-        try child.run()
-        let pid = child.processIdentifier
-        defer {
-            kill(pid, SIGKILL)
-            child.waitUntilExit()
-        }
+        let child = try NamedProcess("a-test-thread", host)
+        defer { try? child.end() }
+        let pid = child.pid
         host.setProcess(Int(pid), comm: "ksmd", resident: 0)
         let thread = try #require(try KSMThread(host.paths))
         #expect(throws: KernelFileError(.schedule, "ksmd (pid \(pid))", errno: EACCES)) {

@@ -10,13 +10,6 @@ import Testing
 @Suite struct SilentProcessTests {
     private let host = FakeHost()
 
-    /// Opens a pipe in the place of a file, to which nobody writes.
-    private func keepSilent(_ file: String) throws -> FileHandle {
-        try? FileManager.default.removeItem(atPath: host.path(file))
-        host.makePipe(file)
-        return try #require(FileHandle(forUpdatingAtPath: host.path(file)))
-    }
-
     private func table(_ profile: Profile = .union, firstPause: Duration = .zero) throws -> GuestTable {
         try GuestTable(host.paths, matcher: NameMatcher(profile: profile, pattern: nil), firstPause: firstPause)
     }
@@ -43,7 +36,7 @@ import Testing
         host.setProcess(10, comm: "kvm", resident: 100)
         setGuest(11)
         setGuest(12)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var table = try table()
         for _ in 0..<3 {
             try table.refresh()
@@ -59,7 +52,7 @@ import Testing
 
     @Test func `A guest's name counts without its command line`() throws {
         host.setProcess(11, comm: "qemu-kvm", resident: 100)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var table = try table()
         try table.refresh()
         withExtendedLifetime(pipe) {}
@@ -69,7 +62,7 @@ import Testing
 
     @Test func `It is asked again later, and not before`() throws {
         setGuest(11)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var soon = try table()
         var late = try table(firstPause: .seconds(3600))
         try soon.refresh()
@@ -88,7 +81,7 @@ import Testing
     @Test func `Another process of its number is asked at once`() throws {
         setGuest(11)
         host.write("11 (vm) S \(String(repeating: "0 ", count: 18))500 0\n", to: "proc/11/stat")
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var table = try table(firstPause: .seconds(3600))
         try table.refresh()
         withExtendedLifetime(pipe) {}
@@ -102,7 +95,7 @@ import Testing
 
     @Test func `A virtual machine that the kernel announced counts`() throws {
         setGuest(11)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var table = try table()
         try table.refresh()
         table.announce(MachineEvents([MachineEvent(.create, by: 11)]))
@@ -126,7 +119,7 @@ import Testing
         setGuest(11)
         var table = try table()
         try table.refresh()
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         table.adopt(try NameMatcher(profile: .debian, pattern: nil))
         try table.refresh()
         withExtendedLifetime(pipe) {}
@@ -135,7 +128,7 @@ import Testing
 
     @Test func `Names alone ask nobody`() throws {
         setGuest(11)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         var table = try table()
         try table.refresh()
         table.adopt(try NameMatcher(profile: .upstream, pattern: nil))
@@ -148,7 +141,7 @@ import Testing
         var pipes: [FileHandle] = []
         for pid in 11...15 {
             setGuest(pid)
-            pipes.append(try keepSilent("proc/\(pid)/cmdline"))
+            pipes.append(host.keepSilent("proc/\(pid)/cmdline"))
         }
         setGuest(16)
         var table = try table(firstPause: .seconds(3600))
@@ -164,7 +157,7 @@ import Testing
 
     @Test func `A line that goes on in silence is one`() throws {
         setGuest(11)
-        let pipe = try keepSilent("proc/11/cmdline")
+        let pipe = host.keepSilent("proc/11/cmdline")
         try pipe.write(contentsOf: Array("qemu-system-x86_64\0\(String(repeating: "-x\0", count: 100))".utf8))
         var table = try table()
         try table.refresh()
@@ -178,7 +171,7 @@ import Testing
             host.setProcess(pid, comm: "kvm", resident: 100)
             host.write("Rss: 400 kB\nPss: 40 kB\n", to: "proc/\(pid)/smaps_rollup")
         }
-        let pipe = try keepSilent("proc/11/smaps_rollup")
+        let pipe = host.keepSilent("proc/11/smaps_rollup")
         var table = try table()
         try table.refresh()
         let sum = table.measure(by: .pss)
@@ -201,7 +194,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(5))) func `A child reads, and is ended where it would wait`() throws {
         for pid in 10...16 { host.setProcess(pid, comm: "vm", resident: 1, commandLine: ["line \(pid)"]) }
-        let pipes = try [11, 13, 15].map { try keepSilent("proc/\($0)/cmdline") }
+        let pipes = [11, 13, 15].map { host.keepSilent("proc/\($0)/cmdline") }
         host.remove("proc/12/cmdline")
         host.remove("proc/14/cmdline")
         host.createFolder("proc/14/cmdline")

@@ -14,16 +14,11 @@ package struct FileDescriptor: ~Copyable {
         guard number >= 0 else {
             let failure = errno
             // "No such device or address", of something that is there.
-            if failure == ENXIO, Self.isSocket(path) {
+            if failure == ENXIO, HostFile.kind(path) == S_IFSOCK {
                 throw KernelFileError(operation, path, errno: 0, detail: "it is a socket")
             }
             throw KernelFileError(operation, path, errno: failure)
         }
-    }
-
-    private static func isSocket(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
     /// Opens a file to write to, and no link: what that names need not be this program's to write.

@@ -33,6 +33,12 @@ package enum HostFile {
         return unsafe String(cString: real)
     }
 
+    /// What a path leads to, as `S_IFSOCK`, see stat(2); `nil` where there is nothing, or it cannot be told.
+    static func kind(_ path: String) -> mode_t? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+    }
+
     /// Whether this process may read a file or a folder, as far as that can be told without trying.
     package static func canRead(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 

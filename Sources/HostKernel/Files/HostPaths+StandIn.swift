@@ -18,14 +18,9 @@ extension HostPaths {
             if error.errno == ENAMETOOLONG || error.errno == ELOOP { return }
             throw error
         }
-        guard tree != "/", place != tree, !place.hasPrefix(tree + "/"), !Self.isCharacterDevice(path) else { return }
+        guard tree != "/", place != tree, !place.hasPrefix(tree + "/"), HostFile.kind(path) != S_IFCHR else { return }
         throw KernelFileError(
             operation, path, errno: 0, detail: "\(KernelFileError.outside), to \(place), by a link or by \"..\" in it")
-    }
-
-    private static func isCharacterDevice(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
     }
 
     /// Where a path leads, through links and `..`. What does not exist yet lies where it would be made.

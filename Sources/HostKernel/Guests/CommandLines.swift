@@ -25,8 +25,10 @@ struct CommandLines {
     private var silent: [Silent] = []
     /// Those that were not asked for want of time.
     private var postponed: [Int32] = []
-    /// Why the first of them is not known.
-    private(set) var failure: KernelFileError?
+    /// Why the first that gave no answer is not known.
+    var failure: KernelFileError? {
+        silent.first.map { KernelFileError(.read, path($0.pid), errno: 0, detail: ChildRead.silence) }
+    }
 
     /// - Parameter firstPause: Until one that gave no answer is asked again. It doubles each time.
     init(_ folder: GuestProcess.Folder, isStandIn: Bool, firstPause: Duration = .seconds(10)) {
@@ -52,20 +54,16 @@ struct CommandLines {
     mutating func begin(_ isThere: (Int32) -> Bool) {
         postponed = []
         silent.removeAll { !isThere($0.pid) }
-        if silent.isEmpty { failure = nil }
     }
 
-    /// Hears that a process counts by its name.
+    /// Hears what a process counts as.
     mutating func settle(_ pid: Int32) {
-        if silent.isEmpty { return }
         silent.removeAll { $0.pid == pid }
-        if silent.isEmpty { failure = nil }
     }
 
     mutating func forget() {
         silent = []
         postponed = []
-        failure = nil
     }
 
     /// Asks each once.
@@ -128,6 +126,5 @@ struct CommandLines {
             silent.remove(at: known)
         }
         silent.append(Silent(pid: pid, start: start, due: now + pause, pause: pause))
-        failure = KernelFileError(.read, path(silent[0].pid), errno: 0, detail: ChildRead.silence)
     }
 }

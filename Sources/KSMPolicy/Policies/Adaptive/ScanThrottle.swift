@@ -35,15 +35,13 @@ package struct ScanThrottle: Sendable {
     ///   - most: Pages of a batch, at most.
     package mutating func begin(share: Double, most: Pages = .greatest) {
         recent = (0, 0)
-        set(batch(for: share) ?? Parameters.firstPagesPerMillisecond * Self.milliseconds(share), share, most)
+        let first = Parameters.firstPagesPerMillisecond * (Parameters.batchMilliseconds * share)
+        set(batch(for: share) ?? first, share, most)
     }
-
-    /// The time that a batch is to take, in milliseconds.
-    private static func milliseconds(_ share: Double) -> Double { Parameters.batchMilliseconds * share }
 
     /// The pages of a batch that are as right for this share as those of now are for theirs.
     private func batch(for share: Double) -> Double? {
-        batch.map { $0 * Self.milliseconds(share) / Self.milliseconds(self.share) }
+        batch.map { share == self.share ? $0 : $0 * share / self.share }
     }
 
     /// Sets the pace by what a step took.

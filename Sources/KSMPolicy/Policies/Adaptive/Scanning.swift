@@ -108,12 +108,15 @@ extension AdaptivePolicy {
             _ counters: ScanCounters, _ settings: Settings, _ ledger: GuestLedger
         ) -> Pages {
             let ofPass = Self.pagesOfPass(counters, settings, ledger)
-            let ofLook = isLook ? Parameters.pagesOfLook(of: counters.seen) - meter.visited : .zero
-            let ofRound = ofPass - (fresh + meter.fresh) - (counters.visited - start.visited)
-            let ofNewcomers = kind == .burst ? [ofRound, meter.leftToCompare] : []
-            let ahead = ([ofLook] + ofNewcomers).filter { $0 > .zero }
             // A pass that should have ended may do so at any time.
-            return ahead.reduce((ofPass - meter.visitedAtMost).nonNegative) { min($0, $1) }
+            var left = (ofPass - meter.visitedAtMost).nonNegative
+            func end(in pages: Pages) { if pages > .zero { left = min(left, pages) } }
+            if isLook { end(in: Parameters.pagesOfLook(of: counters.seen) - meter.visited) }
+            if kind == .burst {
+                end(in: ofPass - (fresh + meter.fresh) - (counters.visited - start.visited))
+                end(in: meter.leftToCompare)
+            }
+            return left
         }
 
         /// Whether it takes the share of a look only: nobody knows yet whether it pays.
