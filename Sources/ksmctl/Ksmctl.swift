@@ -55,17 +55,25 @@ struct Ksmctl: ParsableCommand {
         }
     }
 
+    /// The options of all commands that take one value, each by its names.
+    private static let single = [
+        ["--root"], ["--config"], ["--trace"], ["--svg"], ["--output"], ["--interval"], ["--max-age"], ["--since"],
+        ["--until"], ["--width"], ["--height"], ["--lines", "-n"], ["--sort"], ["--ram"], ["--rule"], ["--host-os"],
+        ["--host-swap"], ["--swap"], ["--cpus"],
+    ]
+
     /// Of an option that is given twice ArgumentParser takes the last value, and the one that it drops may be the root that
     /// keeps a command from the real host.
     private static func refuseContradiction(_ arguments: [String]) throws {
-        for name in ["--root", "--config"] {
-            let options = arguments.prefix { $0 != "--" }
+        let options = arguments.prefix { $0 != "--" }
+        for names in single {
             let values = options.indices.compactMap { index -> String? in
-                if options[index] == name { return index + 1 < options.endIndex ? options[index + 1] : nil }
-                return options[index].hasPrefix(name + "=") ? String(options[index].dropFirst(name.count + 1)) : nil
+                let word = options[index]
+                if names.contains(word) { return index + 1 < options.endIndex ? options[index + 1] : nil }
+                return names.first { word.hasPrefix($0 + "=") }.map { String(word.dropFirst($0.count + 1)) }
             }
             guard let first = values.first, let other = values.first(where: { $0 != first }) else { continue }
-            throw ValidationError("\(name) is given twice, with \(first) and \(other): leave one out")
+            throw ValidationError("\(names[0]) is given twice, with \(first) and \(other): leave one out")
         }
     }
 

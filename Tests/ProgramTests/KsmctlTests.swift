@@ -89,6 +89,35 @@ import Testing
         #expect(same.status == 0)
     }
 
+    /// The options of all commands that can be given once, each by its command and one of its names.
+    private static func singleOptions() async throws -> [(command: String, name: String)] {
+        let dump = try await Program.ksmctl.run(["--experimental-dump-help"]).output
+        let whole = try JSONSerialization.jsonObject(with: Data(dump.utf8)) as? [String: Any]
+        let commands = (whole?["command"] as? [String: Any])?["subcommands"] as? [[String: Any]] ?? []
+        var options: [(command: String, name: String)] = []
+        for command in commands {
+            for argument in command["arguments"] as? [[String: Any]] ?? [] {
+                guard argument["kind"] as? String == "option", argument["isRepeating"] as? Bool == false
+                else { continue }
+                for name in argument["names"] as? [[String: String]] ?? [] {
+                    let hyphens = name["kind"] == "short" ? "-" : "--"
+                    options.append((command["commandName"] as? String ?? "", hyphens + (name["name"] ?? "")))
+                }
+            }
+        }
+        return options
+    }
+
+    @Test func `Each option that takes one value refuses two`() async throws {
+        let options = try await Self.singleOptions()
+        #expect(options.count > 30)
+        for (command, name) in options {
+            let outcome = try await Program.ksmctl.run([command, name, "1", name, "2"])
+            #expect(outcome.status == 64, "\(command) \(name)")
+            #expect(outcome.error.contains(" is given twice, with 1 and 2: leave one out"), "\(command) \(name)")
+        }
+    }
+
     @Test(arguments: [[], [""], ["state"], ["START"], ["restart", "start"], ["starts"]])
     func `Anything else is answered with the usage and status 1`(_ arguments: [String]) async throws {
         let outcome = try await Program.ksmctl.run(arguments)
