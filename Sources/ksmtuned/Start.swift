@@ -167,7 +167,7 @@ struct Start {
             if let log = configuration.logFile { try paths.requireInside(paths.place(log), for: .open) }
             for file in KSMFile.allCases { try paths.requireInside(KSMDirectory(paths).path(file), for: .write) }
         } catch {
-            throw Refusal(error, error.isOutside ? .usage : error.isDenied ? .notPermitted : .unavailable, "")
+            throw Refusal(error, error.cause == .outside ? .usage : error.isDenied ? .notPermitted : .unavailable, "")
         }
     }
 

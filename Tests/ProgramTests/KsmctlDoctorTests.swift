@@ -92,6 +92,34 @@ import Testing
         #expect(try Self.check("guests-counted", facts).remedy?.hasPrefix("remove KSM_PROFILE=proxmox") == true)
     }
 
+    @Test func `For a process that gives no answer the remedy is not that for want of descriptors`() throws {
+        let silent = ChildRead.silence("/proc/9/cmdline", of: 1000)
+        let failed = KernelFileError(.read, "/proc/8/cmdline", errno: EMFILE)
+        func results(_ failures: [KernelFileError]) throws -> [CheckResult] {
+            var (facts, others, survey) = (DoctorFacts.healthy, DoctorFacts.healthy, DoctorFacts.healthy)
+            facts.unreadableGuests = failures.map { GuestList.Unreadable(pid: 9, failure: $0) }
+            others.othersFailures = failures
+            others.failures = failures
+            survey.processes.failures = failures
+            return [
+                try Self.check("guests-counted", facts), try Self.check("guests-counted", survey),
+                try Self.check("ksm-users", others), try Self.check("readable", others),
+            ]
+        }
+        for result in try results([silent]) {
+            let remedy = try #require(result.remedy)
+            #expect(remedy.hasPrefix("see what the process that gives no answer waits for, in /proc/PID/task/*/stack"))
+            #expect(remedy.contains("kill -9 PID"))
+            #expect(!remedy.contains("ulimit") && !remedy.contains("look again"))
+            #expect(result.evidence.contains { $0.text.contains("of user 1000") })
+        }
+        #expect(
+            try results([silent])[0].finding
+                == "1 process that may be a guest could not be read, and stands in no sum here")
+        for result in try results([silent, failed]) { #expect(result.remedy?.contains("; ") == true) }
+        for result in try results([failed]) { #expect(result.remedy?.contains("gives no answer") == false) }
+    }
+
     @Test func `A daemon that systemd may not start is first allowed to`() throws {
         var facts = DoctorFacts.healthy
         facts.daemon = .none

@@ -31,24 +31,36 @@ struct ProcessFiles {
     private static let longestAhead = 16384
     /// So many may give no answer until no more are asked: some seconds.
     private static let mostSilent = 8
+    /// Whose gave none in the whole look, by the users' numbers.
+    private let silence = Silence()
+
+    private final class Silence {
+        var users: [Int64?] = []
+    }
 
     /// Reads one of those files of many processes.
     mutating func readAhead(_ name: String, of pids: [Int32]) {
-        ahead[name] = ask(pids, for: name, upTo: Self.longestAhead)
+        ahead[name] = ask(pids, for: name, upTo: Self.longestAhead, mostSilent: Self.mostSilent)
     }
 
-    private func ask(_ pids: [Int32], for name: String, upTo size: Int) -> [Int32: Ahead] {
+    private func ask(_ pids: [Int32], for name: String, upTo size: Int, mostSilent: Int) -> [Int32: Ahead] {
         var known: [Int32: Ahead] = [:]
         do throws(KernelFileError) {
             let directory = try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY, for: .list)
             let place = ChildRead.Folder(directory.number, isStandIn: isStandIn)
-            let round = ChildRead.ask(pids, for: name, upTo: size, in: place, mostSilent: Self.mostSilent)
+            // So many are all that a look waits for, but for users who have cost nothing yet.
+            let isSpent = silence.users.count >= Self.mostSilent * 2
+            let left = pids.filter { isSpent && silence.users.contains(ProcessFile.user(directory.number, $0)) }
+            let asked = left.isEmpty ? pids : pids.filter { !left.contains($0) }
+            var round = ChildRead.ask(asked, for: name, upTo: size, in: place, mostSilent: mostSilent)
+            round.unasked += left
             for (pid, answer) in round.answers { known[pid] = .answer(answer) }
-            func fail(_ pid: Int32, errno: Int32 = 0, _ detail: String = "") {
-                known[pid] = .failed(KernelFileError(.read, path(pid, name), errno: errno, detail: detail))
+            for pid in round.silent {
+                let user = ProcessFile.user(directory.number, pid)
+                silence.users.append(user)
+                known[pid] = .failed(ChildRead.silence(path(pid, name), of: user))
             }
-            for pid in round.silent { fail(pid, ChildRead.silence) }
-            for pid in round.unasked { fail(pid, errno: round.failure ?? 0, "too many processes give no answer") }
+            for pid in round.unasked { known[pid] = .failed(round.failure(ofUnasked: path(pid, name))) }
         } catch {
             for pid in pids { known[pid] = .failed(error) }
         }
@@ -62,7 +74,7 @@ struct ProcessFiles {
     private func beginning(_ pid: Int32, _ name: String, upTo size: Int) throws(KernelFileError) -> [UInt8]? {
         var known = ahead[name]?[pid]
         if case .answer(.bytes(let bytes)) = known, bytes.count >= Self.longestAhead, size > bytes.count { known = nil }
-        switch known ?? ask([pid], for: name, upTo: size)[pid] {
+        switch known ?? ask([pid], for: name, upTo: size, mostSilent: 1)[pid] {
         case .answer(.bytes(let bytes)): return bytes
         case .answer(.failed(let errno)):
             let error = KernelFileError(.read, path(pid, name), errno: errno)

@@ -7,7 +7,7 @@ extension HostPaths {
     /// Nothing is asked where the host is meant, nor of a character device, of which no file of the host is made another.
     ///
     /// - Parameter path: As it was made by this value.
-    /// - Throws: ``KernelFileError``; it ``KernelFileError/isOutside`` where the file lies elsewhere.
+    /// - Throws: ``KernelFileError``; its cause is ``KernelFileError/Cause/outside`` where the file lies elsewhere.
     package func requireInside(_ path: String, for operation: KernelFileError.Operation) throws(KernelFileError) {
         guard isStandIn else { return }
         let (tree, place): (String, String)
@@ -20,7 +20,8 @@ extension HostPaths {
         }
         guard tree != "/", place != tree, !place.hasPrefix(tree + "/"), HostFile.kind(path) != S_IFCHR else { return }
         throw KernelFileError(
-            operation, path, errno: 0, detail: "\(KernelFileError.outside), to \(place), by a link or by \"..\" in it")
+            operation, path, errno: 0,
+            detail: "it leads out of the tree of --root, to \(place), by a link or by \"..\" in it", cause: .outside)
     }
 
     /// Where a path leads, through links and `..`. What does not exist yet lies where it would be made.
@@ -50,11 +51,4 @@ extension HostPaths {
         let length = unsafe readlink(path, &text, text.count - 1)
         return length < 0 ? nil : String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
-}
-
-extension KernelFileError {
-    fileprivate static var outside: String { "it leads out of the tree of --root" }
-
-    /// Whether a file does not lie in the tree that stands for a host.
-    package var isOutside: Bool { detail.hasPrefix(Self.outside) }
 }

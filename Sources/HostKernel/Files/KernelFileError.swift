@@ -10,14 +10,29 @@ package struct KernelFileError: Error, Equatable, Sendable {
     package var path: String
     /// As in errno(3); 0 where the kernel refused nothing but the contents make no sense.
     package var errno: Int32
-    /// What is wrong with the contents, for ``Operation/understand``.
+    /// What is wrong where that is 0, as with the contents for ``Operation/understand``; else what was tried.
     package var detail: String
+    package var cause: Cause
 
-    package init(_ operation: Operation, _ path: String, errno: Int32, detail: String = "") {
+    /// What is to be told apart without an errno.
+    package enum Cause: Sendable {
+        case stated
+        /// The file does not lie in the tree that stands for a host.
+        case outside
+        /// The process whose file it is gives no answer; see ``ChildRead``.
+        case silence
+        /// It was not asked for, since others' processes gave no answer.
+        case silenceOfOthers
+    }
+
+    package init(
+        _ operation: Operation, _ path: String, errno: Int32, detail: String = "", cause: Cause = .stated
+    ) {
         self.operation = operation
         self.path = path
         self.errno = errno
         self.detail = detail
+        self.cause = cause
     }
 
     /// Whether the kernel or the file system says that this process may not.
@@ -80,7 +95,7 @@ package struct KernelFileError: Error, Equatable, Sendable {
 extension KernelFileError: CustomStringConvertible {
     /// `cannot write /sys/kernel/mm/ksm/run: Permission denied`
     package var description: String {
-        let reason = errno == 0 ? detail : unsafe String(cString: strerror(errno))
-        return "cannot \(operation.rawValue) \(path): \(reason)"
+        let parts = [detail, errno == 0 ? "" : unsafe String(cString: strerror(errno))].filter { !$0.isEmpty }
+        return "cannot \(operation.rawValue) \(path): \(parts.joined(separator: ": "))"
     }
 }

@@ -46,12 +46,41 @@ package enum ChildRead {
         package var silent: [Int32] = []
         /// Those that were not asked any more, since too many gave none.
         package var unasked: [Int32] = []
-        /// The errno of a child that could not be started, so that the rest was not asked.
-        package var failure: Int32?
+        /// Why the child itself was none, so that the rest was not asked.
+        package var failure: Failure?
+
+        /// Why one that was not asked says nothing.
+        package func failure(ofUnasked path: String) -> KernelFileError {
+            switch failure {
+            case .noChild(let errno)?:
+                KernelFileError(.read, path, errno: errno, detail: "no process can be started to read it")
+            case .ended(let signal)?:
+                KernelFileError(
+                    .read, path, errno: 0, detail: "the process that was to read it was ended by signal \(signal)")
+            case nil:
+                KernelFileError(
+                    .read, path, errno: 0, detail: "too many processes give no answer", cause: .silenceOfOthers)
+            }
+        }
+    }
+
+    /// What keeps a child from reading, and is no process's doing.
+    package enum Failure: Error, Equatable, Sendable {
+        /// An errno.
+        case noChild(Int32)
+        /// By a signal that was not the caller's.
+        case ended(Int32)
     }
 
     /// What is said of one that gives no answer.
-    package static let silence = "its process holds the lock of its memory and gives no answer"
+    ///
+    /// - Parameter user: Who started it, where that is known.
+    package static func silence(_ path: String, of user: Int64?) -> KernelFileError {
+        let whose = user.map { ", of user \($0)," } ?? ""
+        return KernelFileError(
+            .read, path, errno: 0, detail: "its process\(whose) holds the lock of its memory and gives no answer",
+            cause: .silence)
+    }
 
     /// Reads a file of each process, one after the other.
     ///
@@ -67,20 +96,19 @@ package enum ChildRead {
         var round = Round()
         var queue = pids[...]
         while !queue.isEmpty, round.silent.count < mostSilent {
-            do throws(Failure) {
-                let answers = try read(name, of: queue, upTo: size, in: folder, patience: patience)
-                for (pid, answer) in zip(queue, answers) { round.answers.append((pid, answer)) }
-                queue = queue.dropFirst(answers.count)
-            } catch {
-                round.failure = error.errno
+            let (answers, failure) = read(name, of: queue, upTo: size, in: folder, patience: patience)
+            for (pid, answer) in zip(queue, answers) { round.answers.append((pid, answer)) }
+            queue = queue.dropFirst(answers.count)
+            if let failure {
+                round.failure = failure
                 break
             }
             guard let pid = queue.popFirst() else { break }
             round.silent.append(pid)
-            guard let user = user(of: pid, in: folder) else { continue }
+            let user = ProcessFile.user(folder.number, pid)
             var (others, own): ([Int32], [Int32]) = ([], [])
             for pid in queue {
-                if Self.user(of: pid, in: folder) == user { own.append(pid) } else { others.append(pid) }
+                if ProcessFile.user(folder.number, pid) == user { own.append(pid) } else { others.append(pid) }
             }
             queue = (others + own)[...]
         }
@@ -88,43 +116,34 @@ package enum ChildRead {
         return round
     }
 
-    private static func user(of pid: Int32, in folder: Folder) -> uid_t? {
-        var status = stat()
-        return unsafe fstatat(folder.number, "\(pid)", &status, 0) == 0 ? status.st_uid : nil
-    }
-
     /// - Returns: The answers of the first of them in their order, and fewer than all where the next one gives none.
     private static func read(
         _ name: String, of pids: ArraySlice<Int32>, upTo size: Int, in folder: Folder, patience: Duration
-    ) throws(Failure) -> [Answer] {
+    ) -> ([Answer], Failure?) {
         var answers: [Answer] = []
         answers.reserveCapacity(pids.count)
         let most = max(min(mostFiles, mostBytes / size), 1)
         while answers.count < pids.count {
             let part = pids.dropFirst(answers.count).prefix(most)
-            let given =
+            let (given, failure) =
                 folder.isStandIn
-                ? readAtOnce(name, of: part, upTo: size, in: folder.number)
-                : try readInChild(name, of: part, upTo: size, in: folder.number, patience: patience)
+                ? (readAtOnce(name, of: part, upTo: size, in: folder.number), nil)
+                : readInChild(name, of: part, upTo: size, in: folder.number, patience: patience)
             answers += given
-            if given.count < part.count { break }
+            if given.count < part.count || failure != nil { return (answers, failure) }
         }
-        return answers
-    }
-
-    private struct Failure: Error {
-        var errno: Int32
+        return (answers, nil)
     }
 
     private static func readInChild(
         _ name: String, of pids: ArraySlice<Int32>, upTo size: Int, in folder: Int32, patience: Duration
-    ) throws(Failure) -> [Answer] {
+    ) -> ([Answer], Failure?) {
         let count = pids.count
         let numbers = (count * MemoryLayout<Int32>.stride + 15) / 16 * 16
         let flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE
         guard let memory = unsafe mmap(nil, numbers + count * size, PROT_READ | PROT_WRITE, flags, -1, 0),
             unsafe memory != MAP_FAILED
-        else { throw Failure(errno: errno) }
+        else { return ([], .noChild(errno)) }
         defer { unsafe munmap(memory, numbers + count * size) }
         let lengths = unsafe memory.bindMemory(to: Int32.self, capacity: count)
         unsafe lengths.update(repeating: unanswered, count: count)
@@ -134,18 +153,20 @@ package enum ChildRead {
             unsafe linux_read_in_child(
                 folder, pids.baseAddress, UInt32(count), name, lengths, bytes, size, &child)
         }
-        guard end >= 0 else { throw Failure(errno: errno) }
+        guard end >= 0 else { return ([], .noChild(errno)) }
         defer { close(end) }
         var answered = 0
+        var isGivenUp = false
         while !hasEnded(end, within: patience) {
             let before = answered
             while answered < count, unsafe linux_shared(lengths + answered) != unanswered { answered += 1 }
             if answered > before { continue }
             kill(child, SIGKILL)
+            isGivenUp = true
             break
         }
         // One that the kernel does not let go even so is left to it.
-        if hasEnded(end, within: patience) { _ = linux_child_result(child) }
+        let result = hasEnded(end, within: patience) ? linux_child_result(child) : 0
         var answers: [Answer] = []
         for index in 0..<count {
             let length = unsafe linux_shared(lengths + index)
@@ -153,7 +174,8 @@ package enum ChildRead {
             let piece = unsafe UnsafeRawBufferPointer(start: bytes + index * size, count: max(Int(length), 0))
             answers.append(length < 0 ? .failed(-length) : .bytes(unsafe Array(piece)))
         }
-        return answers
+        if isGivenUp || answers.count == count || result == 0 { return (answers, nil) }
+        return (answers, result < 0 ? .ended(-result) : .noChild(result))
     }
 
     /// No length, and no errno.

@@ -27,7 +27,7 @@ struct CommandLines {
     private var postponed: [Int32] = []
     /// Why the first that gave no answer is not known.
     var failure: KernelFileError? {
-        silent.first.map { KernelFileError(.read, path($0.pid), errno: 0, detail: ChildRead.silence) }
+        silent.first.map { ChildRead.silence(path($0.pid), of: ProcessFile.user(folder.number, $0.pid)) }
     }
 
     /// - Parameter firstPause: Until one that gave no answer is asked again. It doubles each time.
@@ -99,9 +99,9 @@ struct CommandLines {
             }
         }
         for pid in round.silent { keepSilent(pid, at: now) }
-        if let errno = round.failure {
+        if round.failure != nil {
             // That is no process's doing: whoever is not asked may be a guest.
-            for pid in round.unasked { take(pid, .failed(KernelFileError(.read, path(pid), errno: errno))) }
+            for pid in round.unasked { take(pid, .failed(round.failure(ofUnasked: path(pid)))) }
         } else {
             postponed += round.unasked
         }

@@ -111,7 +111,7 @@ struct GuestProcess {
         return .failed(
             KernelFileError(
                 errno == 0 ? .understand : .read, "\(folder.path)/\(pid)/statm", errno: errno,
-                detail: "it does not begin with three numbers"))
+                detail: errno == 0 ? "it does not begin with three numbers" : ""))
     }
 
     // MARK: What it did

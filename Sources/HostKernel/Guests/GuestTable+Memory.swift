@@ -49,7 +49,7 @@ extension GuestTable {
         sum.failure = blindness
         sum.unreadable = unknown.count + unknownCreators.count
         let readings = guests.map { $0.read(in: folder) }
-        let shares = metric == .pss ? readShares(readings) : [:]
+        let shares = metric == .pss ? readShares(readings) : Shares()
         for (guest, reading) in zip(guests, readings) {
             let resident: Pages
             switch reading {
@@ -99,11 +99,17 @@ extension GuestTable {
 
     private static var longestShares: Int { 4096 }
 
+    /// What came of asking all guests, and the answers by their pids.
+    private struct Shares {
+        var round = ChildRead.Round()
+        var answers: [Int32: ChildRead.Answer] = [:]
+    }
+
     /// What each guest's `smaps_rollup` says, which its process can keep from being read; see ``ChildRead``.
     ///
     /// The kernel walks the guest's page tables for it, 12 ms per GiB of 4 KiB pages, and shows it only to who may trace the
     /// guest.
-    private func readShares(_ readings: [GuestProcess.Reading]) -> [Int32: ChildRead.Answer] {
+    private func readShares(_ readings: [GuestProcess.Reading]) -> Shares {
         var pids: [Int32] = []
         var largest = KiB.zero
         for (guest, reading) in zip(guests, readings) {
@@ -116,16 +122,18 @@ extension GuestTable {
         let patience = ChildRead.patience + .milliseconds(50) * (largest.count >> 20)
         let round = ChildRead.ask(
             pids, for: "smaps_rollup", upTo: Self.longestShares, in: place, mostSilent: 2, patience: patience)
-        return Dictionary(round.answers.map { ($0.pid, $0.answer) }) { $1 }
+        return Shares(round: round, answers: Dictionary(round.answers.map { ($0.pid, $0.answer) }) { $1 })
     }
 
-    private func share(of guest: GuestProcess, in shares: [Int32: ChildRead.Answer]) throws(KernelFileError) -> KiB {
+    private func share(of guest: GuestProcess, in shares: Shares) throws(KernelFileError) -> KiB {
         let path = "\(folder.path)/\(guest.pid)/smaps_rollup"
-        switch shares[guest.pid] {
+        switch shares.answers[guest.pid] {
         case .bytes(let text) where text.count < Self.longestShares: return try number("Pss", in: text, path)
         case .bytes: throw KernelFileError(.read, path, errno: EFBIG)
         case .failed(let errno): throw KernelFileError(.read, path, errno: errno)
-        case nil: throw KernelFileError(.read, path, errno: 0, detail: ChildRead.silence)
+        case nil where shares.round.silent.contains(guest.pid):
+            throw ChildRead.silence(path, of: ProcessFile.user(folder.number, guest.pid))
+        case nil: throw shares.round.failure(ofUnasked: path)
         }
     }
 

@@ -20,6 +20,18 @@ package enum ProcessFile {
         comm.last == UInt8(ascii: "\n") ? comm.dropLast() : comm
     }
 
+    /// Who started a process; `nil` where that cannot be told.
+    ///
+    /// The owner of its folder would be root for whoever has his process say so (`PR_SET_DUMPABLE`), and what it may do now
+    /// can be root's, as in a program with the setuid bit.
+    package static func user(_ folder: Int32, _ pid: Int32) -> Int64? {
+        let number = open(folder, pid, "status")
+        guard number >= 0 else { return nil }
+        let file = FileDescriptor(adopting: number)
+        guard let text = try? file.readToEnd(limit: longestStatus, path: "status") else { return nil }
+        return NamedNumber.find(line: "Uid", in: text.span)
+    }
+
     /// - Returns: `nil` where the process has ended, or has no such file; every other failure is thrown.
     static func readIfThere(
         _ folder: GuestProcess.Folder, _ pid: Int32, _ name: String, limit: Int

@@ -15,10 +15,13 @@ extension Check {
         if facts.isBlind { return check.blind }
         guard facts.unreadableGuests.isEmpty else {
             let unreadable = facts.unreadableGuests
+            let who =
+                unreadable.contains { $0.comm != nil }
+                ? Words.count(unreadable.count, "guest")
+                : Words.count(unreadable.count, "process that may be a guest", "processes that may be guests")
             return check.warn(
-                "\(Words.count(unreadable.count, "guest")) could not be read, and \(unreadable.count == 1 ? "stands" : "stand") "
-                    + "in no sum here",
-                remedy: "see whether ksmctl has descriptors and memory enough (ulimit -n), and look again"
+                "\(who) could not be read, and \(unreadable.count == 1 ? "stands" : "stand") in no sum here",
+                remedy: remedy(forUnread: unreadable.map { $0.failure })
             ).seen(unreadable.map { "process \($0.pid)\($0.comm.map { ", \($0)" } ?? ""): \($0.failure)" })
         }
         let processes = facts.processes
@@ -26,7 +29,7 @@ extension Check {
             return check.warn(
                 "\(Words.count(processes.failures.count, "process", "processes")) could not be looked at, and may be "
                     + (processes.failures.count == 1 ? "a guest" : "guests"),
-                remedy: "see whether ksmctl has descriptors and memory enough (ulimit -n), and look again"
+                remedy: remedy(forUnread: processes.failures)
             ).seen(processes.failures.map { "\($0)" })
         }
         let named = processes.machines.filter { $0.isNamed }
@@ -57,6 +60,21 @@ extension Check {
                 + (missed.count == 1 ? "is not counted" : "are not counted"),
             remedy: remedy(forMissed: missed, facts)
         ).seen(who).seen(counted)
+    }
+
+    /// What to do about processes that could not be read.
+    static func remedy(
+        forUnread failures: [KernelFileError],
+        else other: String = "see whether ksmctl has descriptors, processes and memory enough (ulimit -a), and look "
+            + "again"
+    ) -> String {
+        let silent =
+            "see what the process that gives no answer waits for, in /proc/PID/task/*/stack: most often for a file system "
+            + "of its user's (FUSE) that hangs. Have its user mend that, or end it: kill -9 PID. Until then whatever reads "
+            + "its command line hangs, ps and top too"
+        let isSilent = failures.contains { $0.cause == .silence || $0.cause == .silenceOfOthers }
+        let isOther = failures.contains { $0.cause == .stated }
+        return [isSilent ? silent : nil, isOther || !isSilent ? other : nil].compactMap { $0 }.joined(separator: "; ")
     }
 
     private static func remedy(forMissed missed: [ProcessSurvey.Process], _ facts: DoctorFacts) -> String {

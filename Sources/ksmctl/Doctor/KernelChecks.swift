@@ -48,7 +48,7 @@ extension Check {
         }
         return check.warn(
             "\(what) could not be read, and what depends on \(failures.count == 1 ? "it" : "them") is not known",
-            remedy: "look again; where it stays, see dmesg for why"
+            remedy: remedy(forUnread: failures, else: "look again; where it stays, see dmesg for why")
         ).seen(failures.map { "\($0)" })
     }
 

@@ -18,7 +18,10 @@ extension Check {
         guard !others.isEmpty else {
             guard failed.isEmpty else {
                 let who = Words.count(failed.count, "process", "processes")
-                return check.skip("what \(who) may offer could not be read", remedy: "look again").seen(failed)
+                return check.skip(
+                    "what \(who) may offer could not be read",
+                    remedy: remedy(forUnread: facts.othersFailures, else: "look again")
+                ).seen(failed)
             }
             guard facts.hiddenOthers == 0 else {
                 return check.skip("what \(hidden) may offer only root can see", remedy: "run it as root")

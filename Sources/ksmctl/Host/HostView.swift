@@ -23,7 +23,7 @@ extension HostPaths {
             for file in files { try requireInside(file, for: .open) }
         } catch {
             Output.warn("\(error)")
-            throw ExitCode((error.isOutside ? Refusal.Status.usage : .failed).rawValue)
+            throw ExitCode((error.cause == .outside ? Refusal.Status.usage : .failed).rawValue)
         }
     }
 }
