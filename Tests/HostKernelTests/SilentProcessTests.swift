@@ -15,13 +15,19 @@ import Testing
     }
 
     private func silence(_ pid: Int) -> KernelFileError {
-        KernelFileError(
-            .read, host.path("proc/\(pid)/cmdline"), errno: 0,
-            detail: "its process holds the lock of its memory and gives no answer")
+        ChildRead.silence(host.path("proc/\(pid)/cmdline"), of: nil)
     }
 
-    private func setGuest(_ pid: Int) {
+    private func setGuest(_ pid: Int, user: Int? = nil) {
         host.setProcess(pid, comm: "vm", resident: 100, commandLine: ["qemu-system-x86_64", "-enable-kvm"])
+        if let user { host.write("Tgid:\t\(pid)\nUid:\t\(user)\t0\t0\t0\n", to: "proc/\(pid)/status") }
+    }
+
+    private func setSilent(_ pids: ClosedRange<Int>, user: Int? = nil) -> [FileHandle] {
+        pids.map { pid in
+            setGuest(pid, user: user)
+            return host.keepSilent("proc/\(pid)/cmdline")
+        }
     }
 
     private func guests(_ table: borrowing GuestTable) -> [Int32] {
@@ -137,22 +143,51 @@ import Testing
         #expect(table.silence == nil)
     }
 
-    @Test func `Many of them take a listing no longer than two, and the others are asked by and by`() throws {
-        var pipes: [FileHandle] = []
-        for pid in 11...15 {
-            setGuest(pid)
-            pipes.append(host.keepSilent("proc/\(pid)/cmdline"))
-        }
+    @Test func `Of many of one user all are asked by and by, and those first that have waited`() throws {
+        let pipes = setSilent(11...15)
         setGuest(16)
+        var table = try table()
+        var found: [[Int32]] = []
+        for _ in 0..<5 {
+            try table.refresh()
+            found.append(guests(table))
+        }
+        withExtendedLifetime(pipes) {}
+        #expect(found == [[], [], [], [], [16]])
+        #expect(table.silence != nil)
+    }
+
+    @Test func `While a user's are waited for no more, other users' are asked all the same`() throws {
+        let pipes = setSilent(11...15, user: 1000)
+        setGuest(16, user: 1000)
+        setGuest(17, user: 107)
         var table = try table(firstPause: .seconds(3600))
         try table.refresh()
-        #expect(guests(table) == [])
+        #expect(guests(table) == [17])
+        setGuest(18, user: 1000)
+        setGuest(19, user: 107)
+        let others = setSilent(20...21, user: 1001)
+        setGuest(22, user: 1001)
+        setGuest(23, user: 108)
+        for _ in 0..<3 { try table.refresh() }
+        withExtendedLifetime(pipes + others) {}
+        #expect(guests(table) == [17, 19, 23])
+        #expect(
+            table.silence.map { "\($0)" }
+                == "cannot read \(host.path("proc/11/cmdline")): its process, of user 1000, holds the lock of its memory "
+                + "and gives no answer")
+    }
+
+    @Test func `One that is announced twice while it waits is one guest in the end`() throws {
+        let pipes = setSilent(11...12)
+        var table = try table()
+        table.adopt(try NameMatcher(profile: .debian, pattern: nil))
         try table.refresh()
-        #expect(guests(table) == [])
-        try table.refresh()
+        setGuest(13)
+        for _ in 0..<2 { table.announce(MachineEvents([MachineEvent(.create, by: 13)])) }
+        for _ in 0..<4 { try table.refresh() }
         withExtendedLifetime(pipes) {}
-        #expect(guests(table) == [16])
-        #expect(table.silence == silence(11))
+        #expect(guests(table) == [13])
     }
 
     @Test func `A line that goes on in silence is one`() throws {
@@ -209,6 +244,22 @@ import Testing
         #expect(rest.silent == [] && rest.unasked == [])
         #expect(
             rest.answers.map { $0.answer } == [.failed(EISDIR), .bytes(Array("line 16\0".utf8)), .failed(ENOENT)])
+    }
+
+    @Test func `A child that cannot be had or work is no process's silence`() throws {
+        for pid in 10...11 { host.setProcess(pid, comm: "vm", resident: 1, commandLine: ["line \(pid)"]) }
+        // More memory than can be had for the answers.
+        let round = try ask([10, 11], upTo: 1 << 47)
+        #expect(round.silent == [] && round.unasked == [10, 11])
+        #expect(round.failure == .noChild(ENOMEM))
+        #expect(
+            "\(round.failure(ofUnasked: "/proc/10/cmdline"))"
+                == "cannot read /proc/10/cmdline: no process can be started to read it: Cannot allocate memory")
+        // Where there is no such folder, it ends at once.
+        let folder = ChildRead.Folder(99_999, isStandIn: false)
+        let broken = ChildRead.ask([10, 11], for: "cmdline", upTo: 256, in: folder, mostSilent: 2)
+        #expect(broken.silent == [] && broken.unasked == [10, 11])
+        #expect(broken.failure == .noChild(EBADF))
     }
 
     @Test func `More than one child reads are read in several`() throws {

@@ -15,6 +15,8 @@ struct CommandLines {
         let pid: Int32
         /// Tells it from a later one of the same pid; `nil` where that cannot be told.
         let start: Int64?
+        /// Who started it; `nil` where that cannot be told.
+        let user: Int64?
         var due: Instant
         var pause: Duration
     }
@@ -23,22 +25,24 @@ struct CommandLines {
     private let place: ChildRead.Folder
     private let firstPause: Duration
     private var silent: [Silent] = []
-    /// Those that were not asked for want of time.
+    private var allowance: SilenceAllowance
+    /// Those that were not asked for want of time, and those of the listing before.
     private var postponed: [Int32] = []
+    private var postponedBefore: [Int32] = []
     /// Why the first that gave no answer is not known.
     var failure: KernelFileError? {
-        silent.first.map { ChildRead.silence(path($0.pid), of: ProcessFile.user(folder.number, $0.pid)) }
+        silent.first.map { ChildRead.silence(path($0.pid), of: $0.user) }
     }
 
-    /// - Parameter firstPause: Until one that gave no answer is asked again. It doubles each time.
+    /// - Parameter firstPause: Until one that gave no answer is asked again, which doubles each time; and the time in which
+    ///   a further one may give none.
     init(_ folder: GuestProcess.Folder, isStandIn: Bool, firstPause: Duration = .seconds(10)) {
         self.folder = folder
         place = ChildRead.Folder(folder.number, isStandIn: isStandIn)
         self.firstPause = firstPause
+        allowance = SilenceAllowance(pause: firstPause)
     }
 
-    /// Each waits for as long as a process is given: so much of a listing is enough for those that give no answer.
-    private static var mostSilent: Int { 2 }
     private static var longestPause: Duration { .seconds(3600) }
     /// The first piece is enough for nearly every process, and a line may be megabytes long.
     private static var piece: Int { 256 }
@@ -52,6 +56,7 @@ struct CommandLines {
     ///
     /// - Parameter isThere: Whether a process is still listed.
     mutating func begin(_ isThere: (Int32) -> Bool) {
+        postponedBefore = postponed
         postponed = []
         silent.removeAll { !isThere($0.pid) }
     }
@@ -70,16 +75,17 @@ struct CommandLines {
     ///
     /// - Parameter take: Called for each that gives an answer.
     mutating func ask(_ pids: [Int32], at now: Instant, _ take: (Int32, Answer) -> Void) {
-        let undecided = ask(pids.filter { !isWaiting($0, at: now) }, upTo: Self.piece, Self.mostSilent, at: now, take)
+        let undecided = ask(pids.filter { !isWaiting($0, at: now) }, upTo: Self.piece, at: now, take)
         if undecided.isEmpty { return }
-        _ = ask(undecided, upTo: CommandLineMatcher.longest, 1, at: now, take)
+        _ = ask(undecided, upTo: CommandLineMatcher.longest, at: now, take)
     }
 
     /// - Returns: Those whose answer goes on beyond `size`.
     private mutating func ask(
-        _ pids: [Int32], upTo size: Int, _ mostSilent: Int, at now: Instant, _ take: (Int32, Answer) -> Void
+        _ pids: [Int32], upTo size: Int, at now: Instant, _ take: (Int32, Answer) -> Void
     ) -> [Int32] {
-        let round = ChildRead.ask(pids, for: "cmdline", upTo: size, in: place, mostSilent: mostSilent)
+        let round = ChildRead.ask(
+            inTurn(pids, at: now), for: "cmdline", upTo: size, in: place, mostSilent: max(allowance.left, 1))
         var undecided: [Int32] = []
         for (pid, answer) in round.answers {
             switch answer {
@@ -108,6 +114,27 @@ struct CommandLines {
         return undecided
     }
 
+    /// Has those come last whose users had silent ones lately, and of these those first that have waited; where no more may
+    /// be silent by now, they are postponed.
+    private mutating func inTurn(_ pids: [Int32], at now: Instant) -> [Int32] {
+        allowance.refill(at: now)
+        if allowance.isUnused { return pids }
+        var trusted: [Int32] = []
+        var suspects: Set<Int32> = []
+        for pid in pids {
+            if allowance.hasSpent(ProcessFile.user(folder.number, pid)) {
+                suspects.insert(pid)
+            } else {
+                trusted.append(pid)
+            }
+        }
+        let waiting = postponedBefore.filter { suspects.remove($0) != nil }
+        let later = waiting + suspects.sorted()
+        if allowance.left > 0 { return trusted + later }
+        postponed += later
+        return trusted
+    }
+
     private func path(_ pid: Int32) -> String { "\(folder.path)/\(pid)/cmdline" }
 
     // MARK: No answers
@@ -119,12 +146,56 @@ struct CommandLines {
 
     private mutating func keepSilent(_ pid: Int32, at now: Instant) {
         let start = GuestProcess.start(pid, in: folder)
+        let user = ProcessFile.user(folder.number, pid)
         let known = silent.firstIndex { $0.pid == pid }
         var pause = firstPause
         if let known {
             if silent[known].start == start { pause = min(silent[known].pause * 2, Self.longestPause) }
             silent.remove(at: known)
         }
-        silent.append(Silent(pid: pid, start: start, due: now + pause, pause: pause))
+        silent.append(Silent(pid: pid, start: start, user: user, due: now + pause, pause: pause))
+        allowance.spend(user)
+    }
+}
+
+/// How many processes may give no answer by now, each of which is waited for as long as a process is given.
+///
+/// Whoever starts such processes all the time has them waited for so often and no more: a user's first is paid for by all,
+/// and his next ones wait their turn while nothing is left.
+struct SilenceAllowance {
+    /// In a listing that finds many, as the first one may.
+    private static var most: Int { 2 }
+    /// Users that are known to have had one; more of them than these need many accounts.
+    private static var mostUsers: Int { 64 }
+
+    private(set) var left = Self.most
+    private let pause: Duration
+    private var refilled: Instant?
+    /// By number, the last one last.
+    private var users: [Int64?] = []
+
+    /// - Parameter pause: One more may be silent after each.
+    init(pause: Duration) {
+        self.pause = pause
+    }
+
+    /// Whether nobody has had one yet.
+    var isUnused: Bool { users.isEmpty }
+
+    func hasSpent(_ user: Int64?) -> Bool { users.contains(user) }
+
+    mutating func refill(at now: Instant) {
+        if let refilled, left < Self.most {
+            guard now - refilled >= pause else { return }
+            left += 1
+        }
+        refilled = now
+    }
+
+    mutating func spend(_ user: Int64?) {
+        left = max(left - 1, 0)
+        users.removeAll { $0 == user }
+        users.append(user)
+        if users.count > Self.mostUsers { users.removeFirst() }
     }
 }

@@ -90,7 +90,7 @@ package struct GuestTable: ~Copyable {
         var looked: [(pid: Int32, isNamed: Bool)] = []
         let known = guests.map { $0.pid }.sorted()
         let now = Waiter.now
-        var again = (unknown + lines.due(at: now)).sorted()
+        var again = Set(unknown + lines.due(at: now)).sorted()
         var unnamed: [Int32] = []
         var asked: [Int32] = []
         var failure: KernelFileError?
