@@ -46,8 +46,10 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
     package static var pressureRest: Duration { .seconds(1) }
 
     private var waiter: W
-    /// Whether a second signal came to end: from then on nothing is waited for.
-    package private(set) var isToldAgain = false
+    /// Whether a second signal came to end: from then on nothing is waited for that takes long.
+    private var isToldAgain = false
+    /// Whether a write was left to itself for that reason.
+    package private(set) var isGivenUp = false
 
     package init(_ waiter: consuming W) {
         self.waiter = waiter
@@ -95,7 +97,8 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
 
     // MARK: The end
 
-    /// Waits for a last write to the kernel, giving signs of life; a second signal to end stops the waiting.
+    /// Waits for a last write to the kernel, giving signs of life; a second signal to end stops the waiting soon, a third
+    /// one at once.
     ///
     /// - Returns: Whether the write came to its end.
     package mutating func runToEnd(of write: ChildWrite, _ host: inout some LoopHost & ~Copyable) -> Bool {
@@ -104,8 +107,19 @@ package struct Loop<W: Waiting & ~Copyable>: ~Copyable {
             if wakeup.contains(.written) { return true }
             if !isToldAgain { host.signOfLife() }
         }
+        let end = after(Self.grace)
+        while waiter.now < end {
+            let wakeup = waitAtEnd(until: end, or: write)
+            if wakeup.contains(.written) { return true }
+            if wakeup.contains(.terminate) { break }
+        }
+        isGivenUp = true
         return false
     }
+
+    /// Two signals to end may come at once, as timeout(1) sends them. A write that ksmd's batch does not hold up is
+    /// through in this time all the same.
+    private static var grace: Duration { .milliseconds(100) }
 
     /// The last write is tried this often in a child, with a pause between.
     private static var attempts: Int { 3 }

@@ -63,7 +63,7 @@ extension Daemon {
 
     /// A change of a knob can take one write after the other.
     private mutating func finishWrites(_ loop: inout Loop<Waiter>) {
-        while let write = tuner.pending, !loop.isToldAgain {
+        while let write = tuner.pending, !loop.isGivenUp {
             guard loop.runToEnd(of: write, &self) else {
                 reporter.log.write(
                     .warning, .failed, "told to end again, not waiting for the kernel's answer to the last write")

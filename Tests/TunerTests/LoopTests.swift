@@ -404,5 +404,32 @@ private struct RecordingHost: LoopHost {
         #expect(waiter.waits.all == [.seconds(1), .seconds(1), .seconds(1)])
         loop = Loop(ScriptedWaiter(script: [([], nil), (.terminate, 1)]))
         #expect(!loop.runToEnd(of: write, &host))
+        let isGivenUp = loop.isGivenUp
+        #expect(isGivenUp)
+    }
+
+    // timeout(1) sends each signal twice.
+    @Test func `a last write that ends soon is taken although two signals to end came at once`() throws {
+        let write = try ChildWrite("x", to: "/dev/null")
+        defer { try? write.finish() }
+        var host = RecordingHost()
+        let soon = ScriptedWaiter(script: [(.terminate, 0), (.guests, 1), (.written, 1)])
+        var loop = Loop(soon)
+        #expect(loop.runToEnd(of: write, &host))
+        var isGivenUp = loop.isGivenUp
+        #expect(!isGivenUp)
+        #expect(soon.waits.all == [.seconds(1), .milliseconds(100), .milliseconds(100) - .nanoseconds(1)])
+        // What comes behind it is waited for as long.
+        let late = ScriptedWaiter(script: [(.terminate, 0), ([], nil), (.written, 1)])
+        loop = Loop(late)
+        #expect(!loop.runToEnd(of: write, &host))
+        isGivenUp = loop.isGivenUp
+        #expect(isGivenUp)
+        #expect(loop.runToEnd(of: write, &host))
+        #expect(late.waits.all == [.seconds(1), .milliseconds(100), .milliseconds(100)])
+        // A third one.
+        loop = Loop(ScriptedWaiter(script: [(.terminate, 0), (.terminate, 1), (.written, 1)]))
+        #expect(!loop.runToEnd(of: write, &host))
+        #expect(host.events == [])
     }
 }
