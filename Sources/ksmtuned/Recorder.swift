@@ -49,15 +49,14 @@ struct Recorder: ~Copyable {
 
     /// Looks what became of the file since.
     private mutating func look(_ log: Log) {
-        if writer?.isInPlace == false {
-            writer = nil
-            opening.reset()
-            log.write(
-                .notice, .failed, "\(path) was removed or replaced, so the history goes on in the file of that name")
-            return
-        }
         do throws(KernelFileError) {
             switch try writer?.mend() {
+            case .replaced:
+                writer = nil
+                opening.reset()
+                log.write(
+                    .notice, .failed,
+                    "\(path) was removed or replaced, so the history goes on in the file of that name")
             case .emptied: log.write(.notice, .failed, "\(path) was emptied, and the history goes on in it")
             case .overwritten:
                 // It is set aside, and another begun.

@@ -151,6 +151,8 @@ import Testing
         try file.writeAll("nonsense".utf8.span, path: host.paths.history)
         #expect(try change() == .overwritten)
         #expect(Self.bytes(host).starts(with: Array("nonsense".utf8)))
+        host.remove(Self.place)
+        #expect(try change() == .replaced)
     }
 
     // MARK: The ring

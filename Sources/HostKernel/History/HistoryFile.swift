@@ -15,6 +15,8 @@ package struct HistoryWriter: ~Copyable {
     /// What somebody may have made of the file that is open.
     package enum Change: Sendable {
         case none
+        /// It was removed, or another file put in its place.
+        case replaced
         /// It was emptied, and the ring begun anew: what was written since lies behind a gap.
         case emptied
         /// It was written over, and is no ring any more.
@@ -23,6 +25,7 @@ package struct HistoryWriter: ~Copyable {
 
     /// Looks at the file, and begins the ring anew where it was emptied.
     package func mend() throws(KernelFileError) -> Change {
+        guard isInPlace else { return .replaced }
         let header = try HistoryReader.bytes(file, path, offset: 0, count: HistoryFormat.recordSize)
         if header.allSatisfy({ $0 == 0 }) {
             try FileDescriptor.writeAll(HistoryFormat.header().span, to: file.number, at: 0, path: path)
