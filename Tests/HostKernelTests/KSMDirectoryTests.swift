@@ -267,6 +267,22 @@ import Testing
         #expect(error?.description == "cannot write \(path): the process that wrote was ended by signal 9")
     }
 
+    @Test(arguments: ["run", "pages_to_scan"])
+    func `a pipe or a socket in a file's place is named as one`(name: String) {
+        let host = FakeHost()
+        let path = host.path("sys/kernel/mm/ksm/\(name)")
+        host.remove("sys/kernel/mm/ksm/\(name)")
+        host.makePipe("sys/kernel/mm/ksm/\(name)")
+        let control = KSMDirectory(host.paths)
+        let text = "cannot write \(path): it is a pipe that nobody reads"
+        #expect(KernelFileError.caught(control.check)?.description == text)
+        let failure = KernelFileError.caught { () throws(KernelFileError) in try HostFile.write("1\n", to: path) }
+        #expect(failure?.description == text)
+        host.remove("sys/kernel/mm/ksm/\(name)")
+        host.makeSocket("sys/kernel/mm/ksm/\(name)")
+        #expect(KernelFileError.caught(control.check)?.description == "cannot write \(path): it is a socket")
+    }
+
     @Test(.timeLimit(.minutes(10))) func `a child does not wait for the reader of a pipe`() throws {
         let host = FakeHost()
         host.remove("sys/kernel/mm/ksm/run")

@@ -14,8 +14,9 @@ package struct FileDescriptor: ~Copyable {
         guard number >= 0 else {
             let failure = errno
             // "No such device or address", of something that is there.
-            if failure == ENXIO, HostFile.kind(path) == S_IFSOCK {
-                throw KernelFileError(operation, path, errno: 0, detail: "it is a socket")
+            if failure == ENXIO, let kind = HostFile.kind(path), kind == S_IFSOCK || kind == S_IFIFO {
+                let detail = kind == S_IFSOCK ? "it is a socket" : "it is a pipe that nobody reads"
+                throw KernelFileError(operation, path, errno: 0, detail: detail)
             }
             throw KernelFileError(operation, path, errno: failure)
         }
