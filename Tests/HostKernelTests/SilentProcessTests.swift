@@ -170,12 +170,19 @@ import Testing
         setGuest(22, user: 1001)
         setGuest(23, user: 108)
         for _ in 0..<3 { try table.refresh() }
-        withExtendedLifetime(pipes + others) {}
         #expect(guests(table) == [17, 19, 23])
         #expect(
             table.silence.map { "\($0)" }
                 == "cannot read \(host.path("proc/11/cmdline")): its process, of user 1000, holds the lock of its memory "
                 + "and gives no answer")
+        // Those that were silent have ended, and the others still wait their turn.
+        for pid in 11...15 { host.removeProcess(pid) }
+        for pid in 20...21 { host.removeProcess(pid) }
+        try table.refresh()
+        withExtendedLifetime(pipes + others) {}
+        #expect(
+            table.silence.map { "\($0)" }
+                == "cannot read \(host.path("proc/16/cmdline")): too many processes give no answer")
     }
 
     @Test func `One that is announced twice while it waits is one guest in the end`() throws {

@@ -29,9 +29,10 @@ struct CommandLines {
     /// Those that were not asked for want of time, and those of the listing before.
     private var postponed: [Int32] = []
     private var postponedBefore: [Int32] = []
-    /// Why the first that gave no answer is not known.
+    /// Why the first that gave no answer, or had no chance to give one, is not known.
     var failure: KernelFileError? {
-        silent.first.map { ChildRead.silence(path($0.pid), of: $0.user) }
+        if let first = silent.first { return ChildRead.silence(path(first.pid), of: first.user) }
+        return postponed.first.map { ChildRead.Round().failure(ofUnasked: path($0)) }
     }
 
     /// - Parameter firstPause: Until one that gave no answer is asked again, which doubles each time; and the time in which
