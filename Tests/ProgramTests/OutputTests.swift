@@ -219,13 +219,20 @@ import Testing
 
     private static func hostileHost() throws -> (FakeHost, FakeDaemon) {
         let host = host(guest: hostile, swap: "/dev/\\033[2J\u{9B}x")
-        host.configure("KSM_GUEST_PATTERN='\(hostile.replacing("\n", with: ""))|^qemu'\nKSM_THRES_COEF=\u{9B}x\n")
+        // No expression begins a set that it does not end.
+        let pattern = hostile.filter { $0 != "\n" && $0 != "[" }
+        host.configure("KSM_GUEST_PATTERN='\(pattern)|^qemu'\nKSM_THRES_COEF=\u{9B}x\n")
         host.write("'\(hostile)'=1\nKSM_\u{9B}=2\n", to: "other.conf")
         host.setProcess(7, comm: "tuned", resident: 1, commandLine: ["/usr/sbin/tuned"])
         host.addTunedProfile("a\u{9B}\u{202E}b", "[sysfs]\n/sys/kernel/mm/ksm/run=2\n")
         host.useTunedProfile("a\u{9B}\u{202E}b")
         host.setProcess(8, comm: "v\u{9B}\u{202E}m", resident: 1, commandLine: ["/opt/vmm/worker"])
         host.addMachine(to: 8)
+        // Whoever was given a group may call those below it as he likes.
+        let group = "u\u{1B}[2J\u{9B}\u{202E}.scope"
+        host.mountUnifiedCgroups()
+        host.setCgroup(group, ["memory.max": "4096", "memory.swap.max": "0", "memory.events": "oom_kill 3"])
+        host.setCgroup(of: 101, "0::/\(group)")
         let policy = try ClassicPolicy(Configuration(), total: KiB(1 << 24))
         let decision = policy.decide(MemorySample(free: .zero, committed: KiB(1 << 23)), previous: 0)
         let daemon = host.startDaemon(decision: decision, guests: 3)
@@ -277,6 +284,7 @@ import Testing
                 #expect(shown.isEmpty, "\(words): \(shown)")
                 #expect(!text.contains("\nFORGED"), "\(words) shows a line that a name has forged")
             }
+            if words == ["guests", "--limits"] { #expect(outcome.output.contains("memory.max allows 4 KiB")) }
         }
         withExtendedLifetime(daemon) {}
     }

@@ -18,7 +18,7 @@ extension GuestsReport {
             }
             if !notes.isEmpty { text += "\n" }
         }
-        return text + notes.map { $0.wrapped(indent: 0, columns: columns) + "\n" }.joined()
+        return text + notes.map { $0.printable.wrapped(indent: 0, columns: columns) + "\n" }.joined()
     }
 
     private var emptiness: String {

@@ -23,7 +23,7 @@ extension PlanReport {
         if !findings.isEmpty { text += "\n" }
         for finding in findings {
             let title = finding.isWarning ? "Warning:" : "Note:"
-            let line = "\(title) \(finding.text)".wrapped(indent: 0, columns: columns).dropFirst(title.count)
+            let line = "\(title) \(finding.text.printable)".wrapped(indent: 0, columns: columns).dropFirst(title.count)
             text += (finding.isWarning ? style.bad(title) : style.warning(title)) + line + "\n"
         }
         return text
