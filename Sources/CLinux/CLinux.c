@@ -146,26 +146,95 @@ static int32_t read_beginning(const char *path, unsigned char *bytes, size_t siz
     return got < 0 ? -error : (int32_t)length;
 }
 
-int linux_read_in_child(int folder, const int32_t *processes, unsigned count, const char *name, int32_t *lengths,
-                        void *bytes, size_t size, pid_t *child) {
-    int end = start_child(child);
-    if (end < 0 || *child > 0) return end;
+enum { READER_STACK = 64 * 1024 };
+
+/* What the child is told, at the beginning of the memory that is mapped for it; its stack is the end. */
+struct linux_reading {
+    size_t mapped, size;
+    unsigned count;
+    int folder, end, child_end;
+    pid_t child;
+    char name[32];
+    const int32_t *processes;
+    int32_t *lengths;
+    unsigned char *bytes;
+};
+
+/* In the child: it calls nothing that takes a lock or memory, since it has those of its parent. */
+static int read_all(void *argument) {
+    struct linux_reading *reading = argument;
     prctl(PR_SET_NAME, "ksmtuned-read");
-    /* Whoever reads is nobody's without the one that asked, and nothing of that one's is its own. */
+    /* Whoever reads is nobody's without the one that asked, and no file of that one's is its own. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int own_end = fcntl(end, F_DUPFD, 5);
-    if (own_end < 0 || dup2(folder, 4) < 0 || dup2(own_end, 3) < 0) _exit(errno);
+    int own_end = fcntl(reading->child_end, F_DUPFD, 5);
+    if (own_end < 0 || dup2(reading->folder, 4) < 0 || dup2(own_end, 3) < 0) return errno;
     syscall(SYS_close_range, 5u, ~0u, 0u);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < reading->count; i++) {
         char path[64];
-        snprintf(path, sizeof path, "%d/%s", (int)processes[i], name);
-        int32_t length = read_beginning(path, (unsigned char *)bytes + i * size, size);
-        __atomic_store_n(&lengths[i], length, __ATOMIC_RELEASE);
+        snprintf(path, sizeof path, "%d/%s", (int)reading->processes[i], reading->name);
+        int32_t length = read_beginning(path, reading->bytes + i * reading->size, reading->size);
+        __atomic_store_n(&reading->lengths[i], length, __ATOMIC_RELEASE);
     }
-    _exit(0);
+    return 0;
 }
 
-int32_t linux_shared(const int32_t *number) { return __atomic_load_n(number, __ATOMIC_ACQUIRE); }
+static size_t aligned(size_t size) { return (size + 15) & ~(size_t)15; }
+
+struct linux_reading *linux_reading_begin(int folder, const int32_t *processes, unsigned count, const char *name,
+                                          size_t size) {
+    size_t numbers = aligned(count * sizeof *processes), head = aligned(sizeof(struct linux_reading));
+    size_t mapped = head + 2 * numbers + aligned(count * size) + READER_STACK;
+    unsigned char *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+    struct linux_reading *reading = (struct linux_reading *)memory;
+    *reading = (struct linux_reading){
+        .mapped = mapped, .size = size, .count = count, .folder = folder, .lengths = (int32_t *)(memory + head),
+        .processes = memcpy(memory + head + numbers, processes, count * sizeof *processes),
+        .bytes = memory + head + 2 * numbers,
+    };
+    strncpy(reading->name, name, sizeof reading->name - 1);
+    for (unsigned i = 0; i < count; i++) reading->lengths[i] = INT32_MIN;
+    int ends[2] = { -1, -1 };
+    if (pipe2(ends, O_CLOEXEC) == 0) {
+        reading->end = ends[0];
+        reading->child_end = ends[1];
+        /* A fork would copy the page tables and then each page that either of the two writes, which takes longer than
+         * all that is read. The two share one errno: until the child has ended, the parent asks it of one wait alone. */
+        reading->child = clone(read_all, memory + mapped / 16 * 16, CLONE_VM | SIGCHLD, reading);
+        if (reading->child > 0) {
+            close(ends[1]);
+            return reading;
+        }
+    }
+    int error = errno;
+    if (ends[0] >= 0) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    munmap(memory, mapped);
+    errno = error;
+    return NULL;
+}
+
+int linux_reading_descriptor(const struct linux_reading *reading) { return reading->end; }
+
+int32_t linux_reading_length(const struct linux_reading *reading, unsigned index) {
+    return __atomic_load_n(&reading->lengths[index], __ATOMIC_ACQUIRE);
+}
+
+const void *linux_reading_bytes(const struct linux_reading *reading, unsigned index) {
+    return reading->bytes + index * reading->size;
+}
+
+void linux_reading_stop(const struct linux_reading *reading) { kill(reading->child, SIGKILL); }
+
+int linux_reading_result(const struct linux_reading *reading) { return linux_child_result(reading->child); }
+
+void linux_reading_end(struct linux_reading *reading, int has_ended) {
+    close(reading->end);
+    /* The kernel may still write there for a child that it does not let go. */
+    if (has_ended) munmap(reading, reading->mapped);
+}
 
 int linux_child_result(pid_t child) {
     int status;

@@ -31,15 +31,31 @@ ssize_t linux_uevent_take(int socket, void *buffer, size_t size);
  * the child has ended, or -1; `*child` receives its pid. */
 int linux_write_in_child(const char *path, const char *text, pid_t *child);
 
-/* Starts a child that reads the beginning of the file `name` of one process after the other, by a descriptor of /proc, and
- * ends. It puts what it read at `bytes`, `size` for each, and then the length, or minus an errno, at `lengths`; both are
- * memory that it shares (MAP_SHARED). Returns a descriptor that becomes readable when the child has ended, or -1; `*child`
- * receives its pid. */
-int linux_read_in_child(int folder, const int32_t *processes, unsigned count, const char *name, int32_t *lengths,
-                        void *bytes, size_t size, pid_t *child);
+/* A child that reads the beginning of a file of one process after the other. It runs in the memory of its parent. */
+struct linux_reading;
 
-/* Takes what a child has put into shared memory. */
-int32_t linux_shared(const int32_t *number);
+/* Starts it: for each process it reads `size` bytes of the file `name`, by a descriptor of /proc. Returns NULL, and errno,
+ * where no child could be started. */
+struct linux_reading *linux_reading_begin(int folder, const int32_t *processes, unsigned count, const char *name,
+                                          size_t size);
+
+/* A descriptor that becomes readable when the child has ended. */
+int linux_reading_descriptor(const struct linux_reading *reading);
+
+/* How much it has read of one, minus an errno, or INT32_MIN: nothing yet. */
+int32_t linux_reading_length(const struct linux_reading *reading, unsigned index);
+
+/* What it has read of one. */
+const void *linux_reading_bytes(const struct linux_reading *reading, unsigned index);
+
+/* Kills it. */
+void linux_reading_stop(const struct linux_reading *reading);
+
+/* Takes the result of one that has ended, as linux_child_result() does. */
+int linux_reading_result(const struct linux_reading *reading);
+
+/* Gives back what it took. Memory of a child that has not ended is kept for it. */
+void linux_reading_end(struct linux_reading *reading, int has_ended);
 
 /* Takes the child's result: 0, the errno of its failure, or minus the signal that ended it. */
 int linux_child_result(pid_t child);

@@ -11,6 +11,9 @@ package final class KernelFile {
     private var descriptor: Int32 = -1
     /// Whether there are descriptors enough to hold this one.
     private var isKept = false
+    /// What is taken for the text, doubled until it had room: few are as long as they may be, and to take and give back much
+    /// at each reading costs more than the reading.
+    private var room = 1024
 
     package init(_ path: String, isHeld: Bool) {
         self.path = path
@@ -61,14 +64,20 @@ package final class KernelFile {
             }
         }
         var failure: Int32 = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            let got = unsafe Self.readText(into: UnsafeMutableRawBufferPointer(buffer)) { part, offset in
-                unsafe pread(descriptor, part.baseAddress, part.count, off_t(offset))
+        var bytes: [UInt8] = []
+        repeat {
+            let size = min(room, limit)
+            bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                let got = unsafe Self.readText(into: UnsafeMutableRawBufferPointer(buffer)) { part, offset in
+                    unsafe pread(descriptor, part.baseAddress, part.count, off_t(offset))
+                }
+                if got < 0 { failure = errno }
+                count = max(got, 0)
             }
-            if got < 0 { failure = errno }
-            if got == limit { failure = EFBIG }
-            count = max(got, 0)
-        }
+            if bytes.count < size { break }
+            if size == limit { failure = EFBIG }
+            room *= 2
+        } while failure == 0
         guard failure == 0 else {
             // Whatever it was, the next read begins afresh.
             close(descriptor)

@@ -21,7 +21,7 @@ package enum ChildRead {
     /// seldom longer: when its memory comes from swap, or while it gives much of it back.
     package static let patience = Duration.milliseconds(500)
 
-    /// The files that are read in one child, and the memory that it shares for them.
+    /// The files that are read in one child, and the memory for them.
     private static let mostFiles = 1024
     private static let mostBytes = 16 << 20
 
@@ -138,43 +138,39 @@ package enum ChildRead {
     private static func readInChild(
         _ name: String, of pids: ArraySlice<Int32>, upTo size: Int, in folder: Int32, patience: Duration
     ) -> ([Answer], Failure?) {
-        let count = pids.count
-        let numbers = (count * MemoryLayout<Int32>.stride + 15) / 16 * 16
-        let flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let memory = unsafe mmap(nil, numbers + count * size, PROT_READ | PROT_WRITE, flags, -1, 0),
-            unsafe memory != MAP_FAILED
-        else { return ([], .noChild(errno)) }
-        defer { unsafe munmap(memory, numbers + count * size) }
-        let lengths = unsafe memory.bindMemory(to: Int32.self, capacity: count)
-        unsafe lengths.update(repeating: unanswered, count: count)
-        let bytes = unsafe memory + numbers
-        var child: pid_t = 0
-        let end = unsafe Array(pids).withUnsafeBufferPointer { pids in
-            unsafe linux_read_in_child(
-                folder, pids.baseAddress, UInt32(count), name, lengths, bytes, size, &child)
+        let reading = unsafe Array(pids).withUnsafeBufferPointer { pids in
+            unsafe linux_reading_begin(folder, pids.baseAddress, UInt32(pids.count), name, size)
         }
-        guard end >= 0 else { return ([], .noChild(errno)) }
-        defer { close(end) }
+        guard let reading = unsafe reading else { return ([], .noChild(errno)) }
+        let end = unsafe linux_reading_descriptor(reading)
         var answered = 0
+        func hasMore() -> Bool {
+            let before = answered
+            while answered < pids.count, unsafe linux_reading_length(reading, UInt32(answered)) != unanswered {
+                answered += 1
+            }
+            return answered > before
+        }
         var isGivenUp = false
         while !hasEnded(end, within: patience) {
-            let before = answered
-            while answered < count, unsafe linux_shared(lengths + answered) != unanswered { answered += 1 }
-            if answered > before { continue }
-            kill(child, SIGKILL)
+            if hasMore() { continue }
+            unsafe linux_reading_stop(reading)
             isGivenUp = true
             break
         }
         // One that the kernel does not let go even so is left to it.
-        let result = hasEnded(end, within: patience) ? linux_child_result(child) : 0
+        let isOver = hasEnded(end, within: patience)
+        defer { unsafe linux_reading_end(reading, isOver ? 1 : 0) }
+        let result = isOver ? unsafe linux_reading_result(reading) : 0
+        _ = hasMore()
         var answers: [Answer] = []
-        for index in 0..<count {
-            let length = unsafe linux_shared(lengths + index)
-            if length == unanswered { break }
-            let piece = unsafe UnsafeRawBufferPointer(start: bytes + index * size, count: max(Int(length), 0))
+        for index in 0..<UInt32(answered) {
+            let length = unsafe linux_reading_length(reading, index)
+            let piece = unsafe UnsafeRawBufferPointer(
+                start: linux_reading_bytes(reading, index), count: max(Int(length), 0))
             answers.append(length < 0 ? .failed(-length) : .bytes(unsafe Array(piece)))
         }
-        if isGivenUp || answers.count == count || result == 0 { return (answers, nil) }
+        if isGivenUp || answered == pids.count || result == 0 { return (answers, nil) }
         return (answers, result < 0 ? .ended(-result) : .noChild(result))
     }
 
