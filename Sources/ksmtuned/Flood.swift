@@ -75,8 +75,8 @@ extension Notice {
         case .stillWriting: .writing
         case .memoryChanged: .memory
         case .unmergeDoesNotFit: .room
-        case .source(.noMachineEvents), .source(.manyMachineEvents): .machines
-        case .source(.noPressure), .source(.otherPressure): .pressure
+        case .source(.noMachineEvents), .source(.machineEventsAgain), .source(.manyMachineEvents): .machines
+        case .source(.noPressure), .source(.pressureAgain), .source(.otherPressure): .pressure
         case .notPutBack, .notKnownToRestore, .leftStopped: .end
         }
     }

@@ -111,10 +111,11 @@ extension Notice {
     /// What kind of message it is.
     var messageID: MessageID {
         switch self {
+        case .source(.machineEventsAgain), .source(.pressureAgain), .recovered, .knobRecovered, .ksmdScheduled:
+            .recovered
         case .failed, .noAdvisor, .stillWriting, .notPutBack, .notKnownToRestore, .leftStopped, .knobFailed,
             .knobNotCleared, .knobNotPutBack, .noKnob, .ksmdNotScheduled, .ksmdNotPutBack, .source:
             .failed
-        case .recovered, .knobRecovered, .ksmdScheduled: .recovered
         case .foreignWrite, .foreignScheduling, .leftUnmerged: .foreignWrite
         case .displacedAdvisor, .restartedAdvisor: .advisorDisplaced
         case .memoryChanged: .memoryChanged

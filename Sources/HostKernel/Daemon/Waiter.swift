@@ -28,10 +28,12 @@ package struct Wakeup: OptionSet, Sendable {
 package enum SourceNotice: Equatable, Sendable {
     /// Virtual machines are not announced, or no more.
     case noMachineEvents(KernelFileError)
+    case machineEventsAgain
     /// Machines are created and destroyed faster than the daemon hears of.
     case manyMachineEvents
     /// Memory pressure is not reported, or no more.
     case noPressure(KernelFileError)
+    case pressureAgain
     /// The kernel refused the window that was asked for, and took another.
     case otherPressure(asked: PressureThreshold, inForce: PressureThreshold)
 }
@@ -66,11 +68,13 @@ package struct Waiter: Waiting, ~Copyable {
     private let paths: HostPaths
     private let signals: FileDescriptor
     private var machines: MachineEventSource?
+    private var machinesRetry = SourceRetry()
     private var heard = MachineEvents()
     /// Until when the machines are not listened to, after more of them than can be taken at one time.
     private var machinesRest: Instant?
     private var hasReportedStorm = false
     private var pressure: PressureTrigger?
+    private var pressureRetry = SourceRetry()
     private var watched: PressureThreshold?
     private var notices: [SourceNotice] = []
 
@@ -96,6 +100,8 @@ package struct Waiter: Waiting, ~Copyable {
     }
 
     package mutating func wait(until deadline: Instant, or write: ChildWrite? = nil) -> Wakeup {
+        if machinesRetry.isDue(at: now) { listenToMachines() }
+        if pressureRetry.isDue(at: now) { setTrigger() }
         // The place for further descriptors: an entry here, a word in `Wakeup`.
         var entries = (
             pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
@@ -103,7 +109,8 @@ package struct Waiter: Waiting, ~Copyable {
             pollfd(fd: machinesRest == nil ? machines?.descriptor ?? -1 : -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: pressure?.descriptor ?? -1, events: Int16(POLLPRI), revents: 0)
         )
-        let deadline = min(deadline, machinesRest ?? .never)
+        let deadline = min(
+            deadline, machinesRest ?? .never, machinesRetry.due ?? .never, pressureRetry.due ?? .never)
         let timeout = deadline == .never ? -1 : max(deadline - now, .zero).nanoseconds
         let result = unsafe withUnsafeMutableBytes(of: &entries) { entries in
             let entries = unsafe entries.bindMemory(to: pollfd.self)
@@ -156,8 +163,11 @@ package struct Waiter: Waiting, ~Copyable {
     private mutating func listenToMachines() {
         do throws(KernelFileError) {
             machines = try MachineEventSource()
+            guard machinesRetry.succeeded() else { return }
+            heard.isLossy = true
+            notices.append(.machineEventsAgain)
         } catch {
-            notices.append(.noMachineEvents(error))
+            if machinesRetry.failed(error, at: now) { notices.append(.noMachineEvents(error)) }
         }
     }
 
@@ -172,7 +182,7 @@ package struct Waiter: Waiting, ~Copyable {
         } catch {
             machines = nil
             heard.isLossy = true
-            notices.append(.noMachineEvents(error))
+            if machinesRetry.failed(error, at: now) { notices.append(.noMachineEvents(error)) }
         }
     }
 
@@ -184,20 +194,24 @@ package struct Waiter: Waiting, ~Copyable {
     // MARK: Memory pressure
 
     package mutating func watchPressure(_ threshold: PressureThreshold?) {
-        guard !paths.isStandIn, threshold != watched else { return }
+        guard !paths.isStandIn, threshold != watched || pressureRetry.due != nil else { return }
         watched = threshold
         pressure = nil
-        guard let threshold else { return }
+        pressureRetry = SourceRetry()
+        setTrigger()
+    }
+
+    private mutating func setTrigger() {
+        guard let threshold = watched else { return }
         do throws(KernelFileError) {
             let trigger = try PressureTrigger(paths, threshold)
+            if pressureRetry.succeeded() { notices.append(.pressureAgain) }
             if trigger.threshold != threshold {
                 notices.append(.otherPressure(asked: threshold, inForce: trigger.threshold))
             }
             pressure = consume trigger
         } catch {
-            // A reload may set it.
-            if error.mayPass { watched = nil }
-            notices.append(.noPressure(error))
+            if pressureRetry.failed(error, at: now) { notices.append(.noPressure(error)) }
         }
     }
 
@@ -222,11 +236,14 @@ extension SourceNotice: CustomStringConvertible {
         case .manyMachineEvents:
             "more than \(MachineEventSource.mostMessages) virtual machines were created or destroyed within a tenth of a "
                 + "second: some of that may be seen at the next decision, not at once"
+        case .machineEventsAgain:
+            "virtual machines are announced again, so guests that start or end are seen at once"
         case .noPressure(let error):
             error.isAbsent
                 ? "this kernel has no pressure stall information at \(error.path) (CONFIG_PSI, psi=1), "
                     + "so memory pressure is seen at the next decision, not at once"
                 : "\(error), so memory pressure is seen at the next decision, not at once"
+        case .pressureAgain: "memory pressure is reported again, so it is seen at once"
         case .otherPressure(let asked, let inForce):
             "memory pressure counts from \(inForce.word) on, not \(asked.word): "
                 + "without CAP_SYS_RESOURCE the kernel takes only windows that are a multiple of 2 s"
