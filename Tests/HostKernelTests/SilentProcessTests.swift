@@ -36,6 +36,16 @@ import Testing
         return pids.sorted()
     }
 
+    @Test func `A child that ends before it has asked is no process's silence`() {
+        // It has no folder to ask in.
+        let folder = ChildRead.Folder(-1, isStandIn: false)
+        let round = ChildRead.ask([10, 11], for: "cmdline", upTo: 64, in: folder, mostSilent: 2)
+        #expect(round.answers.isEmpty)
+        #expect(round.silent == [])
+        #expect(round.unasked == [10, 11])
+        #expect(round.failure == .noChild(EBADF))
+    }
+
     // MARK: The daemon's table
 
     @Test func `It is no guest and no failure, and is told of`() throws {
