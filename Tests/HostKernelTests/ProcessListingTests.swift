@@ -53,6 +53,24 @@ import Testing
         }
     }
 
+    @Test func `A folder without the caller's own process is none of processes`() throws {
+        let host = FakeHost()
+        let missing = KernelFileError(
+            .list, host.path("proc"), errno: 0, detail: "there are no processes in it")
+        #expect(throws: missing) { try ProcessListing.requireProcesses(host.path("proc")) }
+        host.createFolder("proc/self")
+        try ProcessListing.requireProcesses(host.path("proc"))
+    }
+
+    @Test func `Where that cannot be told, the reason is`() throws {
+        let host = FakeHost()
+        let link = host.path("proc/self")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: link)
+        #expect(throws: KernelFileError(.list, host.path("proc"), errno: ELOOP)) {
+            try ProcessListing.requireProcesses(host.path("proc"))
+        }
+    }
+
     @Test func `A folder that is gone cannot be listed`() throws {
         let host = FakeHost()
         host.createFolder("proc/10")

@@ -11,7 +11,7 @@ internal import KSMPolicy
     private let folder: FileDescriptor
     private let path: String
     private let records: UnsafeMutableRawBufferPointer
-    private let counter: PIDCounter
+    private var counter: PIDCounter
     /// The number that was given last before the last listing, and the offset that leads to the last process up to it:
     /// whatever was started since stands behind.
     private var newest: Int32?
@@ -38,10 +38,16 @@ internal import KSMPolicy
     package static func open(_ paths: HostPaths) throws(KernelFileError) -> FileDescriptor {
         let folder = try FileDescriptor(opening: paths.proc, O_RDONLY | O_DIRECTORY, for: .list)
         if paths.isStandIn { return folder }
-        guard unsafe access("\(paths.proc)/self", F_OK) == 0 else {
-            throw KernelFileError(.list, paths.proc, errno: 0, detail: "there are no processes in it")
-        }
+        try requireProcesses(paths.proc)
         return folder
+    }
+
+    /// - Throws: ``KernelFileError`` also where it cannot be told, and may be another time.
+    package static func requireProcesses(_ folder: String) throws(KernelFileError) {
+        guard unsafe access("\(folder)/self", F_OK) < 0 else { return }
+        let failure = KernelFileError(.list, folder, errno: errno)
+        guard failure.isMissing else { throw failure }
+        throw KernelFileError(.list, folder, errno: 0, detail: "there are no processes in it")
     }
 
     /// Whether `/proc` hides other users' processes from this one (`hidepid=`): a listing then lacks them, as if there
@@ -63,7 +69,7 @@ internal import KSMPolicy
     ///   once more with each that was new in the last listing.
     /// - Throws: ``KernelFileError``; what was known stays known.
     package mutating func refresh(look: (Int32) -> Void) throws(KernelFileError) {
-        newest = counter.last
+        newest = counter.last()
         mark = 0
         isUnsettled = true
         present.removeAll(keepingCapacity: true)
@@ -86,7 +92,7 @@ internal import KSMPolicy
     /// - Parameter look: As ``refresh(look:)`` has it.
     /// - Returns: Whether that could be told; otherwise nothing was listed.
     package mutating func refreshNew(look: (Int32) -> Void) throws(KernelFileError) -> Bool {
-        guard let before = newest, let last = counter.last, last >= before else { return false }
+        guard let before = newest, let last = counter.last(), last >= before else { return false }
         present.removeAll(keepingCapacity: true)
         if last > before || isUnsettled {
             newest = last
