@@ -12,10 +12,11 @@ import contextlib, os, random, signal, socket, struct, subprocess, tempfile, tim
 import pytest
 from shared import soak
 from shared.kernel import KSM, read, write
-from shared.needs import compiler, need, need_root
+from shared.needs import compiler, need
 from shared.processes import LIMIT
-from shared.tested import HERE, TestStage, need_namespaces
-from shared.tree import WORLD, Tree
+from shared.tested import HERE, TestStage
+from shared.tree import PLACES, Tree
+from shared.world import inside, need_world
 
 POLICIES = 'classic', 'adaptive', 'advisor'
 FEW, FEW_GUESTS = 270, 30
@@ -29,10 +30,9 @@ SHARED_MEMORY = '/dev/shm'
 
 @pytest.fixture
 def stage(programs):
-    need_root()
+    need_world()
     compiler()
     need(os.path.isdir(KSM), 'this kernel has no KSM, whose folder the tree is laid over')
-    need_namespaces('--mount')
     programs.daemon
     with TestStage.new(programs) as stage:
         yield stage
@@ -57,12 +57,12 @@ class Life:
         self.errors = f'{stage.folder}/said'
         with open(self.errors, 'w') as f, theirs, heard:
             self.process = stage.start(
-                ['unshare', '--mount', 'sh', '-c', WORLD, 'sh', folder, f'LD_PRELOAD={library}', f'HASTEN_EVERY={EVERY}',
+                [*inside(folder, PLACES), 'env', f'LD_PRELOAD={library}', f'HASTEN_EVERY={EVERY}',
                  f'HASTEN_CONTROL={theirs.fileno()}', f'HASTEN_UEVENTS={heard.fileno()}', 'LC_ALL=C', 'TZ=UTC0',
                  stage.programs.daemon, '--config', self.configuration],
                 stdout=f, stderr=f, pass_fds=[theirs.fileno(), heard.fileno()])
         self.pid = self.process.pid
-        self.folders = [f'{folder}/run', f'{folder}/lib']
+        self.folders = [f'{folder}/run', f'{folder}/var/lib']
 
     def stop(self):
         """The next time that it stands still: its ticks so far."""
@@ -77,7 +77,7 @@ class Life:
         self.control.send(b'.')
 
     def look(self):
-        return soak.look(self.pid, self.folders, self.tree.folder / 'ksm')
+        return soak.look(self.pid, self.folders, self.tree.ksm)
 
     def change(self, count):
         tree = self.tree
@@ -166,6 +166,6 @@ def test_a_long_life_in_time_that_jumps(stage, request, table, policy):
         assert not (lines := soak.grown(again, last)), 'since the crowd has gone:\n' + '\n'.join(lines)
         assert status == 0, f'exit status; it said at last:\n{said[-3:]}'
         assert not soak.files([f'{folder}/run']), 'files are left'
-        after = soak.ksm_state(life.tree.folder / 'ksm')
+        after = soak.ksm_state(life.tree.ksm)
         assert after['run'] == '0', f'KSM at the end: {after}'
         assert life.counts['uevents'] and life.counts['HUP'], 'nothing happened'

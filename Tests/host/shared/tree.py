@@ -1,5 +1,6 @@
 """A host of plain files with thousands of processes that change: /proc, KSM's files, and nothing else."""
-import os, pathlib, shutil
+import pathlib, shutil
+from . import world
 from .kernel import KSM, PAGE, write
 
 TOTAL = 256 << 20                       # KiB of memory
@@ -10,20 +11,8 @@ KNOBS = dict(run=0, pages_to_scan=100, sleep_millisecs=20, merge_across_nodes=1,
              advisor_min_pages_to_scan=500, advisor_max_pages_to_scan=30000, advisor_target_scan_time=200)
 NAMES = 'bash', 'CPU 0/KVM', 'systemd', 'kworker/0:1', 'qemu-img', 'a) R 1 (b', 'postgres', 'x' * 15
 GUESTS = 'qemu-system-x86', 'kvm', 'qemu-kvm', 'cloud-hyperviso', 'firecracker'
-# In a mount namespace of its own the tree lies over the host's files; the program is started only where it does.
-WORLD = f'''
-set -e
-tree=$1
-shift
-mount --make-rprivate /
-mount --bind "$tree/ksm" {KSM}
-mount --bind "$tree/run" /run
-mount --bind "$tree/lib" /var/lib
-mount --bind /proc/self/ns/pid "$tree/proc/self/ns/pid"
-mount --rbind "$tree/proc" /proc
-test -e {KSM}/.tree && test ! -e /proc/self/stat
-exec env "$@"
-'''
+# What it has of a host, for shared.world.
+PLACES = KSM, '/run', '/var/lib'
 
 
 class Tree:
@@ -33,12 +22,12 @@ class Tree:
         self.folder, self.random = pathlib.Path(folder), random
         self.processes, self.guests, self.next = [], {}, 1000
         self.free, self.counts = TOTAL // 2, dict(processes=0, guests=0, renamed=0)
-        for name in ('proc/self/ns', 'ksm', 'run', 'lib'):
+        self.ksm = self.folder / KSM.lstrip('/')
+        for name in ('run', 'var/lib'):
             (self.folder / name).mkdir(parents=True)
-        write(self.folder / 'proc/self/ns/pid', '')
-        write(self.folder / 'ksm/.tree', '')
+        world.mark(folder)
         for name, value in KNOBS.items():
-            write(self.folder / 'ksm' / name, f'{value}\n')
+            write(self.ksm / name, f'{value}\n')
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.say_counters()
         self.say_memory()
@@ -54,10 +43,10 @@ class Tree:
 
     def say_counters(self):
         for name, value in self.counters.items():
-            write(self.folder / 'ksm' / name, f'{value}\n')
+            write(self.ksm / name, f'{value}\n')
 
     def knob(self, name):
-        return (self.folder / 'ksm' / name).read_text().strip()
+        return (self.ksm / name).read_text().strip()
 
     def scan(self, pages):
         """What ksmd does in a while, where it is to run."""
