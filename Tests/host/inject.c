@@ -1,6 +1,6 @@
 /* Runs a program whose system calls fail on demand, in a time of its own, where the real KSM cannot be seen.
  *
- *     inject -i COMMANDS -o EVENTS [-r ROOT] [-l LOG] [-f RULE] [-k PID] PROGRAM ARGUMENT...
+ *     inject -i COMMANDS -o EVENTS [-r ROOT | -w UEVENTS -p PROC] [-l LOG] [-f RULE] [-k PID] PROGRAM ARGUMENT...
  *
  * Each system call of the program and its children from its entry on (so not those of the dynamic loader) is traced and
  * written to LOG: step, "main" or "child", name, number among the calls of this name on this path, path, result, and the
@@ -10,7 +10,14 @@
  * the path, with blanks between: "once read 3 5 ~/proc/meminfo". What happens is an errno, or "short": the call is
  * given one byte to read, or half of what it would write. A lasting rule holds for that call and all later ones.
  *
- * A signal reaches only PID and the program itself; any other is "stray PID", and ESRCH.
+ * With -w a tree lies over the host's own folders already (shared/world.py), and the program finds it there: "~" is
+ * then the host's root, as far as the tree goes. PROC is a descriptor of the real /proc. Something stands in for what a
+ * tree has not: the datagrams of descriptor UEVENTS come as the kernel's uevents from a netlink(7) socket, and
+ * /proc/self/stat begins with the program's number.
+ *
+ * A signal reaches only PID, the program itself and its children; any other is "stray PID", and ESRCH. Nor is another
+ * process scheduled anew: that is "policy PID NUMBER" or "nice PID NUMBER", and waits for a line, by when the tree has
+ * it.
  *
  * Files in ROOT/sys are the kernel's: to open one does not empty it, and a write that fails leaves it as it is.
  *
@@ -20,6 +27,7 @@
  *     lift        the rule ends
  *     again       look again, as after a change of files
  *     signal N    send it, and look again
+ *     poll N BITS what is waited for in this place is ready in this way; look again where nothing is
  *     advance     the time has passed
  * The last line there is "exit STATUS", "killed SIGNAL", or "hang NAME" after LIMIT seconds without a stop, or CALLS
  * system calls without an idle one. "hit" says that a call was the rule's. 99 is the status where the real KSM can be
@@ -28,16 +36,21 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -65,9 +78,14 @@ static const struct call { long number; const char *name; int place; } calls[] =
     C(socket, NOTHING), C(bind, FD), C(connect, FD), C(sendto, FD), C(sendmsg, FD), C(recvfrom, FD), C(recvmsg, FD),
     C(setsockopt, FD), C(getsockopt, FD), C(getsockname, FD), C(getpeername, FD), C(close_range, NOTHING),
     C(prlimit64, NOTHING), C(getrlimit, NOTHING), C(setrlimit, NOTHING), C(prctl, NOTHING), C(sysinfo, NOTHING),
-    C(sched_getaffinity, NOTHING), C(setpriority, NOTHING), C(getrandom, NOTHING), C(uname, NOTHING),
+    C(sched_getaffinity, NOTHING), C(sched_setaffinity, NOTHING), C(sched_setscheduler, NOTHING),
+    C(setpriority, NOTHING),
+    C(capget, NOTHING), C(getrandom, NOTHING), C(uname, NOTHING),
     C(nanosleep, NOTHING), C(clock_nanosleep, NOTHING), C(madvise, NOTHING), C(memfd_create, NOTHING),
+    C(mmap, NOTHING),                           /* of memory that is shared with a child; see entry() */
 };
+/* What a tree has of a host. */
+static const char *const places[] = {"/proc", "/sys", "/run", "/var", "/etc"};
 
 struct process { pid_t pid; int started, isInside; const struct call *call; long result, number; int isForced, isChanged; char path[4200];
                  struct user_regs_struct before; };
@@ -76,7 +94,7 @@ static int count, isTraced, ruleHolds, isLasting, isShort, parked;
 static long ruleNth, ruleResult, sinceIdle;
 static const char *root = "", *ruleName;
 static char rulePath[4200], step[64] = "start";
-static int eventNumber = -1, commandNumber = -1, mayBeSignalled;
+static int eventNumber = -1, commandNumber = -1, mayBeSignalled, isWorld, ueventNumber = -1, procNumber = -1;
 static FILE *logFile, *commands, *events;
 static struct timespec wanted;
 static long long passed, waited;
@@ -100,6 +118,10 @@ static void event(const char *format, ...) {
 static void hide(void) {
     uid_t user = getuid();
     gid_t group = getgid();
+    if (isWorld) {
+        if (access(KSM "/.tree", F_OK) || access("/proc/.tree", F_OK)) die("no tree lies over the host");
+        return;
+    }
     if (unshare(CLONE_NEWNS | (user ? CLONE_NEWUSER : 0))) die("no namespace of its own can be made here");
     if (user) {
         const char *files[] = {"/proc/self/setgroups", "/proc/self/uid_map", "/proc/self/gid_map"};
@@ -162,8 +184,8 @@ static int children(void) {
 
 static void descriptor(struct process *p, int number, char raw[4096]) {
     char link[64];
-    sprintf(link, "/proc/%d/fd/%d", p->pid, number);
-    ssize_t length = readlink(link, raw, 4095);
+    sprintf(link, "%d/fd/%d", p->pid, number);
+    ssize_t length = readlinkat(procNumber, link, raw, 4095);
     raw[length < 0 ? 0 : length] = 0;
     if (number >= 0 && number <= 2) strcpy(raw, (const char *[]){"stdin", "stdout", "stderr"}[number]);
     if (raw[0] != '/' && strchr(raw, '[') && !strchr(raw, '_')) *strchr(raw, '[') = 0;
@@ -188,11 +210,23 @@ static void locate(struct process *p, const struct user_regs_struct *r) {
     size_t length = strlen(root);
     char self[64];
     size_t own = sprintf(self, "/proc/%d/", p->pid);
-    if (length && !strncmp(raw, root, length)) snprintf(p->path, sizeof p->path, "~%s", raw + length);
+    const char *place = NULL;
+    for (size_t i = 0; isWorld && i < sizeof places / sizeof *places; i++) {
+        size_t part = strlen(places[i]);
+        if (!strncmp(raw, places[i], part) && (!raw[part] || raw[part] == '/')) place = places[i];
+    }
+    if (place) snprintf(p->path, sizeof p->path, "~%s", raw);
+    else if (length && !strncmp(raw, root, length)) snprintf(p->path, sizeof p->path, "~%s", raw + length);
     else if (raw[0] && length && !strncmp(raw, root, strlen(raw))) strcpy(p->path, "^");
     else if (!strncmp(raw, self, own)) snprintf(p->path, sizeof p->path, "/proc/self/%s", raw + own);
     else snprintf(p->path, sizeof p->path, "%s", raw);
     for (char *c = p->path; *c; c++) if (*c == '\t' || *c == '\n') *c = '?';
+}
+
+/* Whether it is the program itself or a child of it. */
+static int isTheirs(pid_t pid) {
+    for (int i = 0; i < count; i++) if (processes[i].pid == pid) return 1;
+    return 0;
 }
 
 /* Which one it is among the calls of this name on this path. */
@@ -217,6 +251,39 @@ static void set(struct process *p, struct user_regs_struct *r) {
     ptrace(PTRACE_SETREGS, p->pid, 0, r);
 }
 
+/* Another call in the place of one. */
+static void force(struct process *p, struct user_regs_struct *r, long result) {
+    p->isForced = 1;
+    p->result = result;
+    r->orig_rax = -1;
+    set(p, r);
+}
+
+/* A thread that is not the program's is to be scheduled anew: who drives it writes that to the tree. */
+static void schedule(struct process *p, struct user_regs_struct *r, const char *what, int pid, int number) {
+    char line[256];
+    event("%s %d %d\n", what, pid, number);
+    if (!fgets(line, sizeof line, commands)) { kill(first->pid, SIGKILL); exit(0); }
+    force(p, r, 0);
+}
+
+/* Whether it is about netlink(7), and the kernel's place is taken. */
+static int hear(struct process *p, struct user_regs_struct *r) {
+    unsigned short family = 0;
+    if (!isWorld) return 0;
+    if (r->orig_rax == __NR_socket && r->rdi == AF_NETLINK) {
+        r->orig_rax = __NR_fcntl;
+        r->rdi = ueventNumber;
+        r->rsi = F_DUPFD_CLOEXEC;
+        r->rdx = 3;
+        set(p, r);
+    } else if (r->orig_rax == __NR_bind) {
+        get(p->pid, r->rsi, &family, sizeof family);
+        if (family == AF_NETLINK) force(p, r, 0);
+    } else return 0;
+    return 1;
+}
+
 static void entry(struct process *p) {
     struct user_regs_struct r;
     if (ptrace(PTRACE_GETREGS, p->pid, 0, &r)) return;
@@ -227,6 +294,7 @@ static void entry(struct process *p) {
     if (!isTraced) return;
     if (++sinceIdle > CALLS) { event("hang spinning\n"); kill(first->pid, SIGKILL); exit(0); }
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) if (calls[i].number == (long)r.orig_rax) p->call = &calls[i];
+    if (r.orig_rax == __NR_mmap && !(r.r10 & MAP_SHARED && r.r10 & MAP_ANONYMOUS)) p->call = NULL;
     if (!p->call) {
         snprintf(p->path, sizeof p->path, "%ld", (long)r.orig_rax);
         return;
@@ -252,18 +320,19 @@ static void entry(struct process *p) {
         }
         set(p, &r);
     } else if ((r.orig_rax == __NR_kill || r.orig_rax == __NR_pidfd_open) && r.rdi && (pid_t)r.rdi != mayBeSignalled
-               && (pid_t)r.rdi != first->pid) {
+               && !isTheirs(r.rdi)) {
         event("stray %d\n", (int)r.rdi);
-        p->isForced = 1;
-        p->result = -ESRCH;
-        r.orig_rax = -1;
-        set(p, &r);
+        force(p, &r, -ESRCH);
+    } else if (r.orig_rax == __NR_sched_setscheduler && r.rdi && !isTheirs(r.rdi)) {
+        schedule(p, &r, "policy", r.rdi, r.rsi);
+    } else if (r.orig_rax == __NR_setpriority && r.rsi && !isTheirs(r.rsi)) schedule(p, &r, "nice", r.rsi, r.rdx);
+    else if (hear(p, &r)) {
     } else if (isSetting && r.orig_rax == __NR_openat) {
         r.rdx &= ~(unsigned long)O_TRUNC;       /* a file of sysfs keeps its value until one is written */
         set(p, &r);
     } else if (isSetting) {
         char whole[8300];
-        snprintf(whole, sizeof whole, "%s%s", root, p->path + 1);
+        snprintf(whole, sizeof whole, "%s%s", isWorld ? "" : root, p->path + 1);
         if (truncate(whole, 0)) die(whole);
     } else if (isWait) {
         unsigned long scratch = (r.rsp - 1024) & ~15ul;
@@ -281,16 +350,23 @@ static void entry(struct process *p) {
             span -= now.tv_sec * 1000000000ll + now.tv_nsec;
         }
         if (span > 0) passed += span;
-        p->isForced = 1;
-        p->result = 0;
-        r.orig_rax = -1;
-        set(p, &r);
+        force(p, &r, 0);
     }
+}
+
+/* Whether this entry of ppoll(2) has a descriptor. */
+static int isWaitedFor(struct process *p, unsigned long place) {
+    struct pollfd entry;
+    if (place >= p->before.rsi) return 0;
+    get(p->pid, p->before.rdi + place * sizeof entry, &entry, sizeof entry);
+    return entry.fd >= 0;
 }
 
 /* Whether the program may go on. */
 static int idle(struct process *p, struct user_regs_struct *r) {
     char line[256];
+    unsigned long place;
+    int bits;
     if (children()) { parked = 1; return 0; }   /* it waits for its child, and the clocks do not */
     sinceIdle = 0;
     alarm(0);
@@ -302,6 +378,13 @@ static int idle(struct process *p, struct user_regs_struct *r) {
         else if (!strcmp(line, "advance")) {
             if (waited < 0) { errno = EINVAL; die("a wait without an end has none"); }
             passed += waited;
+            return 1;
+        } else if (sscanf(line, "poll %lu %d", &place, &bits) == 2 && isWaitedFor(p, place)) {
+            short ready = bits;
+            unsigned long entry = p->before.rdi + place * sizeof(struct pollfd);
+            put(p->pid, entry + offsetof(struct pollfd, revents), &ready, sizeof ready);
+            r->rax = 1;
+            ptrace(PTRACE_SETREGS, p->pid, 0, r);
             return 1;
         } else {
             if (!strncmp(line, "signal ", 7)) kill(p->pid, atoi(line + 7));
@@ -321,10 +404,13 @@ static int leave(struct process *p) {
     long number = p->before.orig_rax;
     p->isInside = 0;
     int isClock = number == __NR_clock_gettime || number == __NR_gettimeofday || number == __NR_time;
-    if (!logFile && !isClock && !p->isChanged && !p->isForced) return 1;
+    int isHeard = isWorld && number == __NR_recvfrom && p->before.r8;
+    if (!logFile && !isClock && !isHeard && !p->isChanged && !p->isForced) return 1;
     if (!isTraced || ptrace(PTRACE_GETREGS, p->pid, 0, &r)) return 1;
     kept = r;
     if (p->isForced) r.rax = p->result;
+    r.rdi = p->before.rdi;
+    r.rsi = p->before.rsi;
     r.rdx = p->before.rdx;
     r.orig_rax = p->before.orig_rax;
     long result = r.rax;
@@ -340,6 +426,12 @@ static int leave(struct process *p) {
     } else if (number == __NR_time) {
         r.rax = moment(CLOCK_REALTIME).tv_sec;
         ptrace(PTRACE_SETREGS, p->pid, 0, &r);
+    }
+    if (isHeard && result >= 0) {               /* it is the kernel's */
+        struct sockaddr_nl kernel = {.nl_family = AF_NETLINK, .nl_groups = 1};
+        socklen_t size = sizeof kernel;
+        put(p->pid, p->before.r8, &kernel, sizeof kernel);
+        put(p->pid, p->before.r9, &size, sizeof size);
     }
     if (number == __NR_ppoll && p == first && !p->isForced && !result && waited) return idle(p, &r);
     if (logFile) fprintf(logFile, "%s\t%s\t%s\t%ld\t%s\t%ld\t%lld\n", step, p == first ? "main" : "child", p->call ? p->call->name : "?",
@@ -398,11 +490,13 @@ static void rule(char *word) {
 
 int main(int argc, char **argv) {
     int option;
-    while ((option = getopt(argc, argv, "+i:o:r:l:f:k:")) > 0) {
+    while ((option = getopt(argc, argv, "+i:o:r:w:p:l:f:k:")) > 0) {
         if (option == 'i') commandNumber = atoi(optarg);
         else if (option == 'o') eventNumber = atoi(optarg);
         else if (option == 'k') mayBeSignalled = atoi(optarg);
         else if (option == 'r') root = optarg;
+        else if (option == 'w') { isWorld = 1; ueventNumber = atoi(optarg); }
+        else if (option == 'p') procNumber = atoi(optarg);
         else if (option == 'l') { if (!(logFile = fopen(optarg, "we"))) die(optarg); }
         else if (option == 'f') rule(optarg);
         else return 99;
@@ -410,6 +504,8 @@ int main(int argc, char **argv) {
     if (!(commands = fdopen(commandNumber, "r")) || !(events = fdopen(eventNumber, "w"))) die("COMMANDS and EVENTS");
     fcntl(commandNumber, F_SETFD, FD_CLOEXEC);
     fcntl(eventNumber, F_SETFD, FD_CLOEXEC);
+    if (procNumber < 0 && (procNumber = open("/proc", O_PATH | O_DIRECTORY)) < 0) die("/proc");
+    fcntl(procNumber, F_SETFD, FD_CLOEXEC);
     hide();
     signal(SIGALRM, timeout);
     pid_t pid = fork();
@@ -417,6 +513,10 @@ int main(int argc, char **argv) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         personality(ADDR_NO_RANDOMIZE);
         ptrace(PTRACE_TRACEME, 0, 0, 0);
+        if (isWorld) {
+            FILE *self = fopen("/proc/self/stat", "we");
+            if (!self || fprintf(self, "%d (ksmtuned) R\n", getpid()) < 0 || fclose(self)) die("/proc/self/stat");
+        }
         raise(SIGSTOP);
         execv(argv[optind], argv + optind);
         die(argv[optind]);

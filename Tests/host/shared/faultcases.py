@@ -37,6 +37,7 @@ ERRORS = {                                      # the most telling one first
     'pipe2': (E.EMFILE, E.ENFILE),
     'dup dup2 dup3': (E.EMFILE,),
     'ppoll poll': (E.EINTR, E.ENOMEM),
+    'mmap': (E.ENOMEM,),                        # of memory that is shared with a child
     'clone clone3 fork vfork': (E.EAGAIN, E.ENOMEM),
     'wait4 waitid': (E.EINTR,),
     'kill pidfd_send_signal': (E.EPERM, E.ESRCH),
@@ -51,7 +52,10 @@ ERRORS = {                                      # the most telling one first
     'getrandom': (E.EINTR, E.ENOSYS),
     'nanosleep clock_nanosleep': (E.EINTR,),
     'getcwd': (E.ENOENT,),
-    'sysinfo sched_getaffinity getrlimit uname getsockname getpeername setpriority': (),
+    'sched_setscheduler setpriority': (E.EPERM, E.ESRCH),
+    'sched_getaffinity sched_setaffinity': (E.EINVAL, E.EPERM),
+    'capget': (E.EPERM,),
+    'sysinfo getrlimit uname getsockname getpeername': (),
     'execve': (),                               # it would be another program
     'ioctl': (E.ENOTTY,),                       # whether it is a terminal
 }
@@ -63,6 +67,8 @@ LASTING = {'openat': (E.EMFILE, E.EACCES, E.EIO), 'read': (E.EIO,), 'pread64': (
            'write': (E.EIO, E.ENOSPC), 'pwrite64': (E.ENOSPC, E.EIO), 'ftruncate': (E.EIO,), 'renameat2': (E.EINVAL, E.EIO),
            'rename': (E.EROFS,), 'unlink': (E.EROFS,), 'mkdir': (E.EROFS,), 'clone': (E.EAGAIN,), 'pipe2': (E.EMFILE,),
            'socket': (E.EMFILE,), 'sendto': (E.ECONNREFUSED,), 'sendmsg': (E.ECONNREFUSED,), 'connect': (E.ECONNREFUSED,),
+           'bind': (E.ENOMEM,), 'recvfrom': (E.ENOBUFS,), 'mmap': (E.ENOMEM,),
+           'sched_setscheduler': (E.EPERM,), 'setpriority': (E.EPERM,), 'sched_setaffinity': (E.EINVAL,),
            'newfstatat': (E.EACCES,), 'access': (E.EACCES,), 'flock': (E.ENOLCK,), 'fcntl': (E.ENOLCK,), 'lseek': (E.EIO,)}
 
 
@@ -102,6 +108,8 @@ def errors(call):
         return [*STREAM, 'short']
     if call.name == 'write' and path.startswith('~/sys/'):
         return [*KNOB]                          # the kernel takes all of a value or nothing
+    if call.name == 'write' and path.startswith('~/proc/pressure/'):
+        return [E.EINVAL, E.EOPNOTSUPP, E.ENOMEM, E.EINTR]         # a trigger, likewise
     if call.name == 'read' and path.startswith('anon_inode'):
         return [E.EINTR]
     if call.name == 'fcntl' and not in_tree(path):
@@ -152,17 +160,22 @@ def lasting_cases(life, calls, since, until):
                 yield Case(life, call.step, 'lasting', call.name, call.number, what, call.path, until)
 
 
+def kind(case):
+    """What the short form takes once."""
+    return case.kind, case.name, kind_of_path(case.path), case.what == 'short', case.until
+
+
 def kind_of_path(path):
     """Without numbers: files that are used alike."""
     return re.sub(r'\d+', 'N', path)
 
 
-def sample(cases):
-    """The short form: of each kind of call and path, and of each step's, one with its most telling error and one short."""
-    seen, taken = set(), []
+def sample(cases, besides=()):
+    """The short form: of each kind of call and path, and of each step's, one with its most telling error and one short.
+    What is among the cases of another life is tried there."""
+    seen, taken = set(map(kind, besides)), []
     for case in cases:
-        place = case.kind, case.name, kind_of_path(case.path), case.what == 'short', case.until
-        if place not in seen:
-            seen.add(place)
+        if kind(case) not in seen:
+            seen.add(kind(case))
             taken.append(case)
     return taken

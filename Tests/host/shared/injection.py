@@ -39,20 +39,28 @@ class Injected:
     """A program that runs under inject.c until it is idle or has ended; nothing of it goes on by itself.
 
     `rule` is a line of inject.c, `end` what became of the program: ('exit', status), ('killed', signal), ('hang',
-    where), or None while it lives. A signal reaches no other process than `other`."""
+    where), or None while it lives. A signal reaches no other process than `other`.
 
-    def __init__(self, injector, command, root, rule=None, log=None, environment=None, folder=None, discard=False, other=None):
+    A `world` is lived in without a root: a command that makes it, the descriptor that the kernel's uevents come by, and
+    a function for the policy or nice value that another process is to be given."""
+
+    def __init__(self, injector, command, root, rule=None, log=None, environment=None, folder=None, discard=False,
+                 other=None, world=None):
         self.end, self.hits, self.waits, self.root, self.strays = None, 0, None, root, []
         self.folder = folder or root
         here, there = os.pipe(), os.pipe()
-        options = ['-r', root, *(['-l', log] if log else []), *(['-f', rule] if rule else []),
-                   *(['-k', other] if other else [])]
+        before, uevents, self.schedule = world or ((), None, None)
+        processes = os.open('/proc', os.O_PATH | os.O_DIRECTORY)
+        options = [*(['-w', uevents, '-p', processes] if world else ['-r', root]),
+                   *(['-l', log] if log else []), *(['-f', rule] if rule else []), *(['-k', other] if other else [])]
         self.names = None if discard else (f'{self.folder}/stdout', f'{self.folder}/stderr')
         output = [subprocess.PIPE] * 2 if discard else [open(name, 'w') for name in self.names]
         self.process = subprocess.Popen(
-            list(map(str, [injector, '-i', here[0], '-o', there[1], *options, *command])), stdin=subprocess.DEVNULL,
-            stdout=output[0], stderr=output[1], pass_fds=(here[0], there[1]), start_new_session=True,
+            list(map(str, [*before, injector, '-i', here[0], '-o', there[1], *options, *command])), stdin=subprocess.DEVNULL,
+            stdout=output[0], stderr=output[1], start_new_session=True,
+            pass_fds=(here[0], there[1], *((uevents, processes) if world else ())),
             env={**ENVIRONMENT, **(environment or {})})
+        os.close(processes)
         for f in output:
             if not discard:
                 f.close()
@@ -75,6 +83,9 @@ class Injected:
                 self.hits += 1
             elif word == 'stray':
                 self.strays.append(int(value))
+            elif word in ('policy', 'nice'):
+                self.schedule(word, *map(int, value.split()))
+                self.tell('done')
             else:
                 self.end = word, int(value) if value.lstrip('-').isdigit() else value
         self.finish()

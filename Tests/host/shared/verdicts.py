@@ -1,11 +1,10 @@
 """What must hold whatever fails: rules on what was seen of a life, against a life in which nothing failed."""
 import collections, errno, re, signal
-from .lives import STEPS
+from .lives import WATCHDOG
 from .tested import TOP
 
 # What passes by itself: a start that fails by it is tried again.
 TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT, errno.ENOLCK}
-ORDER = ('start', *(step[0] for step in STEPS), 'end')
 SETTINGS = ('smart_scan', 'use_zero_pages')        # knobs that the configuration sets
 MEMORY = 512                                    # KiB more than the undisturbed life's
 
@@ -18,6 +17,13 @@ EXCEPTIONS = (
      'Where the last write fails, the state is kept: it tells the next daemon what run held before this one.'),
     ((None, 'openat', re.compile(r'^~/proc/20\d/statm$'), None, 'given up'),
      'A guest whose file could not be held when it came is read by one that is opened each time.'),
+    ((None, 'pread64', re.compile(r'^~/(sys|proc/[a-z])'), None, 'given up'),
+     'A file of the kernel that is held and failed is closed, and opened when it is read again: some seldom are.'),
+    *(((None, 'write', '~/proc/pressure/memory', what, 'given up'),
+       'A kernel that takes no such trigger takes none later.') for what in (errno.EINVAL, errno.EOPNOTSUPP)),
+    *(((None, name, path, errno.EACCES, 'given up'),
+       'What this process may not have it is not given later: only a new start, or a reload, asks again.')
+      for name, path in ((None, '~/proc/self/stat'), ('openat', '~/proc/pressure/memory'), ('socket', ''))),
     ((None, 'getrandom', None, errno.ENOSYS, 'descriptor'),
      'The C library then reads /dev/urandom, and holds it open.'),
     *(((None, 'openat', '~/run/ksmtuned/state', what, 'state'),
@@ -55,7 +61,7 @@ def news(life, calm):
     """The messages that a life without a failure has not, each as often as it has more of it, by the reloads between.
     Debug lines come among them where LOGFILE cannot be written."""
     left, fresh, reloads = [normal(line) for line in calm.messages], [], 0
-    marks = [life.said.get(before, 0) for before, step in zip(ORDER, ORDER[1:]) if 'reload' in step]
+    marks = [life.said.get(before, 0) for before, step in zip(life.order, life.order[1:]) if 'reload' in step]
     for number, line in enumerate(map(normal, life.messages)):
         reloads = sum(mark and number >= mark for mark in marks)
         if line in left:
@@ -130,7 +136,7 @@ def shown(value):
 
 def lived(case, life, calm, status, fresh, is_mute):
     """A start that did not fail: the failure came later, or did not matter."""
-    found, order = [], ORDER
+    found, order = [], life.order
     hit = order.index(life.hit)
     if status != 0 or life.hit != 'end' and 'last' not in life.knobs:
         found.append(('died', f'exit status {status} after {list(life.knobs)[-2]}'))
@@ -170,6 +176,8 @@ def lived(case, life, calm, status, fresh, is_mute):
                    if key not in FOUND_KNOBS or case.kind == 'once' and was_changed(FOUND_KNOBS[key], calm)}
         if lacking or not last.endswith('\n'):
             found.append(('state', f'lacks {sorted(lacking)}'))
+        if life.silence > max(WATCHDOG, calm.silence) and case.kind == 'once':
+            found.append(('watchdog', f'no sign of life for {life.silence:.0f} s'))
         if len(life.history) % 256 or not life.history:
             found.append(('history', f'{len(life.history)} bytes'))
     return found
@@ -189,9 +197,12 @@ def differences(case, life, calm, step, order):
     mine, theirs = life.knobs.get(step), calm.knobs[step]
     if mine is None:
         return 'it was not alive'
-    if case.life != 'adaptive':
+    if life.policy != 'adaptive':
         # At a stop the pace is that of the last scan, whenever that was.
-        names = mine if theirs['run'] == '1' else ('run', *SETTINGS)
+        names = [*mine] if theirs['run'] == '1' else ['run', *SETTINGS]
+        # What the kernel refused of it is tried again after a minute.
+        if 'ksmd' in names and step != 'last':
+            names.remove('ksmd')
         return ', '.join(f'{name} {mine[name]} not {theirs[name]}' for name in names if mine[name] != theirs[name])
     before = order[max(order.index(step) - 1, 0)]
     worked = [each.passes[step] > each.passes.get(before, 0) for each in (life, calm)]
