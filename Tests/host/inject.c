@@ -82,7 +82,7 @@ static const struct call { long number; const char *name; int place; } calls[] =
     C(setpriority, NOTHING),
     C(capget, NOTHING), C(getrandom, NOTHING), C(uname, NOTHING),
     C(nanosleep, NOTHING), C(clock_nanosleep, NOTHING), C(madvise, NOTHING), C(memfd_create, NOTHING),
-    C(mmap, NOTHING),                           /* of memory that is shared with a child; see entry() */
+    C(mmap, NOTHING),                           /* of a child's memory; see entry() */
 };
 /* What a tree has of a host. */
 static const char *const places[] = {"/proc", "/sys", "/run", "/var", "/etc"};
@@ -294,7 +294,7 @@ static void entry(struct process *p) {
     if (!isTraced) return;
     if (++sinceIdle > CALLS) { event("hang spinning\n"); kill(first->pid, SIGKILL); exit(0); }
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) if (calls[i].number == (long)r.orig_rax) p->call = &calls[i];
-    if (r.orig_rax == __NR_mmap && !(r.r10 & MAP_SHARED && r.r10 & MAP_ANONYMOUS)) p->call = NULL;
+    if (r.orig_rax == __NR_mmap && !(r.r10 & MAP_NORESERVE && r.rdx & PROT_WRITE)) p->call = NULL;
     if (!p->call) {
         snprintf(p->path, sizeof p->path, "%ld", (long)r.orig_rax);
         return;

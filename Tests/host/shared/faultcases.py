@@ -37,7 +37,7 @@ ERRORS = {                                      # the most telling one first
     'pipe2': (E.EMFILE, E.ENFILE),
     'dup dup2 dup3': (E.EMFILE,),
     'ppoll poll': (E.EINTR, E.ENOMEM),
-    'mmap': (E.ENOMEM,),                        # of memory that is shared with a child
+    'mmap': (E.ENOMEM,),                        # of the memory of a child that reads
     'clone clone3 fork vfork': (E.EAGAIN, E.ENOMEM),
     'wait4 waitid': (E.EINTR,),
     'kill pidfd_send_signal': (E.EPERM, E.ESRCH),
