@@ -19,6 +19,45 @@ import Testing
         #expect(throws: KernelFileError.self) { try file.read(limit: 5000) }
     }
 
+    @Test func `A file that is held is not read beyond its bound`() throws {
+        let host = FakeHost()
+        host.write(String(repeating: "1", count: 300) + "\n", to: "proc/loadavg")
+        let file = KernelFile(host.path("proc/loadavg"), isHeld: true)
+        #expect(throws: KernelFileError.self) { try file.read(limit: 256) }
+        #expect(throws: KernelFileError.self) { try file.read(limit: 301) }
+        #expect(try file.read(limit: 302).count == 301)
+        // Longer than what was taken for it at first.
+        host.write(String(repeating: "1", count: 5000) + "\n", to: "proc/loadavg")
+        #expect(try file.read(limit: 1 << 14).count == 5001)
+        #expect(throws: KernelFileError.self) { try file.read(limit: 5001) }
+    }
+
+    @Test func `A pipe in the place of a file that is held is not waited for`() throws {
+        let host = FakeHost()
+        host.makePipe("proc/loadavg")
+        let file = KernelFile(host.path("proc/loadavg"), isHeld: true)
+        #expect(throws: KernelFileError.self) { try file.read(limit: 256) }
+    }
+
+    @Test func `The last sixteen descriptors are held for nothing`() {
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let most = Int32(clamping: limit.rlim_cur)
+        #expect(DescriptorReserve.allowsHolding(most - 17))
+        #expect(!DescriptorReserve.allowsHolding(most - 16))
+    }
+
+    @Test func `Nothing is written outside of a tree that stands for a host`() throws {
+        let host = FakeHost()
+        host.createFolder("var")
+        host.link("var/run", to: "/run")
+        try host.paths.requireInside(host.path("run/ksmtuned.pid"), for: .open)
+        #expect(throws: KernelFileError.self) {
+            try host.paths.requireInside(host.path("var/run/ksmtuned.pid"), for: .open)
+        }
+        try HostPaths().requireInside("/var/run/ksmtuned.pid", for: .open)
+    }
+
     @Test func `In a tree that stands for a host a file is another one when it was replaced`() throws {
         let host = FakeHost()
         for (file, texts) in [

@@ -21,13 +21,14 @@ import Testing
             "^(qemu-(system-|kvm)|kvm)", "^qemu|^kvm$|crosvm|cloud-hyper", "[[:alpha:]]+-vm[0-9]{1,3}$", "a.*b.*c",
             "(foo|bar)?baz", "([a-z]+[0-9]?)+x", "x{2}", "x{2,}", "x{0,3}y", "[]{1,255}(]", "[^](]\\(x\\)\\{",
             "a{1,255}",
-            "(qemu|kvm|)$", "\\.qemu-system-.*", "",
+            "(qemu|kvm|)$", "\\.qemu-system-.*", "", "kvm)", ")a{2}|(b))",
         ] {
             #expect(Self.refusal(text) == nil, "\(text)")
         }
         #expect(try Self.matches("^(qemu-(system-|kvm)|kvm)", "qemu-system-x86"))
         #expect(try !Self.matches("^(qemu-(system-|kvm)|kvm)", "bash"))
         #expect(try Self.matches("x{2}", "xx"))
+        #expect(try Self.matches("kvm)", "kvm)"))
     }
 
     @Test func `What regcomp(3) refuses is told in its words`() {

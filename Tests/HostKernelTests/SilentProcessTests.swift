@@ -1,8 +1,9 @@
 import Foundation
 import HostFixtures
-import HostKernel
 import KSMPolicy
 import Testing
+
+@testable import HostKernel
 
 /// A process can keep whoever reads its command line waiting for ever, and anybody can have one.
 ///
@@ -44,6 +45,14 @@ import Testing
         #expect(round.silent == [])
         #expect(round.unasked == [10, 11])
         #expect(round.failure == .noChild(EBADF))
+    }
+
+    @Test func `The last 64 users that had a silent one are known`() {
+        var allowance = SilenceAllowance(pause: .seconds(10))
+        for user in 0...64 { allowance.spend(Int64(user)) }
+        #expect(!allowance.hasSpent(0))
+        #expect(allowance.hasSpent(1))
+        #expect(allowance.hasSpent(64))
     }
 
     // MARK: The daemon's table

@@ -481,7 +481,11 @@ private struct Listener: StepObserver {
         #expect(!decide(&tuner, &listener, at: 0))
         #expect(ksmdWrites(tuner) == ["run=1", "ksmd=SCHED_IDLE"])
         // ksmd has not what it would have been given; that is nobody's doing.
+        tuner.scheduleKsmd(at: Self.second(30), &listener)
         decide(&tuner, &listener, at: 60)
+        #expect(
+            ksmdWrites(tuner)
+                == ["run=1", "ksmd=SCHED_IDLE", "ksmd=SCHED_OTHER, nice 5", "run=1", "ksmd=SCHED_IDLE"])
         decide(&tuner, &listener, at: 120)
         _ = tuner.leave(found: KnobValues(), &listener)
         #expect(scheduled(tuner) == Self.own)

@@ -48,9 +48,8 @@ extension String {
     package func cut(toBytes limit: Int) -> String {
         guard utf8.count > limit else { return self }
         let mark = "..."
-        var end = utf8.index(startIndex, offsetBy: limit - mark.utf8.count)
-        while utf8[end] & 0xC0 == 0x80 { utf8.formIndex(before: &end) }
-        return self[..<end] + mark
+        // A place within a character counts as its beginning.
+        return self[..<utf8.index(startIndex, offsetBy: limit - mark.utf8.count)] + mark
     }
 }
 
