@@ -96,28 +96,26 @@ ssize_t linux_uevent_take(int socket, void *buffer, size_t size) {
     return length == sizeof sender && sender.nl_family == AF_NETLINK && sender.nl_pid == 0 ? got : 0;
 }
 
-/* Starts a child. Returns a descriptor that becomes readable when it has ended, or -1; in the child, where `*child` is 0, the
- * one that it has to keep open. */
-static int start_child(pid_t *child) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    *child = fork();
-    if (*child == 0) return ends[1];
+/* Parts a pipe between parent and child, behind its start: the one end that is left, the parent's, becomes readable when the
+ * child has ended. Returns it, or -1 where there is no child. */
+static int part(const int ends[2], pid_t child) {
     int error = errno;
     close(ends[1]);
-    if (*child > 0) return ends[0];
+    if (child > 0) return ends[0];
     close(ends[0]);
     errno = error;
     return -1;
 }
 
 int linux_write_in_child(const char *path, const char *text, pid_t *child) {
-    int end = start_child(child);
-    if (end < 0 || *child > 0) return end;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+    *child = fork();
+    if (*child != 0) return part(ends, *child);
     /* The child may outlive the daemon: it must not have the daemon's name, nor its files. */
     prctl(PR_SET_NAME, "ksmtuned-write");
     /* The daemon's signals stay blocked: one that is sent to the whole unit must not undo a write under way. */
-    if (dup2(end, 3) < 0) _exit(errno);
+    if (dup2(ends[1], 3) < 0) _exit(errno);
     if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
         for (long i = 4, most = sysconf(_SC_OPEN_MAX); i < most; i++) close((int)i);
     /* In a tree that stands for a host it may be a pipe, for whose reader the open would wait. The write may take long:
@@ -194,23 +192,16 @@ struct linux_reading *linux_reading_begin(int folder, const int32_t *processes, 
     };
     strncpy(reading->name, name, sizeof reading->name - 1);
     for (unsigned i = 0; i < count; i++) reading->lengths[i] = INT32_MIN;
-    int ends[2] = { -1, -1 };
+    int ends[2];
     if (pipe2(ends, O_CLOEXEC) == 0) {
-        reading->end = ends[0];
         reading->child_end = ends[1];
         /* A fork would copy the page tables and then each page that either of the two writes, which takes longer than
          * all that is read. The two share one errno: until the child has ended, the parent asks it of one wait alone. */
-        reading->child = clone(read_all, memory + mapped / 16 * 16, CLONE_VM | SIGCHLD, reading);
-        if (reading->child > 0) {
-            close(ends[1]);
-            return reading;
-        }
+        reading->child = clone(read_all, memory + mapped, CLONE_VM | SIGCHLD, reading);
+        reading->end = part(ends, reading->child);
+        if (reading->end >= 0) return reading;
     }
     int error = errno;
-    if (ends[0] >= 0) {
-        close(ends[0]);
-        close(ends[1]);
-    }
     munmap(memory, mapped);
     errno = error;
     return NULL;
@@ -228,12 +219,13 @@ const void *linux_reading_bytes(const struct linux_reading *reading, unsigned in
 
 void linux_reading_stop(const struct linux_reading *reading) { kill(reading->child, SIGKILL); }
 
-int linux_reading_result(const struct linux_reading *reading) { return linux_child_result(reading->child); }
-
-void linux_reading_end(struct linux_reading *reading, int has_ended) {
+int linux_reading_end(struct linux_reading *reading, int has_ended) {
     close(reading->end);
     /* The kernel may still write there for a child that it does not let go. */
-    if (has_ended) munmap(reading, reading->mapped);
+    if (!has_ended) return 0;
+    int result = linux_child_result(reading->child);
+    munmap(reading, reading->mapped);
+    return result;
 }
 
 int linux_child_result(pid_t child) {

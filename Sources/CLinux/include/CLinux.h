@@ -51,11 +51,9 @@ const void *linux_reading_bytes(const struct linux_reading *reading, unsigned in
 /* Kills it. */
 void linux_reading_stop(const struct linux_reading *reading);
 
-/* Takes the result of one that has ended, as linux_child_result() does. */
-int linux_reading_result(const struct linux_reading *reading);
-
-/* Gives back what it took. Memory of a child that has not ended is kept for it. */
-void linux_reading_end(struct linux_reading *reading, int has_ended);
+/* Gives back what it took, and takes the result of one that has ended, as linux_child_result() does. What has not ended has
+ * none, 0, and keeps its memory. */
+int linux_reading_end(struct linux_reading *reading, int has_ended);
 
 /* Takes the child's result: 0, the errno of its failure, or minus the signal that ended it. */
 int linux_child_result(pid_t child);

@@ -50,8 +50,11 @@ struct ProcessFiles {
             let place = ChildRead.Folder(directory.number, isStandIn: isStandIn)
             // So many are all that a look waits for, but for users who have cost nothing yet.
             let isSpent = silence.users.count >= Self.mostSilent * 2
-            let left = pids.filter { isSpent && silence.users.contains(ProcessFile.user(directory.number, $0)) }
-            let asked = left.isEmpty ? pids : pids.filter { !left.contains($0) }
+            var (asked, left): ([Int32], [Int32]) = ([], [])
+            for pid in pids {
+                let isLeft = isSpent && silence.users.contains(ProcessFile.user(directory.number, pid))
+                if isLeft { left.append(pid) } else { asked.append(pid) }
+            }
             var round = ChildRead.ask(asked, for: name, upTo: size, in: place, mostSilent: mostSilent)
             round.unasked += left
             for (pid, answer) in round.answers { known[pid] = .answer(answer) }

@@ -100,8 +100,9 @@ package struct Waiter: Waiting, ~Copyable {
     }
 
     package mutating func wait(until deadline: Instant, or write: ChildWrite? = nil) -> Wakeup {
-        if machinesRetry.isDue(at: now) { listenToMachines() }
-        if pressureRetry.isDue(at: now) { setTrigger() }
+        let began = now
+        if machinesRetry.isDue(at: began) { listenToMachines() }
+        if pressureRetry.isDue(at: began) { setTrigger() }
         // The place for further descriptors: an entry here, a word in `Wakeup`.
         var entries = (
             pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
@@ -111,7 +112,7 @@ package struct Waiter: Waiting, ~Copyable {
         )
         let deadline = min(
             deadline, machinesRest ?? .never, machinesRetry.due ?? .never, pressureRetry.due ?? .never)
-        let timeout = deadline == .never ? -1 : max(deadline - now, .zero).nanoseconds
+        let timeout = deadline == .never ? -1 : max(deadline - began, .zero).nanoseconds
         let result = unsafe withUnsafeMutableBytes(of: &entries) { entries in
             let entries = unsafe entries.bindMemory(to: pollfd.self)
             return unsafe linux_wait(entries.baseAddress, UInt32(entries.count), timeout)

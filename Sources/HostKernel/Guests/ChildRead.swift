@@ -160,8 +160,6 @@ package enum ChildRead {
         }
         // One that the kernel does not let go even so is left to it.
         let isOver = hasEnded(end, within: patience)
-        defer { unsafe linux_reading_end(reading, isOver ? 1 : 0) }
-        let result = isOver ? unsafe linux_reading_result(reading) : 0
         _ = hasMore()
         var answers: [Answer] = []
         for index in 0..<UInt32(answered) {
@@ -170,6 +168,7 @@ package enum ChildRead {
                 start: linux_reading_bytes(reading, index), count: max(Int(length), 0))
             answers.append(length < 0 ? .failed(-length) : .bytes(unsafe Array(piece)))
         }
+        let result = unsafe linux_reading_end(reading, isOver ? 1 : 0)
         if isGivenUp || answered == pids.count || result == 0 { return (answers, nil) }
         return (answers, result < 0 ? .ended(-result) : .noChild(result))
     }
